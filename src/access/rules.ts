@@ -1,0 +1,29 @@
+import { createRequire } from 'node:module'
+import type * as Shield from 'graphql-shield'
+import type { IMiddlewareGenerator } from 'graphql-middleware'
+import type { GraphQLSchema } from 'graphql'
+import type { OrganizationRole } from '../generated/prisma/enums.ts'
+
+// Both as CommonJS: their ES builds fail on Node 23 and newer, and mixing the two breaks `instanceof`.
+const require = createRequire(import.meta.url)
+const { rule, deny, shield } = require('graphql-shield') as typeof Shield
+const { applyMiddleware } = require('graphql-middleware') as {
+  applyMiddleware: (schema: GraphQLSchema, middleware: IMiddlewareGenerator<unknown, unknown, unknown>) => GraphQLSchema
+}
+
+export { applyMiddleware, deny, shield }
+export type Rule = ReturnType<ReturnType<typeof rule>> | typeof deny
+
+/** The rules of one feature: a line for every root field it declares. */
+export interface Rules {
+  readonly Query?: Readonly<Record<string, Rule>>
+  readonly Mutation?: Readonly<Record<string, Rule>>
+  readonly Subscription?: Readonly<Record<string, Rule>>
+}
+
+// `no_cache`: any other cache freezes a decision for a subscription's life.
+const role = (...allowed: OrganizationRole[]): Rule =>
+  rule({ cache: 'no_cache' })((_parent: unknown, _arguments: unknown, context: { actor: { role: OrganizationRole } }) => allowed.includes(context.actor.role))
+
+export const isMember = role('OWNER', 'AURA_OWNER', 'MEMBER')
+export const isOwner = role('OWNER', 'AURA_OWNER')

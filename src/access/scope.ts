@@ -1,0 +1,31 @@
+import type { OrganizationRole } from '../generated/prisma/enums.ts'
+
+declare const built: unique symbol
+
+/** Which rows exist for an actor. Only this file builds one; every root read and every write takes one first. */
+export interface Scope {
+  readonly [built]: true
+  readonly organizationId: string
+  readonly memberId: string
+  readonly role: OrganizationRole
+  /** Organization OWNER and AURA_OWNER see every row of their organization, those of deleted instances too. */
+  readonly all: boolean
+}
+
+export const scopeOf = (actor: { organizationId: string; memberId: string; role: OrganizationRole }): Scope =>
+  ({
+    organizationId: actor.organizationId,
+    memberId: actor.memberId,
+    role: actor.role,
+    all: actor.role === 'OWNER' || actor.role === 'AURA_OWNER',
+  }) as Scope
+
+/** Filter on instances: all, or those that still exist and on which the member has a role. */
+export const instancesIn = (scope: Scope) =>
+  scope.all
+    ? { organizationId: scope.organizationId }
+    : { organizationId: scope.organizationId, deletedAt: null, access: { some: { memberId: scope.memberId } } }
+
+/** Filter on keys: those of the instances in scope. */
+export const keysIn = (scope: Scope) =>
+  scope.all ? { organizationId: scope.organizationId } : { organizationId: scope.organizationId, instance: instancesIn(scope) }

@@ -1,0 +1,19 @@
+import type { Scope } from '../access/scope.ts'
+import type { Prisma, Statements } from '../store/client.ts'
+
+/** More apps than this an organization cannot have. */
+export const maxApps = 200
+
+export const appStore = (client: Statements) => ({
+  list: <Query extends Prisma.AppDefaultArgs>(query: Query, scope: Scope) =>
+    client.app.findMany({ ...query, where: { organizationId: scope.organizationId }, orderBy: [{ name: 'asc' }, { id: 'asc' }], take: maxApps }),
+
+  find: <Query extends Prisma.AppDefaultArgs>(query: Query, scope: Scope, by: { id: string } | { slug: string }) =>
+    client.app.findFirst({ ...query, where: { ...by, organizationId: scope.organizationId } }),
+
+  count: (scope: Scope): Promise<number> => client.app.count({ where: { organizationId: scope.organizationId } }),
+
+  insert: (app: { id: string; organizationId: string; slug: string; name: string; createdAt: Date }) => client.app.create({ data: app, select: { id: true } }),
+})
+
+export type AppStore = ReturnType<typeof appStore>

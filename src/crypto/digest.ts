@@ -1,0 +1,40 @@
+import { createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
+import type { Plaintext } from './key-format.ts'
+
+/** 32 secret bytes that are not in the database, and the public id that rows name them by. */
+export interface Pepper {
+  readonly id: string
+  readonly bytes: Uint8Array
+}
+
+/** HMAC-SHA-256 of whole keys under the current pepper; older peppers still compare. */
+export interface Digests {
+  readonly pepperIds: readonly string[]
+  digest(plaintext: Plaintext): { pepperId: string; digest: Uint8Array }
+  /** Constant-time; false for a pepper that is not configured. */
+  matches(plaintext: Plaintext, pepperId: string, digest: Uint8Array): boolean
+}
+
+/** Pepper ids are fingerprints, so the same bytes have the same id on every node. */
+export function pepperOf(secret: Uint8Array): Pepper {
+  const bytes = new Uint8Array(hkdfSync('sha256', secret, '', 'aura-keys api key digest', 32))
+  return { id: createHash('sha256').update('aura-keys pepper id').update(bytes).digest('hex').slice(0, 16), bytes }
+}
+
+const hmac = (pepper: Pepper, plaintext: Plaintext): Uint8Array => createHmac('sha256', pepper.bytes).update(plaintext.expose()).digest()
+
+/** `secrets`: 32 bytes each, the current one first. */
+export function createDigests(secrets: readonly Uint8Array[]): Digests {
+  const peppers = secrets.map(pepperOf)
+  const [current] = peppers
+  if (!current) throw new Error('at least one pepper is needed')
+  const byId = new Map(peppers.map((pepper) => [pepper.id, pepper]))
+  return {
+    pepperIds: peppers.map((pepper) => pepper.id),
+    digest: (plaintext) => ({ pepperId: current.id, digest: hmac(current, plaintext) }),
+    matches: (plaintext, pepperId, digest) => {
+      const pepper = byId.get(pepperId)
+      return pepper !== undefined && digest.length === 32 && timingSafeEqual(hmac(pepper, plaintext), digest)
+    },
+  }
+}

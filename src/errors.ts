@@ -1,0 +1,38 @@
+/** The closed list of `extensions.code`. */
+export type ErrorCode =
+  | 'UNAUTHENTICATED'
+  | 'FORBIDDEN'
+  | 'NOT_FOUND'
+  | 'CONFLICT'
+  | 'BAD_USER_INPUT'
+  | 'QUERY_REJECTED'
+  | 'RATE_LIMITED'
+  | 'RESYNC'
+  | 'UNAVAILABLE'
+  | 'INTERNAL'
+
+/** A refusal that the caller may read: its message and `extensions` reach the GraphQL answer as they are. */
+export class AuraError extends Error {
+  override readonly name = 'AuraError'
+  readonly extensions: { code: ErrorCode; field?: string; http?: { status: number } }
+
+  constructor(code: ErrorCode, message: string, field?: string) {
+    super(message)
+    this.extensions = { code, ...(field === undefined ? {} : { field }), ...(code === 'UNAUTHENTICATED' ? { http: { status: 401 } } : {}) }
+  }
+}
+
+/** One text for every bad credential, so that it tells nothing about which part was wrong. */
+export const unauthenticated = (): AuraError =>
+  new AuraError('UNAUTHENTICATED', 'Send a valid, unexpired token of a member of an organization as "Authorization: Bearer …".')
+
+/** The same text for an id that exists elsewhere and for one that exists nowhere. */
+export const notFound = (): AuraError => new AuraError('NOT_FOUND', 'There is nothing with this id that you may see.')
+
+export const forbidden = (message = 'Your role does not allow this.'): AuraError => new AuraError('FORBIDDEN', message)
+
+export const badInput = (field: string, message: string): AuraError => new AuraError('BAD_USER_INPUT', `${field}: ${message}`, field)
+
+export const conflict = (message: string, field?: string): AuraError => new AuraError('CONFLICT', message, field)
+
+export const unavailable = (): AuraError => new AuraError('UNAVAILABLE', 'The database is busy or out of reach. Nothing was changed; try again.')

@@ -1,0 +1,58 @@
+import { instancesIn, type Scope } from '../access/scope.ts'
+import type { InstanceRole, InstanceStatus } from '../generated/prisma/enums.ts'
+import type { Prisma, Statements } from '../store/client.ts'
+
+export interface InstanceFacts {
+  id: string
+  name: string
+  appId: string
+  deletedAt: Date | null
+  /** The actor's role on it, as granted; null for an organization owner without a grant. */
+  viewerRole: InstanceRole | null
+}
+
+export const instanceStore = (client: Statements) => ({
+  find: <Query extends Prisma.AppInstanceDefaultArgs>(query: Query, scope: Scope, id: string) =>
+    client.appInstance.findFirst({ ...query, where: { id, ...instancesIn(scope) } }),
+
+  count: (where: Prisma.AppInstanceWhereInput): Promise<number> => client.appInstance.count({ where }),
+
+  /** What a decision about the instance needs; null when it is out of scope. */
+  facts: async (scope: Scope, id: string): Promise<InstanceFacts | null> => {
+    const row = await client.appInstance.findFirst({
+      where: { id, ...instancesIn(scope) },
+      select: { id: true, name: true, appId: true, deletedAt: true, access: { where: { memberId: scope.memberId }, select: { role: true } } },
+    })
+    if (!row) return null
+    const { access, ...instance } = row
+    return { ...instance, viewerRole: access[0]?.role ?? null }
+  },
+
+  insert: (instance: {
+    id: string
+    organizationId: string
+    appId: string
+    name: string
+    status: InstanceStatus
+    createdById: string
+    createdAt: Date
+  }) => client.appInstance.create({ data: instance, select: { id: true } }),
+
+  markDeleted: (id: string, deletedAt: Date) => client.appInstance.update({ where: { id }, data: { status: 'DELETED', deletedAt }, select: { id: true } }),
+
+  roleOf: async (instanceId: string, memberId: string): Promise<InstanceRole | null> =>
+    (await client.instanceAccess.findUnique({ where: { memberId_instanceId: { memberId, instanceId } }, select: { role: true } }))?.role ?? null,
+
+  setRole: async (instanceId: string, memberId: string, role: InstanceRole | null): Promise<void> => {
+    if (role === null) await client.instanceAccess.deleteMany({ where: { instanceId, memberId } })
+    else
+      await client.instanceAccess.upsert({
+        where: { memberId_instanceId: { memberId, instanceId } },
+        create: { instanceId, memberId, role },
+        update: { role },
+        select: { role: true },
+      })
+  },
+})
+
+export type InstanceStore = ReturnType<typeof instanceStore>

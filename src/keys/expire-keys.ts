@@ -1,0 +1,23 @@
+import type { Ports } from '../ports.ts'
+
+/** Keys that one transaction moves at most, so that nobody waits long behind it. */
+const batch = 500
+
+/** Moves every key whose time has come to EXPIRED, one event each, and answers how many it moved. */
+export async function expireKeys(ports: Pick<Ports, 'change' | 'keys' | 'clock'>): Promise<number> {
+  let moved = 0
+  for (const organizationId of await ports.keys.organizationsWithDue(ports.clock.now())) {
+    for (let more = true; more; ) {
+      const count = await ports.change(organizationId, async ({ keys, now, record }) => {
+        const expired = await keys.expire(organizationId, now, batch)
+        for (const { id, name, instanceId, appId } of expired) {
+          record({ kind: 'API_KEY_EXPIRED', subjectName: name, actorId: null, apiKeyId: id, instanceId, appId })
+        }
+        return expired.length
+      })
+      moved += count
+      more = count === batch
+    }
+  }
+  return moved
+}

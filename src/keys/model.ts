@@ -1,0 +1,40 @@
+import type { Scope } from '../access/scope.ts'
+import { badInput } from '../errors.ts'
+import type { ApiKeyStatus, InstanceRole } from '../generated/prisma/enums.ts'
+
+export type RevokeRefusal = 'ALREADY_REVOKED' | 'NOT_YOUR_KEY' | 'ORPHAN_NEEDS_OWNER'
+
+/** Why this actor may not revoke this key, which they may see; null when they may. */
+export function revokeRefusal(
+  scope: Pick<Scope, 'memberId' | 'all'>,
+  instanceRole: InstanceRole | null,
+  key: { status: ApiKeyStatus; createdById: string },
+): RevokeRefusal | null {
+  if (key.status === 'REVOKED') return 'ALREADY_REVOKED'
+  if (scope.all) return null
+  if (key.status === 'ORPHANED') return 'ORPHAN_NEEDS_OWNER'
+  return instanceRole === 'OWNER' || key.createdById === scope.memberId ? null : 'NOT_YOUR_KEY'
+}
+
+/** Refuses a dialog whose agreement was not ticked. */
+export function requireAcknowledged(acknowledged: boolean): void {
+  if (!acknowledged) throw badInput('acknowledged', 'must be true: this cannot be undone')
+}
+
+const day = 24 * 60 * 60 * 1000
+
+/** When a new key ends, from exactly one of the two forms. */
+export function expiration(input: { expiresAt?: Date | null; expiresInDays?: number | null }, now: Date, maxLifetimeDays: number): Date {
+  const { expiresAt, expiresInDays } = input
+  if (expiresAt != null && expiresInDays != null) throw badInput('expiresAt', 'give expiresAt or expiresInDays, not both')
+  if (expiresAt == null && expiresInDays == null) throw badInput('expiresAt', 'give expiresAt or expiresInDays')
+  if (expiresInDays != null && (expiresInDays < 1 || expiresInDays > maxLifetimeDays)) {
+    throw badInput('expiresInDays', `must be from 1 to ${maxLifetimeDays}`)
+  }
+  if (expiresInDays != null) return new Date(now.getTime() + expiresInDays * day)
+  const end = expiresAt as Date
+  if (end.getTime() <= now.getTime()) throw badInput('expiresAt', 'must be in the future')
+  if (end.getTime() > now.getTime() + maxLifetimeDays * day) throw badInput('expiresAt', `must be at most ${maxLifetimeDays} days away`)
+  return end
+}
+

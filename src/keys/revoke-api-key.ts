@@ -1,0 +1,19 @@
+import type { Actor } from '../access/actor.ts'
+import { forbidden, notFound } from '../errors.ts'
+import type { Ports, Propagation } from '../ports.ts'
+import { revokeApiKeys } from './revoke-api-keys.ts'
+
+/** Revokes one key; a repetition answers the same. NOT_FOUND out of scope, FORBIDDEN when the key is not the actor's to revoke. */
+export async function revokeApiKey(
+  ports: Pick<Ports, 'change' | 'propagate'>,
+  actor: Actor,
+  input: { id: string; acknowledged: boolean },
+): Promise<{ propagation: Propagation }> {
+  const { results, propagation } = await revokeApiKeys(ports, actor, { ids: [input.id], acknowledged: input.acknowledged })
+  const code = results[0]?.errorCode
+  if (code === 'NOT_FOUND') throw notFound()
+  if (code === 'FORBIDDEN') {
+    throw forbidden('You may not revoke this key: instance users revoke only their own, and orphaned keys are for organization owners.')
+  }
+  return { propagation }
+}

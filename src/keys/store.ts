@@ -1,0 +1,169 @@
+import { keysIn, type Scope } from '../access/scope.ts'
+import type { ApiKeyStatus, InstanceRole, OrphanReason } from '../generated/prisma/enums.ts'
+import type { Prisma, Statements } from '../store/client.ts'
+
+export interface NewKey {
+  id: string
+  organizationId: string
+  appId: string
+  instanceId: string
+  createdById: string
+  name: string
+  hint: string
+  createdAt: Date
+  expiresAt: Date
+}
+
+export interface KeyFacts {
+  id: string
+  name: string
+  appId: string
+  instanceId: string
+  createdById: string
+  status: ApiKeyStatus
+  instanceRole: InstanceRole | null
+}
+
+/** A key whose stored state a statement moved. */
+export interface MovedKey {
+  id: string
+  name: string
+  appId: string
+  instanceId: string
+}
+
+export interface Counts {
+  subjectId: string
+  active: number
+  expired: number
+  orphaned: number
+  revoked: number
+  /** The organization's version in the same snapshot. */
+  version: bigint
+}
+
+/** What verification decides on. */
+export interface KeyRecord {
+  id: string
+  name: string
+  organizationId: string
+  appId: string
+  instanceId: string
+  createdById: string
+  pepperId: string
+  digest: Uint8Array
+  revokedAt: Date | null
+  orphanReason: OrphanReason | null
+  instanceDeletedAt: Date | null
+  creatorRemovedAt: Date | null
+  expiresAt: Date
+}
+
+/** Counting stops here. */
+export const countLimit = 10_000
+
+export const keyStore = (client: Statements) => ({
+  find: <Query extends Prisma.ApiKeyDefaultArgs>(query: Query, scope: Scope, id: string) =>
+    client.apiKey.findFirst({ ...query, where: { id, ...keysIn(scope) } }),
+
+  page: <Query extends Prisma.ApiKeyDefaultArgs>(
+    query: Query,
+    scope: Scope,
+    page: { where: Prisma.ApiKeyWhereInput; orderBy: Prisma.ApiKeyOrderByWithRelationInput[]; take: number },
+  ) => client.apiKey.findMany({ ...query, ...page, where: { AND: [keysIn(scope), page.where] } }),
+
+  /** How many keys match, never more than one above `countLimit`. */
+  count: (scope: Scope, where: Prisma.ApiKeyWhereInput): Promise<number> =>
+    client.apiKey.count({ where: { AND: [keysIn(scope), where] }, take: countLimit + 1 }),
+
+  /** Counts per organization, app or instance id, of exactly the keys in scope, and their version, from one statement. */
+  counts: (scope: Scope, subjectIds: readonly string[]): Promise<Counts[]> =>
+    scope.all
+      ? client.$queryRaw<Counts[]>`
+          SELECT c.subject_id AS "subjectId", c.active, c.expired, c.orphaned, c.revoked, o.version
+          FROM organization o JOIN key_count c ON c.subject_id = ANY(${subjectIds}) WHERE o.id = ${scope.organizationId}`
+      : client.$queryRaw<Counts[]>`
+          SELECT s.id AS "subjectId", o.version, coalesce(sum(c.active), 0)::int AS active, coalesce(sum(c.expired), 0)::int AS expired,
+            coalesce(sum(c.orphaned), 0)::int AS orphaned, coalesce(sum(c.revoked), 0)::int AS revoked
+          FROM organization o CROSS JOIN unnest(${subjectIds}::text[]) AS s(id)
+          LEFT JOIN (
+            SELECT i.id, i.app_id, i.organization_id FROM instance_access a JOIN app_instance i ON i.id = a.instance_id
+            WHERE a.member_id = ${scope.memberId} AND i.deleted_at IS NULL
+          ) g ON s.id IN (g.id, g.app_id, g.organization_id)
+          LEFT JOIN key_count c ON c.subject_id = g.id
+          WHERE o.id = ${scope.organizationId} GROUP BY s.id, o.version`,
+
+  /** What a decision about each key needs; keys out of scope are missing. */
+  facts: async (scope: Scope, ids: readonly string[]): Promise<KeyFacts[]> => {
+    const rows = await client.apiKey.findMany({
+      where: { AND: [keysIn(scope), { id: { in: [...ids] } }] },
+      select: {
+        id: true,
+        name: true,
+        appId: true,
+        instanceId: true,
+        createdById: true,
+        status: true,
+        instance: { select: { access: { where: { memberId: scope.memberId }, select: { role: true } } } },
+      },
+    })
+    return rows.map(({ instance, ...key }) => ({ ...key, instanceRole: instance.access[0]?.role ?? null }))
+  },
+
+  insert: (key: NewKey, stored: { pepperId: string; digest: Uint8Array }): Promise<number> => client.$executeRaw`
+    WITH key AS (
+      INSERT INTO api_key (id, organization_id, app_id, instance_id, created_by_id, name, hint, created_at, expires_at)
+      VALUES (${key.id}, ${key.organizationId}, ${key.appId}, ${key.instanceId}, ${key.createdById}, ${key.name}, ${key.hint}, ${key.createdAt}, ${key.expiresAt})
+    ) INSERT INTO key_digest (key_id, pepper_id, digest) VALUES (${key.id}, ${stored.pepperId}, ${stored.digest})`,
+
+  revoke: (ids: readonly string[], revokedAt: Date, revokedById: string) =>
+    client.apiKey.updateMany({ where: { id: { in: [...ids] } }, data: { revokedAt, revokedById } }),
+
+  /** Every key of the instance that is neither revoked nor an orphan already becomes one. */
+  orphanOfInstance: (instanceId: string): Promise<MovedKey[]> => client.$queryRaw<MovedKey[]>`
+    WITH moved AS (
+      UPDATE api_key SET orphan_reason = 'INSTANCE_DELETED' WHERE instance_id = ${instanceId} AND revoked_at IS NULL AND orphan_reason IS NULL
+      RETURNING id, name, app_id, instance_id
+    ) SELECT id, name, app_id AS "appId", instance_id AS "instanceId" FROM moved ORDER BY id`,
+
+  /** At most `limit` ACTIVE keys of the organization whose time has come become EXPIRED. */
+  expire: (organizationId: string, now: Date, limit: number): Promise<MovedKey[]> => client.$queryRaw<MovedKey[]>`
+    WITH due AS (
+      SELECT id FROM api_key WHERE organization_id = ${organizationId} AND status = 'ACTIVE' AND expires_at <= ${now} ORDER BY expires_at, id LIMIT ${limit}
+    ), moved AS (
+      UPDATE api_key k SET expired_at = ${now} FROM due WHERE k.id = due.id RETURNING k.id, k.name, k.app_id, k.instance_id, k.expires_at
+    ) SELECT id, name, app_id AS "appId", instance_id AS "instanceId" FROM moved ORDER BY expires_at, id`,
+
+  /** Organizations that have an ACTIVE key whose time has come. */
+  organizationsWithDue: async (now: Date): Promise<string[]> => {
+    const rows = await client.$queryRaw<{ id: string }[]>`
+      SELECT DISTINCT organization_id AS id FROM api_key WHERE status = 'ACTIVE' AND expires_at <= ${now} ORDER BY id`
+    return rows.map((row) => row.id)
+  },
+
+  /** What verification needs, in one statement; no scope, since a gateway asks with the key itself. */
+  record: async (id: string): Promise<KeyRecord | null> => {
+    const [row] = await client.$queryRaw<KeyRecord[]>`
+      SELECT k.id, k.name, k.organization_id AS "organizationId", k.app_id AS "appId", k.instance_id AS "instanceId", k.created_by_id AS "createdById",
+        d.pepper_id AS "pepperId", d.digest, k.revoked_at AS "revokedAt", k.orphan_reason::text AS "orphanReason",
+        i.deleted_at AS "instanceDeletedAt", m.removed_at AS "creatorRemovedAt", k.expires_at AS "expiresAt"
+      FROM api_key k JOIN key_digest d ON d.key_id = k.id JOIN app_instance i ON i.id = k.instance_id JOIN member m ON m.id = k.created_by_id
+      WHERE k.id = ${id}`
+    return row ?? null
+  },
+
+  /** Moves last uses forward, never back and never past a revocation. */
+  recordUses: (uses: readonly { keyId: string; usedAt: Date }[]): Promise<number> => client.$executeRaw`
+    INSERT INTO key_use (key_id, last_used_at)
+    SELECT u."keyId", u."usedAt" FROM jsonb_to_recordset(${JSON.stringify(uses)}::jsonb) AS u("keyId" text, "usedAt" timestamptz)
+    JOIN api_key k ON k.id = u."keyId" AND (k.revoked_at IS NULL OR u."usedAt" < k.revoked_at) ORDER BY u."keyId"
+    ON CONFLICT (key_id) DO UPDATE SET last_used_at = EXCLUDED.last_used_at WHERE key_use.last_used_at < EXCLUDED.last_used_at`,
+
+  pepperIds: async (): Promise<string[]> => {
+    const rows = await client.$queryRaw<{ id: string }[]>`
+      SELECT DISTINCT d.pepper_id AS id FROM key_digest d JOIN api_key k ON k.id = d.key_id WHERE k.status = 'ACTIVE'`
+    return rows.map((row) => row.id)
+  },
+})
+
+export type KeyStore = ReturnType<typeof keyStore>

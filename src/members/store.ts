@@ -1,0 +1,50 @@
+import type { Scope } from '../access/scope.ts'
+import { unauthenticated } from '../errors.ts'
+import type { OrganizationRole } from '../generated/prisma/enums.ts'
+import type { Prisma, Statements } from '../store/client.ts'
+import { scopeOf } from '../access/scope.ts'
+
+export interface PresentMember {
+  memberId: string
+  organizationId: string
+  organizationVersion: bigint
+  role: OrganizationRole
+}
+
+export const memberStore = (client: Statements) => ({
+  /** Present members with this subject, at most two; `organization` is an id, a slug, or null for any. */
+  bySubject: async (subject: string, organization: string | null): Promise<PresentMember[]> => {
+    const rows = await client.member.findMany({
+      where: {
+        subject,
+        removedAt: null,
+        ...(organization === null ? {} : { organization: { OR: [{ id: organization }, { slug: organization }] } }),
+      },
+      select: { id: true, organizationId: true, role: true, organization: { select: { version: true } } },
+      take: 2,
+    })
+    return rows.map((row) => ({ memberId: row.id, organizationId: row.organizationId, organizationVersion: row.organization.version, role: row.role }))
+  },
+
+  /** The actor's scope as it is now; UNAUTHENTICATED once the member was removed. Every write starts with this, under the lock. */
+  scopeNow: async (actor: { memberId: string; organizationId: string }): Promise<Scope> => {
+    const row = await client.member.findFirst({
+      where: { id: actor.memberId, organizationId: actor.organizationId, removedAt: null },
+      select: { role: true },
+    })
+    if (!row) throw unauthenticated()
+    return scopeOf({ ...actor, role: row.role })
+  },
+
+  /** A member of the organization, removed or not. */
+  find: <Query extends Prisma.MemberDefaultArgs>(query: Query, scope: Scope, id: string) =>
+    client.member.findFirst({ ...query, where: { id, organizationId: scope.organizationId } }),
+
+  isPresent: async (scope: Scope, id: string): Promise<{ name: string } | null> =>
+    client.member.findFirst({ where: { id, organizationId: scope.organizationId, removedAt: null }, select: { name: true } }),
+
+  insert: (member: { id: string; organizationId: string; subject: string; name: string; email: string | null; role: OrganizationRole; joinedAt: Date }) =>
+    client.member.create({ data: member, select: { id: true } }),
+})
+
+export type MemberStore = ReturnType<typeof memberStore>

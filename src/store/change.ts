@@ -1,0 +1,27 @@
+import { AuraError, unavailable } from '../errors.ts'
+import { eventStore, type NewEvent } from '../events/store.ts'
+import type { Change, Clock, Hub } from '../ports.ts'
+import { type Client, isTransient } from './client.ts'
+import { createStores } from './stores.ts'
+
+/** The one way to change anything; see `Change` in `ports.ts` for what it promises. */
+export function createChange(client: Client, clock: Clock, hub: Pick<Hub, 'changed'>): Change {
+  return async (organizationId, body) => {
+    const { answer, changed } = await client
+      .$transaction(async (statements) => {
+        // Alone and first: what a later statement reads, it reads after the lock was had.
+        const locked = await statements.$queryRaw<object[]>`SELECT 1 FROM organization WHERE id = ${organizationId} FOR NO KEY UPDATE`
+        if (locked.length === 0) throw new Error('the organization of a change does not exist')
+        const now = clock.now()
+        const events: NewEvent[] = []
+        const answer = await body({ ...createStores(statements), now, record: (event) => void events.push(event) })
+        if (events.length > 0) await eventStore(statements).append(organizationId, now, events)
+        return { answer, changed: events.length > 0 }
+      })
+      .catch((error: unknown) => {
+        throw !(error instanceof AuraError) && isTransient(error) ? unavailable() : error
+      })
+    if (changed) hub.changed(organizationId)
+    return answer
+  }
+}

@@ -1,0 +1,92 @@
+import { PGlite, types } from '@electric-sql/pglite'
+import { PrismaPg } from '@prisma/adapter-pg'
+import { Pool } from 'pg'
+import { PrismaPGlite } from 'pglite-prisma-adapter'
+import { Prisma, PrismaClient } from '../generated/prisma/client.ts'
+import { migratePGlite, migratePostgres } from './schema-engine.ts'
+
+export { Prisma }
+export type Client = PrismaClient
+/** A client inside a transaction, or the outer one for single statements. */
+export type Statements = Prisma.TransactionClient
+
+export interface Database {
+  readonly kind: 'pglite' | 'postgresql'
+  readonly client: Client
+  /** Applies missing migrations and returns their names. Nodes that start at once wait for each other. */
+  migrate(): Promise<string[]>
+  close(): Promise<void>
+}
+
+/** Called for each SQL statement; the text has placeholders, never values. */
+export type OnStatement = (sql: string) => void
+
+function createClient(adapter: PrismaPg | PrismaPGlite, onStatement: OnStatement | undefined): Client {
+  const options = { adapter, errorFormat: 'minimal' as const, transactionOptions: { maxWait: 2_000, timeout: 30_000 } }
+  if (!onStatement) return new PrismaClient(options)
+  const client = new PrismaClient({ ...options, log: [{ emit: 'event', level: 'query' }] })
+  client.$on('query', (event) => onStatement(event.query))
+  return client as unknown as Client
+}
+
+/** The embedded store. `folder` holds an initialised database, or is empty. */
+export async function openPGlite(folder: string, onStatement?: OnStatement): Promise<Database> {
+  const pglite = await PGlite.create({ dataDir: folder, parsers: { [types.INT8]: (text) => text } })
+  await pglite.exec("SET TimeZone = 'UTC'")
+  const client = createClient(new PrismaPGlite(pglite), onStatement)
+  return {
+    kind: 'pglite',
+    client,
+    migrate: () => migratePGlite(pglite),
+    close: async () => {
+      await client.$disconnect()
+      await pglite.close()
+    },
+  }
+}
+
+const sessionSettings = '-c TimeZone=UTC -c lock_timeout=2000 -c idle_in_transaction_session_timeout=5000'
+const migrationLock = 7_283_645_119
+
+/** PostgreSQL by URL, through a pool of `connections`. */
+export function openPostgres(connectionString: string, connections = 10, onStatement?: OnStatement): Database {
+  const pool = new Pool({ connectionString, max: connections, options: sessionSettings, connectionTimeoutMillis: 3_000 })
+  // An idle connection that dies is replaced at its next use; without a listener its error would end the process.
+  pool.on('error', () => {})
+  const client = createClient(new PrismaPg(pool, { disposeExternalPool: false }), onStatement)
+  return {
+    kind: 'postgresql',
+    client,
+    migrate: async () => {
+      const lock = await pool.connect()
+      try {
+        await lock.query('SET lock_timeout = 0')
+        await lock.query('SELECT pg_advisory_lock($1)', [migrationLock])
+        return await migratePostgres(connectionString)
+      } finally {
+        lock.release(true)
+      }
+    },
+    close: async () => {
+      await client.$disconnect()
+      await pool.end()
+    },
+  }
+}
+
+// Prisma's and PostgreSQL's codes for: no connection, too slow, lock not had in time, deadlock, shutting down.
+const transient =
+  /^(P1001|P1002|P1008|P1017|P2024|P2028|P2034|08\d{3}|40001|40P01|53\d{3}|55P03|57P0\d|57014|25P03|25006|58030|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EPIPE)$/
+
+/** Whether trying again later can help. Looks at codes only: the messages hold values. */
+export function isTransient(error: unknown, depth = 0): boolean {
+  if (typeof error !== 'object' || error === null || depth > 5) return false
+  const { code, originalCode, cause, meta, kind } = error as Record<string, unknown>
+  if ([code, originalCode].some((value) => typeof value === 'string' && transient.test(value))) return true
+  if (kind === 'SocketTimeout' || kind === 'DatabaseNotReachable' || kind === 'ConnectionClosed' || kind === 'TooManyConnections') return true
+  const metaRecord = (meta ?? {}) as Record<string, unknown>
+  return isTransient(cause, depth + 1) || isTransient(metaRecord['driverAdapterError'], depth + 1) || isTransient({ code: metaRecord['code'] }, depth + 1)
+}
+
+/** Whether a unique constraint refused the write. */
+export const isUniqueViolation = (error: unknown): boolean => (error as { code?: unknown } | null)?.code === 'P2002'

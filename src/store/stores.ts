@@ -1,0 +1,16 @@
+import { appStore } from '../apps/store.ts'
+import { instanceStore } from '../instances/store.ts'
+import { keyStore } from '../keys/store.ts'
+import { memberStore } from '../members/store.ts'
+import { organizationStore } from '../organizations/store.ts'
+import type { Stores } from '../ports.ts'
+import type { Statements } from './client.ts'
+
+/** Every feature's store over the same client or transaction. */
+export const createStores = (client: Statements): Stores => ({
+  organizations: organizationStore(client),
+  members: memberStore(client),
+  apps: appStore(client),
+  instances: instanceStore(client),
+  keys: keyStore(client),
+})
