@@ -10,6 +10,8 @@ export interface Scope {
   readonly role: OrganizationRole
   /** Organization OWNER and AURA_OWNER see every row of their organization, those of deleted instances too. */
   readonly all: boolean
+  /** Instances that the actor could see before this operation changed them: its payloads still show them. */
+  readonly kept: readonly string[]
 }
 
 export const scopeOf = (actor: { organizationId: string; memberId: string; role: OrganizationRole }): Scope =>
@@ -18,13 +20,20 @@ export const scopeOf = (actor: { organizationId: string; memberId: string; role:
     memberId: actor.memberId,
     role: actor.role,
     all: actor.role === 'OWNER' || actor.role === 'AURA_OWNER',
+    kept: [] as readonly string[],
   }) as Scope
+
+/** The scope of an operation's payloads after it changed an instance that the actor could see: as before the change. */
+export const keepInstance = (scope: Scope, instanceId: string): Scope => ({ ...scope, kept: [...scope.kept, instanceId] })
 
 /** Filter on instances: all, or those that still exist and on which the member has a role. */
 export const instancesIn = (scope: Scope) =>
   scope.all
     ? { organizationId: scope.organizationId }
-    : { organizationId: scope.organizationId, deletedAt: null, access: { some: { memberId: scope.memberId } } }
+    : {
+        organizationId: scope.organizationId,
+        OR: [{ deletedAt: null, access: { some: { memberId: scope.memberId } } }, ...(scope.kept.length > 0 ? [{ id: { in: [...scope.kept] } }] : [])],
+      }
 
 /** Filter on keys: those of the instances in scope. */
 export const keysIn = (scope: Scope) =>

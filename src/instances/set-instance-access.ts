@@ -8,7 +8,7 @@ import { mayControl } from './model.ts'
 export async function setInstanceAccess(
   ports: Pick<Ports, 'change'>,
   actor: Actor,
-  input: { instanceId: string; memberId: string; role?: InstanceRole | null },
+  input: { instanceId: string; memberId: string; role?: InstanceRole | null | undefined },
 ): Promise<void> {
   const role = input.role ?? null
   await ports.change(actor.organizationId, async ({ members, instances, record }) => {

@@ -9,8 +9,8 @@ import { expiration } from './model.ts'
 export interface CreateApiKeyInput {
   instanceId: string
   name: string
-  expiresAt?: Date | null
-  expiresInDays?: number | null
+  expiresAt?: Date | null | undefined
+  expiresInDays?: number | null | undefined
 }
 
 /** Makes a key that opens one instance. The plaintext exists only in the answer: what is stored is its digest. */

@@ -24,7 +24,7 @@ export function requireAcknowledged(acknowledged: boolean): void {
 const day = 24 * 60 * 60 * 1000
 
 /** When a new key ends, from exactly one of the two forms. */
-export function expiration(input: { expiresAt?: Date | null; expiresInDays?: number | null }, now: Date, maxLifetimeDays: number): Date {
+export function expiration(input: { expiresAt?: Date | null | undefined; expiresInDays?: number | null | undefined }, now: Date, maxLifetimeDays: number): Date {
   const { expiresAt, expiresInDays } = input
   if (expiresAt != null && expiresInDays != null) throw badInput('expiresAt', 'give expiresAt or expiresInDays, not both')
   if (expiresAt == null && expiresInDays == null) throw badInput('expiresAt', 'give expiresAt or expiresInDays')

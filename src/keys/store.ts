@@ -88,7 +88,9 @@ export const keyStore = (client: Statements) => ({
           FROM organization o CROSS JOIN unnest(${subjectIds}::text[]) AS s(id)
           LEFT JOIN (
             SELECT i.id, i.app_id, i.organization_id FROM instance_access a JOIN app_instance i ON i.id = a.instance_id
-            WHERE a.member_id = ${scope.memberId} AND i.deleted_at IS NULL
+            WHERE a.member_id = ${scope.memberId} AND i.deleted_at IS NULL AND i.id <> ALL(${scope.kept})
+            UNION ALL SELECT i.id, i.app_id, i.organization_id FROM app_instance i
+            WHERE i.id = ANY(${scope.kept}) AND i.organization_id = ${scope.organizationId}
           ) g ON s.id IN (g.id, g.app_id, g.organization_id)
           LEFT JOIN key_count c ON c.subject_id = g.id
           WHERE o.id = ${scope.organizationId} GROUP BY s.id, o.version`,

@@ -1,0 +1,26 @@
+import { builder } from '../graphql/builder.ts'
+import { Node } from '../graphql/node.ts'
+
+builder.prismaObject('App', {
+  description: 'An Aura App, such as Cloud Functions; keys open its instances.',
+  interfaces: [Node],
+  fields: (t) => ({
+    slug: t.exposeString('slug', { description: 'Its short name, unique in the organization.' }),
+    name: t.exposeString('name', { description: 'Its name for people.' }),
+  }),
+})
+
+builder.queryFields((t) => ({
+  apps: t.prismaField({
+    type: ['App'],
+    description: 'The apps of the organization by name. At most 200 per organization.',
+    resolve: (query, _root, _arguments, { ports, scope }) => ports.apps.list(query, scope),
+  }),
+  app: t.prismaField({
+    type: 'App',
+    nullable: true,
+    description: 'The app with this slug; null when there is none.',
+    args: { slug: t.arg.string({ required: true, description: 'The slug.' }) },
+    resolve: (query, _root, { slug }, { ports, scope }) => ports.apps.find(query, scope, { slug }),
+  }),
+}))

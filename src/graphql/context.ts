@@ -1,0 +1,29 @@
+import DataLoader from 'dataloader'
+import type { Actor } from '../access/actor.ts'
+import { type Scope, scopeOf } from '../access/scope.ts'
+import { notFound } from '../errors.ts'
+import type { Counts } from '../keys/store.ts'
+import type { Ports } from '../ports.ts'
+
+/** What every resolver of one operation gets. */
+export interface Context {
+  readonly actor: Actor
+  readonly ports: Ports
+  /** What the operation's reads see. A mutation that takes rows out of the actor's sight keeps them here for its payload. */
+  scope: Scope
+  /** Key counts by organization, app or instance id, gathered into one statement per step of the execution. */
+  readonly counts: DataLoader<string, Counts>
+}
+
+export function createContext(ports: Ports, actor: Actor): Context {
+  const context: Context = {
+    actor,
+    ports,
+    scope: scopeOf(actor),
+    counts: new DataLoader<string, Counts>(async (ids) => {
+      const rows = new Map((await ports.keys.counts(context.scope, ids)).map((row) => [row.subjectId, row]))
+      return ids.map((id) => rows.get(id) ?? notFound())
+    }),
+  }
+  return context
+}

@@ -1,0 +1,106 @@
+import { badInput } from '../errors.ts'
+import type { Cursors } from '../crypto/cursor.ts'
+
+export const defaultPageSize = 20
+export const maxPageSize = 100
+
+export interface PageArguments {
+  first?: number | null | undefined
+  after?: string | null | undefined
+  last?: number | null | undefined
+  before?: string | null | undefined
+}
+
+/** A total order of rows: by one value, then by id. A value can be missing; such rows come last. */
+export interface KeysetOrder<Row> {
+  readonly name: string
+  readonly direction: 'asc' | 'desc'
+  /** The row's value as the cursor keeps it. */
+  value(row: Row): string | null
+  orderBy(direction: 'asc' | 'desc'): object
+  /** Rows whose value is strictly on that side of the given one. */
+  beyond(operator: 'gt' | 'lt', value: string): object
+  equal(value: string): object
+  /** Only for orders whose value can be missing: rows without it. */
+  missing?: object
+}
+
+export interface Keyset<Row> {
+  readonly query: { where: object; orderBy: object[]; take: number }
+  /** Turns what the query brought into a connection. */
+  connect(rows: readonly Row[]): {
+    edges: { cursor: string; node: Row }[]
+    pageInfo: { hasNextPage: boolean; hasPreviousPage: boolean; startCursor: string | null; endCursor: string | null }
+  }
+}
+
+function pageSize(field: string, value: number): number {
+  if (value < 0 || value > maxPageSize) throw badInput(field, `must be from 0 to ${maxPageSize}`)
+  return value
+}
+
+function after<Row>(order: KeysetOrder<Row>, direction: 'asc' | 'desc', [value, id]: (string | null)[]): object {
+  const operator = direction === 'asc' ? 'gt' : 'lt'
+  const forward = direction === order.direction
+  const tail = { id: { [operator]: id } }
+  if (value == null) return forward ? { AND: [order.missing, tail] } : { OR: [{ NOT: order.missing }, { AND: [order.missing, tail] }] }
+  const beyond = [order.beyond(operator, value), { AND: [order.equal(value), tail] }]
+  return { OR: forward && order.missing ? [...beyond, order.missing] : beyond }
+}
+
+/** A page by keyset: `list` names what is listed, so that a cursor of another list or organization is refused. */
+export function keyset<Row extends { id: string }>(page: PageArguments, order: KeysetOrder<Row>, cursors: Cursors, list: string): Keyset<Row> {
+  if (page.first != null && page.last != null) throw badInput('last', 'give first or last, not both')
+  if (page.after != null && page.before != null) throw badInput('before', 'give after or before, not both')
+  const backward = page.last != null || (page.before != null && page.first == null)
+  const size = backward ? pageSize('last', page.last ?? defaultPageSize) : pageSize('first', page.first ?? defaultPageSize)
+  const name = `${list}:${order.name}`
+  const open = (field: 'after' | 'before'): (string | null)[] | null => {
+    const cursor = page[field]
+    if (cursor == null) return null
+    const position = cursors.open(name, cursor)
+    if (!position) throw badInput(field, 'is not a cursor of this list')
+    return position
+  }
+  const opposite = order.direction === 'asc' ? 'desc' : 'asc'
+  const [start, end] = [open('after'), open('before')]
+  const direction = backward ? opposite : order.direction
+  const where = { AND: [...(start ? [after(order, order.direction, start)] : []), ...(end ? [after(order, opposite, end)] : [])] }
+  return {
+    query: { where, orderBy: [order.orderBy(direction), { id: direction }], take: size + 1 },
+    connect: (rows) => {
+      const more = rows.length > size
+      const taken = rows.slice(0, size)
+      const edges = (backward ? taken.reverse() : taken).map((node) => ({ cursor: cursors.seal(name, [order.value(node), node.id]), node }))
+      return {
+        edges,
+        pageInfo: {
+          hasNextPage: backward ? end !== null : more,
+          hasPreviousPage: backward ? more : start !== null,
+          startCursor: edges[0]?.cursor ?? null,
+          endCursor: edges.at(-1)?.cursor ?? null,
+        },
+      }
+    },
+  }
+}
+
+/** By a date that every row has. */
+export const byDate = <Field extends string>(name: string, field: Field, direction: 'asc' | 'desc'): KeysetOrder<{ id: string } & Record<Field, Date>> => ({
+  name,
+  direction,
+  value: (row) => row[field].toISOString(),
+  orderBy: (way) => ({ [field]: way }),
+  beyond: (operator, value) => ({ [field]: { [operator]: new Date(value) } }),
+  equal: (value) => ({ [field]: new Date(value) }),
+})
+
+/** By name, in the order of code points. */
+export const byName: KeysetOrder<{ id: string; name: string }> = {
+  name: 'NAME_ASC',
+  direction: 'asc',
+  value: (row) => row.name,
+  orderBy: (way) => ({ name: way }),
+  beyond: (operator, value) => ({ name: { [operator]: value } }),
+  equal: (value) => ({ name: value }),
+}

@@ -1,0 +1,43 @@
+import type { GraphQLSchema } from 'graphql'
+import { appRules } from '../apps/rules.ts'
+import { instanceRules } from '../instances/rules.ts'
+import { keyRules } from '../keys/rules.ts'
+import { organizationRules } from '../organizations/rules.ts'
+import { applyMiddleware, deny, type Rules, shield } from '../access/rules.ts'
+import { guardSubscriptions } from '../access/guard.ts'
+import { forbidden } from '../errors.ts'
+import { builder } from './builder.ts'
+import { nodeRules } from './nodes.ts'
+import './scalars.ts'
+import '../organizations/schema.ts'
+import '../members/schema.ts'
+import '../apps/schema.ts'
+import '../apps/mutations.ts'
+import '../instances/schema.ts'
+import '../instances/mutations.ts'
+import '../keys/schema.ts'
+import '../keys/queries.ts'
+import '../keys/mutations.ts'
+import '../keys/subscriptions.ts'
+
+const features: readonly Rules[] = [organizationRules, appRules, instanceRules, keyRules, nodeRules]
+
+/** One rule for each root field; a field without one is denied. */
+export const rules = {
+  Query: Object.assign({}, ...features.map(({ Query }) => Query)) as NonNullable<Rules['Query']>,
+  Mutation: Object.assign({}, ...features.map(({ Mutation }) => Mutation)) as NonNullable<Rules['Mutation']>,
+  Subscription: Object.assign({}, ...features.map(({ Subscription }) => Subscription)) as NonNullable<Rules['Subscription']>,
+} satisfies Rules
+
+/** The schema with its rules on: shield around every root field's `resolve`, the same rules around `subscribe`. */
+export function createSchema(): GraphQLSchema {
+  const schema = builder.toSchema()
+  const guarded = applyMiddleware(
+    schema,
+    shield(
+      { Query: { '*': deny, ...rules.Query }, Mutation: { '*': deny, ...rules.Mutation }, Subscription: { '*': deny, ...rules.Subscription } },
+      { allowExternalErrors: true, fallbackError: forbidden() },
+    ),
+  )
+  return guardSubscriptions(guarded, rules.Subscription)
+}

@@ -1,0 +1,113 @@
+import { keepInstance } from '../access/scope.ts'
+import { builder } from '../graphql/builder.ts'
+import type { Context } from '../graphql/context.ts'
+import { Propagation } from '../graphql/propagation.ts'
+import type { Propagation as PropagationShape } from '../ports.ts'
+import { createAppInstance } from './create-app-instance.ts'
+import { deleteAppInstance } from './delete-app-instance.ts'
+import { AppInstance, InstanceRoleEnum } from './schema.ts'
+import { setInstanceAccess } from './set-instance-access.ts'
+
+const CreateAppInstanceInput = builder.inputType('CreateAppInstanceInput', {
+  description: 'The new instance is ACTIVE; of the statuses only DELETED concerns its keys.',
+  fields: (t) => ({
+    appId: t.id({ required: true, description: 'The app, `app_…`.' }),
+    name: t.string({ required: true, description: '1 to 64 characters after trimming. Need not be unique.' }),
+  }),
+})
+
+const DeleteAppInstanceInput = builder.inputType('DeleteAppInstanceInput', {
+  description: 'Which instance to delete.',
+  fields: (t) => ({
+    id: t.id({ required: true, description: 'The instance, `ins_…`.' }),
+    acknowledged: t.boolean({ required: true, description: 'Must be true: a deletion cannot be undone, and orphans its keys.' }),
+  }),
+})
+
+const SetInstanceAccessInput = builder.inputType('SetInstanceAccessInput', {
+  description: 'Who gets which role where; role null takes the access away.',
+  fields: (t) => ({
+    instanceId: t.id({ required: true, description: 'The instance, `ins_…`.' }),
+    memberId: t.id({ required: true, description: 'The member, `mem_…`, of the same organization.' }),
+    role: t.field({ type: InstanceRoleEnum, description: 'The new role; null takes the access away.' }),
+  }),
+})
+
+interface Changed {
+  instanceId: string
+}
+
+async function changedInstance<Query extends object>(query: Query, { instanceId }: Changed, { ports, scope }: Context) {
+  const instance = await ports.instances.find(query, scope, instanceId)
+  if (!instance) throw new Error('a changed instance is not in the scope of its payload')
+  return instance
+}
+
+const CreateAppInstancePayload = builder.objectRef<Changed>('CreateAppInstancePayload').implement({
+  description: 'What createAppInstance made.',
+  fields: (t) => ({
+    instance: t.prismaField({
+      type: AppInstance,
+      description: 'The new instance.',
+      resolve: (query, payload, _arguments, context) => changedInstance(query, payload, context),
+    }),
+  }),
+})
+
+const DeleteAppInstancePayload = builder
+  .objectRef<Changed & { orphanedKeys: number; propagation: PropagationShape }>('DeleteAppInstancePayload')
+  .implement({
+    description: 'What deleteAppInstance did.',
+    fields: (t) => ({
+      instance: t.prismaField({
+        type: AppInstance,
+        description: 'The instance as it is now.',
+        resolve: (query, payload, _arguments, context) => changedInstance(query, payload, context),
+      }),
+      orphanedKeys: t.exposeInt('orphanedKeys', { description: 'How many keys became orphans by this call.' }),
+      propagation: t.expose('propagation', { type: Propagation, description: 'Which nodes refuse the keys by now: all that serve.' }),
+    }),
+  })
+
+const SetInstanceAccessPayload = builder.objectRef<Changed>('SetInstanceAccessPayload').implement({
+  description: 'What setInstanceAccess did.',
+  fields: (t) => ({
+    instance: t.prismaField({
+      type: AppInstance,
+      description: 'The instance.',
+      resolve: (query, payload, _arguments, context) => changedInstance(query, payload, context),
+    }),
+  }),
+})
+
+builder.mutationFields((t) => ({
+  createAppInstance: t.field({
+    type: CreateAppInstancePayload,
+    nullable: true,
+    description: 'Adds an instance to an app. For organization owners and Aura Owners.',
+    args: { input: t.arg({ type: CreateAppInstanceInput, required: true, description: 'The instance.' }) },
+    resolve: (_root, { input }, { ports, actor }) => createAppInstance(ports, actor, input),
+  }),
+  deleteAppInstance: t.field({
+    type: DeleteAppInstancePayload,
+    nullable: true,
+    description: 'Deletes an instance and orphans its keys, which no longer verify anywhere when this answers.',
+    args: { input: t.arg({ type: DeleteAppInstanceInput, required: true, description: 'Which one.' }) },
+    resolve: async (_root, { input }, context) => {
+      const answer = await deleteAppInstance(context.ports, context.actor, input)
+      context.scope = keepInstance(context.scope, input.id)
+      return { instanceId: input.id, ...answer }
+    },
+  }),
+  setInstanceAccess: t.field({
+    type: SetInstanceAccessPayload,
+    nullable: true,
+    description: 'Grants, changes or takes away a role on one instance. For organization owners, Aura Owners and the OWNERs of the instance.',
+    args: { input: t.arg({ type: SetInstanceAccessInput, required: true, description: 'Who, where, which role.' }) },
+    resolve: async (_root, { input }, context) => {
+      await setInstanceAccess(context.ports, context.actor, input)
+      context.scope = keepInstance(context.scope, input.instanceId)
+      return { instanceId: input.instanceId }
+    },
+  }),
+}))

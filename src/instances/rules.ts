@@ -1,0 +1,6 @@
+import { isMember, isOwner, type Rules } from '../access/rules.ts'
+
+export const instanceRules: Rules = {
+  Query: { instance: isMember },
+  Mutation: { createAppInstance: isOwner, deleteAppInstance: isMember, setInstanceAccess: isMember },
+}

@@ -1,0 +1,152 @@
+import { type Scope, instancesIn } from '../access/scope.ts'
+import { InstanceRole, InstanceStatus } from '../generated/prisma/enums.ts'
+import { builder } from '../graphql/builder.ts'
+import type { Context } from '../graphql/context.ts'
+import { Node } from '../graphql/node.ts'
+import { byName, type Keyset, keyset, type PageArguments } from '../graphql/pages.ts'
+import { containing } from '../graphql/search.ts'
+import { mayControl } from './model.ts'
+
+const InstanceStatusEnum = builder.enumType('InstanceStatus', {
+  description: 'What an instance is doing. Of these only DELETED concerns its keys.',
+  values: {
+    [InstanceStatus.INITIALIZING]: { description: 'Being set up.' },
+    [InstanceStatus.ACTIVE]: { description: 'Serving.' },
+    [InstanceStatus.IDLE]: { description: 'Ready, without traffic.' },
+    [InstanceStatus.FAILED]: { description: 'Not serving because of an error.' },
+    [InstanceStatus.DELETED]: { description: 'Gone for good: its keys are orphans.' },
+  } as const,
+})
+
+export const InstanceRoleEnum = builder.enumType('InstanceRole', {
+  description: 'What a member may do on one instance.',
+  values: {
+    [InstanceRole.OWNER]: { description: 'Revoke any active or expired key, delete the instance, control access.' },
+    [InstanceRole.USER]: { description: 'See its keys, create keys, revoke own keys.' },
+  } as const,
+})
+
+/** The actor's grant on an instance, as a selection. */
+const grant = (scope: Scope) => ({ access: { where: { memberId: scope.memberId }, select: { role: true } } })
+
+interface Permissions {
+  live: boolean
+  controls: boolean
+  owner: boolean
+}
+
+const InstancePermissions = builder.objectRef<Permissions>('InstancePermissions').implement({
+  description: 'What the viewer may do on an instance, so that a portal can hide what would be refused.',
+  fields: (t) => ({
+    createKey: t.boolean({ description: 'Create keys.', resolve: ({ live }) => live }),
+    revokeActiveKeys: t.boolean({ description: "Revoke everybody's active and expired keys, not only own ones.", resolve: ({ controls }) => controls }),
+    revokeOrphanedKeys: t.boolean({ description: 'Revoke orphaned keys.', resolve: ({ owner }) => owner }),
+    controlAccess: t.boolean({ description: 'Grant and take away roles on it.', resolve: ({ live, controls }) => live && controls }),
+    delete: t.boolean({ description: 'Delete it.', resolve: ({ live, controls }) => live && controls }),
+  }),
+})
+
+export const AppInstance = builder.prismaObject('AppInstance', {
+  description: 'One deployed thing under an app; a key opens exactly one.',
+  interfaces: [Node],
+  fields: (t) => ({
+    name: t.exposeString('name', { description: 'Its name for people.' }),
+    status: t.expose('status', { type: InstanceStatusEnum, description: 'What it is doing.' }),
+    app: t.relation('app', { description: 'The app that it is an instance of.' }),
+    createdBy: t.relation('createdBy', { description: 'Who created it, also when removed since.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was created.' }),
+    deletedAt: t.expose('deletedAt', { type: 'DateTime', nullable: true, description: 'When it was deleted; null while it exists.' }),
+    viewerRole: t.field({
+      type: InstanceRoleEnum,
+      nullable: true,
+      description: "The viewer's own role on it; null without one, as organization owners may be.",
+      select: (_arguments, { scope }) => grant(scope),
+      resolve: ({ access }) => access[0]?.role ?? null,
+    }),
+    viewerCan: t.field({
+      type: InstancePermissions,
+      description: 'What the viewer may do here.',
+      select: (_arguments, { scope }) => ({ ...grant(scope), deletedAt: true }),
+      resolve: ({ access, deletedAt }, _arguments, { scope }) => ({
+        live: deletedAt === null,
+        controls: mayControl(scope, access[0]?.role ?? null),
+        owner: scope.all,
+      }),
+    }),
+  }),
+})
+
+interface InstanceConnectionShape extends ReturnType<Keyset<{ id: string; name: string }>['connect']> {
+  totalCount: () => Promise<number>
+}
+
+const AppInstanceConnection = builder.connectionObject(
+  {
+    type: AppInstance,
+    name: 'AppInstanceConnection',
+    description: 'A page of instances.',
+    fields: (t) => ({
+      totalCount: t.int({
+        description: 'How many match in all.',
+        resolve: (page) => (page as unknown as InstanceConnectionShape).totalCount(),
+      }),
+    }),
+  },
+  { name: 'AppInstanceEdge', description: 'An instance in a page.' },
+)
+
+const InstanceFilter = builder.inputType('InstanceFilter', {
+  description: 'Which instances; an omitted or null member means no restriction.',
+  fields: (t) => ({
+    search: t.string({ description: 'Case-insensitive part of the name.' }),
+    status: t.field({ type: [InstanceStatusEnum], description: 'Any of these; an empty list matches nothing.' }),
+  }),
+})
+
+interface ListArguments extends PageArguments {
+  filter?: typeof InstanceFilter.$inferInput | null | undefined
+}
+
+// Deleted ones only when asked for by name.
+const matching = ({ filter }: ListArguments, scope: Scope) => ({
+  AND: [
+    instancesIn(scope),
+    filter?.status ? { status: { in: filter.status } } : { deletedAt: null },
+    ...(filter?.search ? [{ name: containing(filter.search) }] : []),
+  ],
+})
+
+const pageOf = (list: ListArguments, { scope, ports }: Context) => keyset(list, byName, ports.cursors, `instances:${scope.organizationId}`)
+
+builder.prismaObjectFields('App', (t) => ({
+  instances: t.field({
+    type: AppInstanceConnection,
+    description: 'Its instances that the viewer may see, by name. Deleted ones only when the filter asks for that status.',
+    args: { filter: t.arg({ type: InstanceFilter, description: 'Which ones.' }), ...t.arg.connectionArgs() },
+    select: (list, context, nestedSelection) => {
+      const { where, orderBy, take } = pageOf(list, context).query
+      return {
+        id: true,
+        instances: nestedSelection({ where: { AND: [matching(list, context.scope), where] }, orderBy, take, select: { id: true, name: true } }, ['edges', 'node']),
+      }
+    },
+    // The plugin's types want whole rows where the client's selection has been read.
+    resolve: (app, list, context) => {
+      const page: InstanceConnectionShape = {
+        ...pageOf(list, context).connect(app.instances),
+        totalCount: () => context.ports.instances.count({ appId: app.id, ...matching(list, context.scope) }),
+      }
+      return page as never
+    },
+  }),
+}))
+
+builder.queryField('instance', (t) =>
+  t.prismaField({
+    type: 'AppInstance',
+    nullable: true,
+    description: 'The instance with this id; null when the viewer may see none.',
+    args: { id: t.arg.id({ required: true, description: 'An id `ins_…`.' }) },
+    resolve: (query, _root, { id }, { ports, scope }) => ports.instances.find(query, scope, id),
+  }),
+)

@@ -1,0 +1,126 @@
+import { builder } from '../graphql/builder.ts'
+import type { Context } from '../graphql/context.ts'
+import { Propagation } from '../graphql/propagation.ts'
+import type { Propagation as PropagationShape } from '../ports.ts'
+import { createApiKey } from './create-api-key.ts'
+import { revokeApiKey } from './revoke-api-key.ts'
+import { type RevocationResult, revokeApiKeys } from './revoke-api-keys.ts'
+import { ApiKey } from './schema.ts'
+import type { Plaintext } from '../crypto/key-format.ts'
+
+const CreateApiKeyInput = builder.inputType('CreateApiKeyInput', {
+  description: 'A new key.',
+  fields: (t) => ({
+    instanceId: t.id({ required: true, description: 'The instance that it opens, `ins_…`.' }),
+    name: t.string({
+      required: true,
+      description: '1 to 64 characters after trimming, no control characters, no lone surrogates; stored in NFC. Need not be unique.',
+    }),
+    expiresAt: t.field({ type: 'DateTime', description: 'When it ends: in the future, at most maxKeyLifetimeDays away. Exactly one of expiresAt and expiresInDays.' }),
+    expiresInDays: t.int({ description: 'In how many days it ends, from 1 to maxKeyLifetimeDays. Exactly one of expiresAt and expiresInDays.' }),
+  }),
+})
+
+async function changedKey<Query extends object>(query: Query, keyId: string, { ports, scope }: Context) {
+  const key = await ports.keys.find(query, scope, keyId)
+  if (!key) throw new Error('a changed key is not in the scope of its payload')
+  return key
+}
+
+const CreateApiKeyPayload = builder.objectRef<{ keyId: string; plaintext: Plaintext }>('CreateApiKeyPayload').implement({
+  description: 'What createApiKey made.',
+  fields: (t) => ({
+    apiKey: t.prismaField({
+      type: ApiKey,
+      description: 'The new key.',
+      resolve: (query, { keyId }, _arguments, context) => changedKey(query, keyId, context),
+    }),
+    plaintext: t.string({ nullable: true, description: 'The key itself. Shown once.', resolve: ({ plaintext }) => plaintext.expose() }),
+  }),
+})
+
+const acknowledged = 'Must be true: a revocation cannot be undone. Else BAD_USER_INPUT.'
+
+const RevokeApiKeyInput = builder.inputType('RevokeApiKeyInput', {
+  description: 'Which key to revoke.',
+  fields: (t) => ({
+    id: t.id({ required: true, description: 'The key, `key_…`.' }),
+    acknowledged: t.boolean({ required: true, description: acknowledged }),
+  }),
+})
+
+const RevokeApiKeysInput = builder.inputType('RevokeApiKeysInput', {
+  description: 'Which keys to revoke.',
+  fields: (t) => ({
+    ids: t.idList({ required: true, description: 'The keys, `key_…`, 1 to 100.' }),
+    acknowledged: t.boolean({ required: true, description: acknowledged }),
+  }),
+})
+
+const RevokeApiKeyPayload = builder.objectRef<{ keyId: string; propagation: PropagationShape }>('RevokeApiKeyPayload').implement({
+  description: 'What revokeApiKey did.',
+  fields: (t) => ({
+    apiKey: t.prismaField({
+      type: ApiKey,
+      description: 'The revoked key.',
+      resolve: (query, { keyId }, _arguments, context) => changedKey(query, keyId, context),
+    }),
+    instance: t.prismaField({
+      type: 'AppInstance',
+      description: 'The instance that it opened.',
+      resolve: async (query, { keyId }, _arguments, context) => {
+        const { instanceId } = await changedKey({ select: { instanceId: true } }, keyId, context)
+        const instance = await context.ports.instances.find(query, context.scope, instanceId)
+        if (!instance) throw new Error('the instance of a visible key is not visible')
+        return instance
+      },
+    }),
+    propagation: t.expose('propagation', { type: Propagation, description: 'Which nodes refuse the key by now: all that serve.' }),
+  }),
+})
+
+const RevokeApiKeyResult = builder.objectRef<RevocationResult>('RevokeApiKeyResult').implement({
+  description: 'What became of one key of revokeApiKeys.',
+  fields: (t) => ({
+    id: t.exposeID('id', { description: 'The id as it was sent.' }),
+    apiKey: t.prismaField({
+      type: ApiKey,
+      nullable: true,
+      description: 'The key as it is now; null when the viewer may see none with this id.',
+      resolve: (query, { id }, _arguments, { ports, scope }) => ports.keys.find(query, scope, id),
+    }),
+    errorCode: t.exposeString('errorCode', { nullable: true, description: 'Null when it is revoked, else NOT_FOUND or FORBIDDEN.' }),
+  }),
+})
+
+const RevokeApiKeysPayload = builder.objectRef<{ results: RevocationResult[]; propagation: PropagationShape }>('RevokeApiKeysPayload').implement({
+  description: 'What revokeApiKeys did.',
+  fields: (t) => ({
+    results: t.expose('results', { type: [RevokeApiKeyResult], description: 'One for each id, in the order of the input.' }),
+    propagation: t.expose('propagation', { type: Propagation, description: 'Which nodes refuse the keys by now: all that serve.' }),
+  }),
+})
+
+builder.mutationFields((t) => ({
+  createApiKey: t.field({
+    type: CreateApiKeyPayload,
+    nullable: true,
+    description: 'Creates a key that opens one instance, and shows its plaintext this once.',
+    args: { input: t.arg({ type: CreateApiKeyInput, required: true, description: 'The key.' }) },
+    resolve: (_root, { input }, { ports, actor }) => createApiKey(ports, actor, input),
+  }),
+  revokeApiKey: t.field({
+    type: RevokeApiKeyPayload,
+    nullable: true,
+    description: 'Revokes a key for good: when this answers, no node verifies it. Repeating it answers the same.',
+    args: { input: t.arg({ type: RevokeApiKeyInput, required: true, description: 'Which one.' }) },
+    resolve: async (_root, { input }, { ports, actor }) => ({ keyId: input.id, ...(await revokeApiKey(ports, actor, input)) }),
+  }),
+  revokeApiKeys: t.field({
+    type: RevokeApiKeysPayload,
+    nullable: true,
+    description: 'Up to 100 at once, each with its own outcome, one propagation.',
+    args: { input: t.arg({ type: RevokeApiKeysInput, required: true, description: 'Which ones.' }) },
+    resolve: (_root, { input }, { ports, actor }) => revokeApiKeys(ports, actor, input),
+  }),
+}))

@@ -1,0 +1,175 @@
+import { queryFromInfo } from '@pothos/plugin-prisma'
+import { keysIn, type Scope } from '../access/scope.ts'
+import type { Prisma } from '../store/client.ts'
+import { builder } from '../graphql/builder.ts'
+import type { Context } from '../graphql/context.ts'
+import { byDate, byName, type Keyset, type KeysetOrder, keyset, type PageArguments } from '../graphql/pages.ts'
+import { containing } from '../graphql/search.ts'
+import { ApiKey, ApiKeyStatusEnum } from './schema.ts'
+import { countLimit } from './store.ts'
+
+/** What every order can read of a row. */
+interface SortableKey {
+  id: string
+  name: string
+  createdAt: Date
+  expiresAt: Date
+  use: { lastUsedAt: Date | null } | null
+}
+const sortable = { id: true, name: true, createdAt: true, expiresAt: true, use: { select: { lastUsedAt: true } } } as const
+
+const neverUsed = { OR: [{ use: { is: null } }, { use: { is: { lastUsedAt: null } } }] }
+
+const orders = {
+  CREATED_AT_DESC: { description: 'Newest first.', order: byDate('CREATED_AT_DESC', 'createdAt', 'desc') },
+  CREATED_AT_ASC: { description: 'Oldest first.', order: byDate('CREATED_AT_ASC', 'createdAt', 'asc') },
+  NAME_ASC: { description: 'By name, in the order of code points.', order: byName },
+  EXPIRES_AT_ASC: { description: 'What ends first, first.', order: byDate('EXPIRES_AT_ASC', 'expiresAt', 'asc') },
+  LAST_USED_AT_DESC: {
+    description: 'Last used first; never used ones last.',
+    order: {
+      name: 'LAST_USED_AT_DESC',
+      direction: 'desc',
+      value: (row) => row.use?.lastUsedAt?.toISOString() ?? null,
+      orderBy: (way) => ({ use: { lastUsedAt: { sort: way, nulls: way === 'desc' ? 'last' : 'first' } } }),
+      beyond: (operator, value) => ({ use: { is: { lastUsedAt: { [operator]: new Date(value) } } } }),
+      equal: (value) => ({ use: { is: { lastUsedAt: new Date(value) } } }),
+      missing: neverUsed,
+    },
+  },
+} satisfies Record<string, { description: string; order: KeysetOrder<SortableKey> }>
+
+const ApiKeyOrder = builder.enumType('ApiKeyOrder', {
+  description: 'The order of a list of keys.',
+  values: Object.fromEntries(Object.entries(orders).map(([name, { description }]) => [name, { description }])) as Record<
+    keyof typeof orders,
+    { description: string }
+  >,
+})
+
+const ApiKeyFilter = builder.inputType('ApiKeyFilter', {
+  description: 'Which keys. An omitted or null member means no restriction; an empty list of statuses matches nothing.',
+  fields: (t) => ({
+    status: t.field({ type: [ApiKeyStatusEnum], description: 'Any of these.' }),
+    appId: t.id({ description: 'Keys of this app.' }),
+    instanceId: t.id({ description: 'Keys of this instance.' }),
+    createdById: t.id({ description: 'Keys that this member created.' }),
+    search: t.string({ description: 'Case-insensitive part of the name, or of the hint.' }),
+    expiresBefore: t.field({ type: 'DateTime', description: 'Keys that end before then.' }),
+    unusedSince: t.field({ type: 'DateTime', description: 'Not used since then, never used included.' }),
+  }),
+})
+
+interface ListArguments extends PageArguments {
+  filter?: typeof ApiKeyFilter.$inferInput | null | undefined
+  orderBy?: keyof typeof orders | null | undefined
+}
+
+function matching({ filter }: ListArguments): Prisma.ApiKeyWhereInput {
+  if (!filter) return {}
+  const { status, appId, instanceId, createdById, search, expiresBefore, unusedSince } = filter
+  return {
+    AND: [
+      ...(status ? [{ status: { in: status } }] : []),
+      ...(appId != null ? [{ appId }] : []),
+      ...(instanceId != null ? [{ instanceId }] : []),
+      ...(createdById != null ? [{ createdById }] : []),
+      ...(search ? [{ OR: [{ name: containing(search) }, { hint: containing(search) }] }] : []),
+      ...(expiresBefore ? [{ expiresAt: { lt: expiresBefore } }] : []),
+      ...(unusedSince ? [{ OR: [...neverUsed.OR, { use: { is: { lastUsedAt: { lt: unusedSince } } } }] }] : []),
+    ],
+  }
+}
+
+const pageOf = (list: ListArguments, { scope, ports }: Context): Keyset<SortableKey> =>
+  keyset<SortableKey>(list, orders[list.orderBy ?? 'CREATED_AT_DESC'].order, ports.cursors, `keys:${scope.organizationId}`)
+
+interface KeyPage extends ReturnType<Keyset<SortableKey>['connect']> {
+  count: () => Promise<number>
+}
+
+const ApiKeyConnection = builder.connectionObject(
+  {
+    type: ApiKey,
+    name: 'ApiKeyConnection',
+    description: 'A page of keys.',
+    fields: (t) => ({
+      totalCount: t.int({
+        description: 'How many match in all, exactly those that the viewer may see; counting stops at 10,000.',
+        resolve: async (page) => Math.min(await (page as unknown as KeyPage).count(), countLimit),
+      }),
+      totalCountIsExact: t.boolean({
+        description: 'False: there are more than totalCount says.',
+        resolve: async (page) => (await (page as unknown as KeyPage).count()) <= countLimit,
+      }),
+      version: t.field({
+        type: 'Version',
+        description: "The organization's version, read before the rows: what changed after it is not in them.",
+        resolve: (_page, _arguments, { actor }) => actor.organizationVersion,
+      }),
+    }),
+  },
+  { name: 'ApiKeyEdge', description: 'A key in a page.' },
+)
+
+const listArguments = {
+  ...builder.args((t) => ({
+    filter: t.field({ type: ApiKeyFilter, description: 'Which keys.' }),
+    orderBy: t.field({ type: ApiKeyOrder, defaultValue: 'CREATED_AT_DESC', description: 'In which order.' }),
+  })),
+}
+
+/** The page with a count that is taken at most once, and only if somebody asks for it. */
+function connection(rows: readonly SortableKey[], list: ListArguments, context: Context, scope: Scope, within: Prisma.ApiKeyWhereInput) {
+  let count: Promise<number> | null = null
+  return {
+    ...pageOf(list, context).connect(rows),
+    count: () => (count ??= context.ports.keys.count(scope, { AND: [within, matching(list)] })),
+  } as never
+}
+
+builder.queryFields((t) => ({
+  apiKeys: t.field({
+    type: ApiKeyConnection,
+    description: 'The keys that the viewer may see. Without a filter: of every status.',
+    args: { ...listArguments, ...t.arg.connectionArgs() },
+    resolve: async (_root, list, context, info) => {
+      const { where, orderBy, take } = pageOf(list, context).query
+      const query = queryFromInfo({ context, info, typeName: 'ApiKey', path: ['edges', 'node'], select: sortable })
+      const rows = await context.ports.keys.page(query as { select: Prisma.ApiKeySelect }, context.scope, {
+        where: { AND: [where, matching(list)] },
+        orderBy: orderBy as Prisma.ApiKeyOrderByWithRelationInput[],
+        take,
+      })
+      return connection(rows as unknown as SortableKey[], list, context, context.scope, {})
+    },
+  }),
+  apiKey: t.prismaField({
+    type: ApiKey,
+    nullable: true,
+    description: 'The key with this id; null when the viewer may see none.',
+    args: { id: t.arg.id({ required: true, description: 'An id `key_…`.' }) },
+    resolve: (query, _root, { id }, { ports, scope }) => ports.keys.find(query, scope, id),
+  }),
+}))
+
+const ofApp = (id: string) => ({ appId: id })
+const ofInstance = (id: string) => ({ instanceId: id })
+for (const [type, within] of [['App', ofApp], ['AppInstance', ofInstance]] as const) {
+  builder.prismaObjectField(type, 'apiKeys', (t) =>
+    t.field({
+      type: ApiKeyConnection,
+      description: 'Its keys that the viewer may see. Without a filter: of every status.',
+      args: { ...listArguments, ...t.arg.connectionArgs() },
+      select: (list, context, nestedSelection) => {
+        const { where, orderBy, take } = pageOf(list, context).query
+        const keys = { where: { AND: [keysIn(context.scope), where, matching(list)] }, orderBy, take, select: sortable }
+        return { id: true, keys: nestedSelection(keys as never, ['edges', 'node']) } as never
+      },
+      resolve: (owner, list, context) => {
+        const { id, keys } = owner as unknown as { id: string; keys: SortableKey[] }
+        return connection(keys, list, context, context.scope, within(id))
+      },
+    }),
+  )
+}

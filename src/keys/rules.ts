@@ -1,0 +1,7 @@
+import { isMember, type Rules } from '../access/rules.ts'
+
+export const keyRules: Rules = {
+  Query: { apiKeys: isMember, apiKey: isMember },
+  Mutation: { createApiKey: isMember, revokeApiKey: isMember, revokeApiKeys: isMember },
+  Subscription: { keyCounts: isMember },
+}

@@ -1,0 +1,107 @@
+import { ApiKeyStatus, OrphanReason } from '../generated/prisma/enums.ts'
+import { builder } from '../graphql/builder.ts'
+import { Node } from '../graphql/node.ts'
+import { revokeRefusal } from './model.ts'
+
+export const ApiKeyStatusEnum = builder.enumType('ApiKeyStatus', {
+  description: 'Exactly one, first match wins: REVOKED, ORPHANED, EXPIRED, ACTIVE. Only ACTIVE authenticates.',
+  values: {
+    [ApiKeyStatus.ACTIVE]: { description: 'Opens its instance.' },
+    [ApiKeyStatus.EXPIRED]: { description: 'Its time is over.' },
+    [ApiKeyStatus.ORPHANED]: { description: 'Its instance was deleted or its creator was removed.' },
+    [ApiKeyStatus.REVOKED]: { description: 'Somebody revoked it, for good.' },
+  } as const,
+})
+
+const OrphanReasonEnum = builder.enumType('OrphanReason', {
+  description: 'Why a key is an orphan.',
+  values: {
+    [OrphanReason.INSTANCE_DELETED]: { description: 'The instance that it opened was deleted.' },
+    [OrphanReason.CREATOR_REMOVED]: { description: 'The member who created it was removed.' },
+  } as const,
+})
+
+const RevokeRefusalEnum = builder.enumType('RevokeRefusal', {
+  description: 'Why the viewer may not revoke this key.',
+  values: {
+    ALREADY_REVOKED: { description: 'It is revoked.' },
+    NOT_YOUR_KEY: { description: 'Somebody else created it, and the viewer is no OWNER of the instance.' },
+    ORPHAN_NEEDS_OWNER: { description: 'Orphaned keys are for organization owners and Aura Owners.' },
+  } as const,
+})
+
+export const KeyCounts = builder
+  .objectRef<{ active: number; expired: number; orphaned: number; revoked: number; version: bigint }>('KeyCounts')
+  .implement({
+    description: 'How many keys the viewer may see there, by status.',
+    fields: (t) => ({
+      active: t.exposeInt('active', { description: 'Keys that authenticate.' }),
+      expired: t.exposeInt('expired', { description: 'Keys whose time is over.' }),
+      orphaned: t.exposeInt('orphaned', { description: 'Keys whose instance was deleted or whose creator was removed.' }),
+      revoked: t.exposeInt('revoked', { description: 'Revoked keys: history, not part of the total.' }),
+      total: t.int({ description: 'active + expired + orphaned', resolve: (counts) => counts.active + counts.expired + counts.orphaned }),
+      version: t.expose('version', { type: 'Version', description: "The organization's version that the numbers belong to; drop what is not newer." }),
+    }),
+  })
+
+export const ApiKey = builder.prismaObject('ApiKey', {
+  description: 'A credential for programs that opens exactly one instance.',
+  interfaces: [Node],
+  fields: (t) => ({
+    name: t.exposeString('name', { description: 'Its name for people. Need not be unique.' }),
+    hint: t.exposeString('hint', { description: 'What people recognise it by: the start and the end of the plaintext.' }),
+    status: t.expose('status', { type: ApiKeyStatusEnum, description: 'Whether it authenticates, and if not, why.' }),
+    orphanReason: t.field({
+      type: OrphanReasonEnum,
+      nullable: true,
+      description: 'Why it is an orphan; null unless it is, or was when revoked.',
+      select: { orphanReason: true },
+      resolve: (key) => key.orphanReason,
+    }),
+    app: t.relation('app', { description: 'The app of its instance.' }),
+    instance: t.relation('instance', { description: 'The instance that it opens. Also when deleted: who may see the key may see that its instance was.' }),
+    createdBy: t.relation('createdBy', { description: 'Who created it, also when removed since.' }),
+    createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was created.' }),
+    expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'When it stops opening its instance.' }),
+    lastUsedAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'When it last verified, to about a minute; null when it never did.',
+      select: { use: { select: { lastUsedAt: true } } },
+      resolve: (key) => key.use?.lastUsedAt ?? null,
+    }),
+    revokedAt: t.expose('revokedAt', { type: 'DateTime', nullable: true, description: 'When it was revoked; null unless it was.' }),
+    revokedBy: t.relation('revokedBy', { nullable: true, description: 'Who revoked it; null unless it was revoked.' }),
+    revokeRefusal: t.field({
+      type: RevokeRefusalEnum,
+      nullable: true,
+      description: 'Why the viewer may not revoke it; null when they may.',
+      select: (_arguments, { scope }) => ({
+        status: true,
+        createdById: true,
+        instance: { select: { access: { where: { memberId: scope.memberId }, select: { role: true } } } },
+      }),
+      resolve: (key, _arguments, { scope }) => revokeRefusal(scope, key.instance.access[0]?.role ?? null, key),
+    }),
+    viewerCanRevoke: t.boolean({
+      description: 'Whether the viewer may revoke it.',
+      select: (_arguments, { scope }) => ({
+        status: true,
+        createdById: true,
+        instance: { select: { access: { where: { memberId: scope.memberId }, select: { role: true } } } },
+      }),
+      resolve: (key, _arguments, { scope }) => revokeRefusal(scope, key.instance.access[0]?.role ?? null, key) === null,
+    }),
+  }),
+})
+
+for (const type of ['Organization', 'App', 'AppInstance'] as const) {
+  builder.prismaObjectField(type, 'keyCounts', (t) =>
+    t.field({
+      type: KeyCounts,
+      description: 'How many keys the viewer may see there, by status.',
+      select: { id: true },
+      resolve: ({ id }, _arguments, { counts }) => counts.load(id),
+    }),
+  )
+}

@@ -1,0 +1,38 @@
+import { builder } from '../graphql/builder.ts'
+import { Node } from '../graphql/node.ts'
+
+builder.prismaObject('Organization', {
+  description: 'The tenant. Every row belongs to one, and nothing crosses.',
+  interfaces: [Node],
+  fields: (t) => ({
+    slug: t.exposeString('slug', { description: 'Its short name, unique on this server.' }),
+    name: t.exposeString('name', { description: 'Its name for people.' }),
+    version: t.expose('version', { type: 'Version', description: 'The number of its newest event.' }),
+    maxKeyLifetimeDays: t.int({
+      description: 'How many days away the end of a new key may be.',
+      resolve: (_organization, _arguments, { ports }) => ports.maxKeyLifetimeDays,
+    }),
+  }),
+})
+
+const Viewer = builder.objectRef<object>('Viewer').implement({
+  description: 'The caller.',
+  fields: (t) => ({
+    member: t.prismaField({
+      type: 'Member',
+      description: 'The member whose token was sent.',
+      resolve: async (query, _viewer, _arguments, { ports, scope }) => {
+        const member = await ports.members.find(query, scope, scope.memberId)
+        if (!member) throw new Error('the caller has no row')
+        return member
+      },
+    }),
+    organization: t.prismaField({
+      type: 'Organization',
+      description: 'The organization that the request acts in.',
+      resolve: (query, _viewer, _arguments, { ports, scope }) => ports.organizations.find(query, scope),
+    }),
+  }),
+})
+
+builder.queryField('viewer', (t) => t.field({ type: Viewer, description: 'Who asks, and where.', resolve: () => ({}) }))
