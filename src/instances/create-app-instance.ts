@@ -1,11 +1,16 @@
 import type { Actor } from '../access/actor.ts'
 import { forbidden, notFound } from '../errors.ts'
+import type { InstanceStatus } from '../generated/prisma/enums.ts'
 import { newId } from '../ids.ts'
 import { parseName } from '../names.ts'
 import type { Ports } from '../ports.ts'
 
-/** Adds an instance to an app. It is ACTIVE, and a new one whatever an older one of the same name was. */
-export async function createAppInstance(ports: Pick<Ports, 'change'>, actor: Actor, input: { appId: string; name: string }): Promise<{ instanceId: string }> {
+/** Adds an instance to an app: a new one, whatever an older one of the same name was. `status`: ACTIVE unless given. */
+export async function createAppInstance(
+  ports: Pick<Ports, 'change'>,
+  actor: Actor,
+  input: { appId: string; name: string; status?: Exclude<InstanceStatus, 'DELETED'> },
+): Promise<{ instanceId: string }> {
   const name = parseName('name', input.name)
   const instanceId = newId('ins')
   await ports.change(actor.organizationId, async ({ members, apps, instances, now, record }) => {
@@ -14,7 +19,7 @@ export async function createAppInstance(ports: Pick<Ports, 'change'>, actor: Act
     const app = await apps.find({ select: { id: true } }, scope, { id: input.appId })
     if (!app) throw notFound()
     const { organizationId, memberId: createdById } = scope
-    await instances.insert({ id: instanceId, organizationId, appId: app.id, name, status: 'ACTIVE', createdById, createdAt: now })
+    await instances.insert({ id: instanceId, organizationId, appId: app.id, name, status: input.status ?? 'ACTIVE', createdById, createdAt: now })
     record({ kind: 'INSTANCE_CREATED', subjectName: name, actorId: createdById, instanceId, appId: app.id })
   })
   return { instanceId }

@@ -1,4 +1,5 @@
 import { builder } from '../graphql/builder.ts'
+import { openSource, received } from '../graphql/source.ts'
 import { KeyCounts } from './schema.ts'
 import { watchKeyCounts } from './watch-key-counts.ts'
 
@@ -11,7 +12,7 @@ builder.subscriptionField('keyCounts', (t) =>
       appId: t.arg.id({ description: 'The keys of this app.' }),
       instanceId: t.arg.id({ description: 'The keys of this instance.' }),
     },
-    subscribe: (_root, subject, { ports, actor }) => watchKeyCounts(ports, actor, subject),
-    resolve: (counts) => counts,
+    subscribe: (_root, subject, { ports, actor }) => openSource((signal) => watchKeyCounts(ports, actor, subject, signal)),
+    resolve: (counts) => received(counts),
   }),
 )

@@ -11,11 +11,12 @@ export async function* watchKeyCounts(
   ports: Pick<Ports, 'members' | 'apps' | 'instances' | 'keys' | 'hub' | 'clock'>,
   actor: Actor,
   subject: { appId?: string | null | undefined; instanceId?: string | null | undefined },
+  signal: AbortSignal,
 ): AsyncGenerator<Counts, void, undefined> {
   if (subject.appId != null && subject.instanceId != null) throw badInput('instanceId', 'give appId or instanceId, not both')
   const id = subject.instanceId ?? subject.appId ?? actor.organizationId
   let last: Counts | null = null
-  for await (const _ of ports.hub.ticks(actor.organizationId)) {
+  for await (const _ of ports.hub.ticks(actor.organizationId, signal)) {
     if (ports.clock.now() >= actor.expiresAt) return
     const scope = await ports.members.scopeNow(actor)
     if (subject.instanceId != null && !(await ports.instances.facts(scope, id))) throw notFound()

@@ -1,0 +1,98 @@
+import { readFileSync } from 'node:fs'
+import { Command } from 'commander'
+import { signToken } from '../access/authenticate.ts'
+import { compose, readSecrets } from '../compose.ts'
+import { ConfigError, loadConfig } from '../config.ts'
+import { AuraError } from '../errors.ts'
+import { bootstrapOrganization } from '../organizations/bootstrap-organization.ts'
+import { openPostgres } from '../store/client.ts'
+import { FolderInUse } from '../store/data-folder.ts'
+import { WrongDatabase } from '../store/fingerprints.ts'
+import { serve } from './serve.ts'
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+
+function createProgram(): Command {
+  const program = new Command('aura-keys').description('Manages the API keys of Aura Apps.').version(version)
+  program.showHelpAfterError().showSuggestionAfterError()
+
+  program
+    .command('serve', { isDefault: true })
+    .description('migrate the database, then serve')
+    .option('--demo', 'load the demo organizations into an empty PostgreSQL database (an empty embedded one gets them anyway)')
+    .action(async ({ demo }: { demo?: boolean }) => serve(loadConfig(), demo === true))
+
+  program
+    .command('token')
+    .description('print a JWT for a member (only with AUTH_SECRET or the embedded database)')
+    .requiredOption('--org <organization>', 'the organization, its slug or id')
+    .requiredOption('--as <subject>', "the member's subject")
+    .option('--ttl <span>', 'how long it is valid, such as 30m or 8h', '1h')
+    .action(async ({ org, as, ttl }: { org: string; as: string; ttl: string }) => {
+      const config = loadConfig()
+      if (!/^\d{1,6}\s?[smhdw]$/.test(ttl)) throw new ConfigError(['--ttl must be a span such as 30m, 8h or 7d'])
+      const { authSecret } = readSecrets(config)
+      console.log(await signToken(authSecret, { subject: as, organization: org, organizationClaim: config.AUTH_ORG_CLAIM, ttl }))
+    })
+
+  program
+    .command('migrate')
+    .description('apply prisma/migrations and print what was applied')
+    .action(async () => {
+      const config = loadConfig()
+      if (config.DATABASE_URL === undefined) {
+        const app = await compose(config)
+        await app.close()
+        console.log('The embedded database is up to date.')
+        return
+      }
+      const database = openPostgres(config.DATABASE_URL, 2)
+      try {
+        const applied = await database.migrate()
+        console.log(applied.length === 0 ? 'Nothing to apply.' : `Applied:\n${applied.map((name) => `  ${name}`).join('\n')}`)
+      } finally {
+        await database.close()
+      }
+    })
+
+  program
+    .command('bootstrap')
+    .description('make an organization with its first owner')
+    .requiredOption('--org <name>', 'the name of the organization; its slug is made from it')
+    .requiredOption('--owner <subject>', "the owner's subject, as in their tokens")
+    .action(async ({ org, owner }: { org: string; owner: string }) => {
+      const app = await compose(loadConfig())
+      try {
+        const slug = org
+          .toLowerCase()
+          .replace(/[^a-z0-9]+/g, '-')
+          .replace(/^-+|-+$/g, '')
+        const { organizationId, memberId } = await bootstrapOrganization(app.ports, { slug, name: org, owner: { subject: owner, name: owner } })
+        console.log(JSON.stringify({ organizationId, slug, memberId }))
+      } finally {
+        await app.close()
+      }
+    })
+  return program
+}
+
+/** Runs one command line; answers the exit code: 2 for settings that cannot be. */
+export async function run(commandLine: readonly string[]): Promise<number> {
+  try {
+    await createProgram().parseAsync(commandLine)
+    return 0
+  } catch (error) {
+    const known = error instanceof ConfigError || error instanceof FolderInUse || error instanceof WrongDatabase || error instanceof AuraError
+    if (known) console.error(error.message)
+    else console.error(`aura-keys could not start: ${startFailure(error)}`)
+    return error instanceof ConfigError ? 2 : 1
+  }
+}
+
+// Messages of the database's client can hold its URL, and so a password.
+function startFailure(error: unknown): string {
+  const { code, name, syscall, message } = error as NodeJS.ErrnoException
+  if (code === 'EADDRINUSE') return 'the port is in use. Set PORT to another one.'
+  if (syscall !== undefined) return `${syscall} failed with ${code}. Is the database or the folder there?`
+  return code !== undefined && /^[0-9A-Z]{5}$/.test(code) ? `the database answered ${code} (${name})` : message.replace(/postgres(ql)?:\/\/\S+/g, 'DATABASE_URL')
+}

@@ -1,0 +1,41 @@
+import { compose } from '../compose.ts'
+import type { Config } from '../config.ts'
+import { loadDemo } from './demo.ts'
+
+/** What to type next, in the shell that the reader has. */
+function welcome(url: string, config: Config, demo: boolean): string {
+  const lines = [`aura-keys serves at ${url}/graphql${config.production ? '' : ' (open it in a browser to explore)'}`]
+  lines.push(config.DATABASE_URL === undefined ? `Database: embedded, in ${config.DATA_DIR}. A power cut may lose the newest writes; a killed process loses none.` : 'Database: PostgreSQL')
+  if (demo) {
+    lines.push(
+      'The demo company Northwind Robotics is loaded. Next, in another terminal:',
+      '',
+      '  export TOKEN=$(npx aura-keys token --org demo --as owner@demo.example)',
+      `  curl -s ${url}/graphql -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' \\`,
+      `    -d '{"query":"{ apps { name keyCounts { total active orphaned } } }"}'`,
+    )
+  }
+  return lines.join('\n')
+}
+
+/** Serves until SIGTERM or SIGINT. */
+export async function serve(config: Config, wantsDemo: boolean): Promise<void> {
+  const app = await compose(config)
+  let stopping = false
+  const stop = new Promise<void>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve())
+  })
+  try {
+    if (app.isEmpty && (wantsDemo || config.DATABASE_URL === undefined)) {
+      console.log('Loading the demo company …')
+      await loadDemo(app)
+    }
+    const demo = (await app.ports.organizations.bySlug('demo')) !== null
+    console.log(welcome(await app.listen(), config, demo))
+    await stop
+    stopping = true
+  } finally {
+    if (stopping) console.log('Stopping …')
+    await app.close()
+  }
+}

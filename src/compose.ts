@@ -1,0 +1,151 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import type { AddressInfo } from 'node:net'
+import { pino } from 'pino'
+import { createAuthenticate } from './access/authenticate.ts'
+import { type Config, secretBytes } from './config.ts'
+import { createCursors } from './crypto/cursor.ts'
+import { createDigests } from './crypto/digest.ts'
+import { expireKeys } from './keys/expire-keys.ts'
+import { createHub } from './live/hub.ts'
+import type { Clock, Log, Ports } from './ports.ts'
+import { createGraphQLServer } from './server/graphql.ts'
+import { createHttpServer } from './server/http.ts'
+import { createRepeater } from './server/repeat.ts'
+import { attachWebSocket } from './server/websocket.ts'
+import { createChange } from './store/change.ts'
+import { type Database, type OnStatement, openPGlite, openPostgres } from './store/client.ts'
+import { databaseFolder, lockFolder, secretFile } from './store/data-folder.ts'
+import { requirePeppers } from './store/fingerprints.ts'
+import { createStores } from './store/stores.ts'
+import { createVerificationRoute } from './verification/http.ts'
+import { createLastUses } from './verification/last-uses.ts'
+import { propagate } from './verification/propagate.ts'
+import { nodeStore } from './verification/store.ts'
+
+/** What a test sets otherwise. */
+export interface Overrides {
+  readonly clock?: Clock
+  readonly log?: Log
+  readonly onStatement?: OnStatement
+}
+
+/** The secrets of the process: as configured, or for the embedded database made once and kept in its folder. */
+export function readSecrets(config: Config): { authSecret: Uint8Array; peppers: readonly Uint8Array[] } {
+  const made = (name: string): Uint8Array => {
+    const bytes = secretBytes(secretFile(config.DATA_DIR, name))
+    if (!bytes) throw new Error(`${config.DATA_DIR}/${name} does not hold 32 bytes in base64. Put the old file back.`)
+    return bytes
+  }
+  return {
+    authSecret: config.AUTH_SECRET !== undefined ? new TextEncoder().encode(config.AUTH_SECRET) : made('auth-secret'),
+    peppers: config.KEY_PEPPER ?? [made('key-pepper')],
+  }
+}
+
+export interface App {
+  readonly ports: Ports
+  readonly database: Database
+  readonly config: Config
+  /** Whether no organization exists yet. */
+  readonly isEmpty: boolean
+  /** Moves what is due and writes what gathered; runs by itself once the app listens. */
+  sweep(): Promise<void>
+  /** Serves on the configured port and answers the address. */
+  listen(): Promise<string>
+  close(): Promise<void>
+}
+
+/** Joins everything: opens and migrates the database, then builds the ports and the server. */
+export async function compose(config: Config, overrides: Overrides = {}): Promise<App> {
+  const clock = overrides.clock ?? { now: () => new Date() }
+  const log = overrides.log ?? pino({ level: config.LOG_LEVEL })
+  const undo: (() => Promise<void> | void)[] = []
+  const close = async (): Promise<void> => {
+    for (const step of undo.splice(0).reverse()) await step()
+  }
+  try {
+    const database = await openDatabase(config, overrides.onStatement, undo)
+    await database.migrate()
+    const { authSecret, peppers } = readSecrets(config)
+    const digests = createDigests(peppers)
+    const stores = createStores(database.client)
+    await requirePeppers(database.client, stores.keys, digests.pepperIds)
+    const hub = createHub()
+    const nodes = nodeStore(database.client)
+    const ports: Ports = {
+      ...stores,
+      clock,
+      log,
+      hub,
+      digests,
+      cursors: createCursors(peppers[0] as Uint8Array),
+      change: createChange(database.client, clock, hub),
+      authenticate: createAuthenticate({ secret: authSecret, organizationClaim: config.AUTH_ORG_CLAIM, members: stores.members, now: () => clock.now() }),
+      propagate: () => propagate(nodes),
+      randomBytes,
+      maxKeyLifetimeDays: config.MAX_KEY_LIFETIME_DAYS,
+    }
+    const lastUses = createLastUses(stores.keys)
+    const sweep = async (): Promise<void> => {
+      await expireKeys(ports)
+      await lastUses.flush()
+    }
+    const listen = async (): Promise<string> => {
+      const nodeId = randomUUID()
+      let serving = true
+      const health = {
+        problem: async () =>
+          serving
+            ? database.client.$queryRaw`SELECT 1`.then(
+                () => null,
+                () => 'the database does not answer',
+              )
+            : 'the server is stopping',
+      }
+      const graphql = createGraphQLServer(ports, { production: config.production, allowedOrigins: config.ALLOWED_ORIGINS })
+      const verification = createVerificationRoute(ports, lastUses, config.GATEWAY_TOKEN)
+      const server = createHttpServer({ graphql, verification, health, production: config.production })
+      const sockets = attachWebSocket(server, graphql, ports, {
+        allowedOrigins: config.ALLOWED_ORIGINS,
+        socketsPerMember: config.WS_MAX_SOCKETS_PER_MEMBER,
+        subscriptionsPerSocket: config.WS_MAX_SUBSCRIPTIONS_PER_SOCKET,
+        messagesPerMinute: config.WS_MAX_MESSAGES_PER_MINUTE,
+        frameBytes: config.WS_MAX_FRAME_BYTES,
+      })
+      await nodes.beat(nodeId)
+      undo.push(async () => void (await nodes.leave(nodeId)))
+      for (const repeater of [createRepeater(500, sweep, log), createRepeater(1_000, async () => void (await nodes.beat(nodeId)), log)]) undo.push(() => repeater.stop())
+      await new Promise<void>((resolve, reject) => server.once('error', reject).listen(config.PORT, config.HOST, resolve))
+      undo.push(async () => {
+        serving = false
+        const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+        await sockets.close()
+        // Requests under way get this long; streams do not end by themselves.
+        const impatience = setTimeout(() => server.closeAllConnections(), 5_000)
+        server.closeIdleConnections()
+        await closed
+        clearTimeout(impatience)
+        await lastUses.flush()
+      })
+      const { address, port, family } = server.address() as AddressInfo
+      return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
+    }
+    return { ports, database, config, isEmpty: !(await stores.organizations.anyExists()), sweep, listen, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function openDatabase(config: Config, onStatement: OnStatement | undefined, undo: (() => Promise<void> | void)[]): Promise<Database> {
+  if (config.DATABASE_URL === undefined) {
+    const lock = lockFolder(config.DATA_DIR)
+    undo.push(() => lock.release())
+    const database = await openPGlite(databaseFolder(config.DATA_DIR).path, onStatement)
+    undo.push(() => database.close())
+    return database
+  }
+  const database = openPostgres(config.DATABASE_URL, undefined, onStatement)
+  undo.push(() => database.close())
+  return database
+}

@@ -1,0 +1,76 @@
+import { z } from 'zod'
+
+/** Bad settings: every problem in one message, never a value. The process ends with code 2. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+
+  constructor(problems: readonly string[]) {
+    super(`The configuration has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`)
+  }
+}
+
+const count = (least: number, most: number, unset: number) =>
+  z
+    .string()
+    .regex(/^\d{1,9}$/, `must be a whole number from ${least} to ${most}`)
+    .transform(Number)
+    .refine((value) => value >= least && value <= most, `must be a whole number from ${least} to ${most}`)
+    .default(unset)
+
+/** Reads one 32-byte secret in base64. */
+export const secretBytes = (text: string): Uint8Array | null => {
+  const bytes = Buffer.from(text, 'base64')
+  return bytes.length === 32 && bytes.toString('base64') === text ? new Uint8Array(bytes) : null
+}
+
+const secretList = z
+  .string()
+  .transform((text) => text.split(',').map((part) => secretBytes(part.trim())))
+  .refine((list) => list.every((bytes) => bytes !== null), 'must be 32 bytes in base64, or several of them with commas between, the current one first')
+  .transform((list) => list as Uint8Array[])
+
+const origins = z
+  .string()
+  .transform((text) => text.split(',').map((origin) => origin.trim()))
+  .refine((list) => list.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin), 'must be origins such as https://portal.example, with commas between')
+
+const settings = z.object({
+  NODE_ENV: z.string().default('development'),
+  PORT: count(0, 65_535, 4000),
+  HOST: z.string().default('127.0.0.1'),
+  DATABASE_URL: z
+    .string()
+    .refine((text) => /^postgres(ql)?:\/\//.test(text) && URL.canParse(text), 'must be a URL postgresql://…, or unset for the embedded database')
+    .optional(),
+  DATA_DIR: z.string().default('.data'),
+  AUTH_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
+  AUTH_ORG_CLAIM: z.string().default('org'),
+  KEY_PEPPER: secretList.optional(),
+  MAX_KEY_LIFETIME_DAYS: count(1, 36_500, 365),
+  GATEWAY_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
+  ALLOWED_ORIGINS: origins.default([]),
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'must be one of trace, debug, info, warn, error, fatal, silent').default('info'),
+  WS_MAX_SOCKETS_PER_MEMBER: count(1, 100_000, 20),
+  WS_MAX_SUBSCRIPTIONS_PER_SOCKET: count(1, 10_000, 20),
+  WS_MAX_MESSAGES_PER_MINUTE: count(1, 1_000_000, 200),
+  WS_MAX_FRAME_BYTES: count(1024, 16_777_216, 65_536),
+})
+
+export type Config = Readonly<z.infer<typeof settings>> & { readonly production: boolean }
+
+/** The settings of this process; an empty variable counts as unset. Throws `ConfigError` with all problems at once. */
+export function loadConfig(environment: Readonly<Record<string, string | undefined>> = process.env): Config {
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''))
+  const result = settings.safeParse(given)
+  const problems = result.success ? [] : result.error.issues.map((issue) => `${String(issue.path[0])} ${issue.message}`)
+  if (given['DATABASE_URL'] !== undefined) {
+    for (const [name, hint] of [
+      ['AUTH_SECRET', 'make one with: openssl rand -base64 48'],
+      ['KEY_PEPPER', 'make one with: openssl rand -base64 32, and keep it: keys cannot be verified without it'],
+    ] as const) {
+      if (given[name] === undefined) problems.push(`${name} must be set when DATABASE_URL is (${hint})`)
+    }
+  }
+  if (!result.success || problems.length > 0) throw new ConfigError(problems)
+  return { ...result.data, production: result.data.NODE_ENV === 'production' }
+}

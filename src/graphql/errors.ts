@@ -1,0 +1,40 @@
+import { GraphQLError } from 'graphql'
+import { AuraError, unavailable } from '../errors.ts'
+import type { Log } from '../ports.ts'
+
+/** What tells a failure apart without its message, which may hold values. */
+const describe = (error: unknown): object => {
+  const { name, code, stack } = error instanceof Error ? (error as Error & { code?: unknown }) : { name: typeof error, code: undefined, stack: undefined }
+  return { error: name, code, stack: stack?.split('\n').filter((line) => /^\s+at /.test(line)) }
+}
+
+/**
+ * Makes any error fit to leave the process: refusals as they are, errors of the document as QUERY_REJECTED,
+ * a database out of reach as UNAVAILABLE, everything else logged without its message and answered as INTERNAL.
+ */
+export function createMaskError(options: { log: Log; requestId: () => string | undefined; isTransient: (error: unknown) => boolean }) {
+  return (thrown: unknown): GraphQLError => {
+    const error = thrown instanceof GraphQLError ? thrown : null
+    const original = error ? (error.originalError ?? null) : thrown
+    const { nodes, path, source, positions } = error ?? {}
+    const place = { nodes: nodes ?? null, source: source ?? null, positions: positions ?? null, path: path ?? null }
+    const at = (refusal: AuraError): GraphQLError => new GraphQLError(refusal.message, { ...place, extensions: { ...refusal.extensions } })
+    if (original instanceof AuraError) return at(original)
+    if (thrown instanceof AuraError) return at(thrown)
+    if (error && (original === null || (original instanceof GraphQLError && !path))) {
+      const code = error.extensions['code']
+      const closed = code === 'BAD_USER_INPUT' || code === 'FORBIDDEN' || code === 'UNAUTHENTICATED' ? code : 'QUERY_REJECTED'
+      return new GraphQLError(error.message, { ...place, extensions: { ...error.extensions, code: closed } })
+    }
+    if (options.isTransient(original)) {
+      options.log.warn(describe(original), 'the database is out of reach')
+      return at(unavailable())
+    }
+    const requestId = options.requestId()
+    options.log.error({ requestId, path: path?.join('.'), ...describe(original) }, 'an operation failed')
+    return new GraphQLError('Something failed on our side. The log has more under this request id.', {
+      ...place,
+      extensions: { code: 'INTERNAL', ...(requestId === undefined ? {} : { requestId }) },
+    })
+  }
+}

@@ -1,0 +1,36 @@
+import { coerceInputValue, type ExecutionArgs, getOperationAST, GraphQLError, isInputType, isNonNullType, typeFromAST } from 'graphql'
+
+const bad = (field: string, message: string): GraphQLError => new GraphQLError(`${field}: ${message}`, { extensions: { code: 'BAD_USER_INPUT', field } })
+
+/**
+ * What is wrong with the variables, each naming its field. graphql-js finds the same, but its messages repeat the values,
+ * which may be secrets. `field` is the path inside the input.
+ */
+export function variableErrors({ schema, document, operationName, variableValues }: ExecutionArgs): GraphQLError[] {
+  const operation = getOperationAST(document, operationName)
+  const errors: GraphQLError[] = []
+  for (const definition of operation?.variableDefinitions ?? []) {
+    const name = definition.variable.name.value
+    const type = typeFromAST(schema, definition.type)
+    if (!type || !isInputType(type)) continue
+    const given = variableValues !== null && variableValues !== undefined && Object.hasOwn(variableValues, name)
+    if (!given) {
+      if (isNonNullType(type) && !definition.defaultValue) errors.push(bad(name, 'is required'))
+      continue
+    }
+    const value = variableValues[name]
+    if (value === null) {
+      if (isNonNullType(type)) errors.push(bad(name, 'must not be null'))
+      continue
+    }
+    coerceInputValue(value, type, (path, _invalid, error) => {
+      const known = (error.originalError as { extensions?: { code?: string } } | undefined)?.extensions?.code === 'BAD_USER_INPUT'
+      const field = [...path.filter((key) => typeof key === 'string')].join('.')
+      const inner = /^Field "(\w+)" (?:of required type|is not defined)/.exec(error.message)?.[1]
+      const where = [field, inner].filter(Boolean).join('.') || name
+      const reason = known ? (error.originalError?.message.replace(/^\w+: /, '') ?? '') : inner && /is not defined/.test(error.message) ? 'is not a field of this input' : inner ? 'is required' : 'has a value of the wrong type'
+      errors.push(bad(where, reason))
+    })
+  }
+  return errors.slice(0, 10)
+}

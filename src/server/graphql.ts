@@ -1,0 +1,70 @@
+import { type ExecutionArgs, type GraphQLError, parse } from 'graphql'
+import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga'
+import { type Context, createContext } from '../graphql/context.ts'
+import { createMaskError } from '../graphql/errors.ts'
+import { limitRules, maxTokens } from '../graphql/limits.ts'
+import { createSchema } from '../graphql/schema.ts'
+import { variableErrors } from '../graphql/variables.ts'
+import type { Ports } from '../ports.ts'
+import { isTransient } from '../store/client.ts'
+import { currentRequestId } from './request-id.ts'
+
+/** Larger bodies are answered with 413. */
+export const maxBodyBytes = 100_000
+
+/** What graphql-ws hands over in place of an HTTP request: the values of `connection_init`. */
+export interface SocketContext {
+  readonly authorization?: string | undefined
+  readonly organization?: string | undefined
+}
+
+export interface GraphQLServer {
+  readonly yoga: YogaServerInstance<SocketContext, Context>
+  /** Makes an error fit to leave the process. */
+  readonly mask: (error: unknown) => GraphQLError
+}
+
+interface Refusing {
+  args: ExecutionArgs
+  setResultAndStopExecution(result: { errors: unknown[] }): void
+}
+
+function refuseVariables({ args, setResultAndStopExecution }: Refusing): void {
+  const errors = variableErrors(args)
+  if (errors.length > 0) setResultAndStopExecution({ errors })
+}
+
+/** The limits that hold on every transport, since each prepares its operations through these hooks. */
+const limits = (options: { introspection: boolean }): Plugin => ({
+  onParse: ({ setParseFn }) => setParseFn((source, parseOptions) => parse(source, { ...parseOptions, maxTokens })),
+  onValidate: ({ addValidationRule }) => limitRules(options).forEach(addValidationRule),
+  onExecute: (hook) => refuseVariables(hook as unknown as Refusing),
+  onSubscribe: (hook) => refuseVariables(hook as unknown as Refusing),
+})
+
+/** GraphQL over HTTP and SSE; `getEnveloped` serves the WebSocket with the same hooks. */
+export function createGraphQLServer(ports: Ports, options: { production: boolean; allowedOrigins: readonly string[] }): GraphQLServer {
+  const mask = createMaskError({ log: ports.log, requestId: currentRequestId, isTransient })
+  const yoga = createYoga<SocketContext, Context>({
+    schema: createSchema(),
+    graphqlEndpoint: '/graphql',
+    context: async (initial) => {
+      const headers = initial.request?.headers
+      const actor = await ports.authenticate({
+        authorization: headers?.get('authorization') ?? initial.authorization,
+        organization: headers?.get('x-aura-organization') ?? initial.organization,
+      })
+      return createContext(ports, actor)
+    },
+    plugins: [limits({ introspection: !options.production })],
+    maskedErrors: { maskError: mask },
+    cors: { origin: [...options.allowedOrigins], methods: ['GET', 'POST'], credentials: false },
+    graphiql: !options.production,
+    landingPage: false,
+    multipart: false,
+    batching: false,
+    maxRequestBodySize: maxBodyBytes,
+    logging: false,
+  })
+  return { yoga, mask }
+}

@@ -1,0 +1,33 @@
+import type { Log } from '../ports.ts'
+
+/** Runs `work` again and again, `pauseMs` after each end; a failure is logged once until it works again. */
+export function createRepeater(pauseMs: number, work: () => Promise<void>, log: Log): { stop(): Promise<void> } {
+  let stopped = false
+  let failing = false
+  let timer: NodeJS.Timeout
+  const run = async (): Promise<void> => {
+    try {
+      await work()
+      failing = false
+    } catch (error) {
+      if (!failing && !stopped) log.warn({ error: (error as Error).name }, 'background work failed; it is tried again')
+      failing = true
+    }
+  }
+  let running = Promise.resolve()
+  const schedule = (): void => {
+    timer = setTimeout(() => {
+      running = run().then(() => {
+        if (!stopped) schedule()
+      })
+    }, pauseMs)
+  }
+  schedule()
+  return {
+    stop: async () => {
+      stopped = true
+      clearTimeout(timer)
+      await running
+    },
+  }
+}
