@@ -5,6 +5,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { PGlite } from '@electric-sql/pglite'
 import { PrismaPg } from '@prisma/adapter-pg'
 import { bindMigrationAwareSqlAdapterFactory, type SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils'
+import { Pool } from 'pg'
 import { PrismaPGlite } from 'pglite-prisma-adapter'
 
 const schemaFile = fileURLToPath(new URL('../../prisma/schema.prisma', import.meta.url))
@@ -87,8 +88,9 @@ async function applyMigrations(factory: SqlMigrationAwareDriverAdapterFactory): 
 export const migratePGlite = (pglite: PGlite): Promise<string[]> => applyMigrations(new PrismaPGlite(pglite))
 
 /** The same for PostgreSQL. A migration that fails leaves nothing behind: each is sent whole, as one implicit transaction. */
-export function migratePostgres(connectionString: string): Promise<string[]> {
-  const factory = new PrismaPg({ connectionString })
+export async function migratePostgres(connectionString: string): Promise<string[]> {
+  const pool = new Pool({ connectionString, max: 2 })
+  const factory = new PrismaPg(pool)
   const connect = factory.connect.bind(factory)
   // adapter-pg cuts a script at every semicolon, which breaks functions, and sends the pieces over a pool.
   factory.connect = async () => {
@@ -97,7 +99,11 @@ export function migratePostgres(connectionString: string): Promise<string[]> {
     connection.executeScript = async (script) => void (await client.query(script))
     return connection
   }
-  return applyMigrations(factory)
+  try {
+    return await applyMigrations(factory)
+  } finally {
+    await pool.end()
+  }
 }
 
 /** The SQL that leads from the migrations to `schema.prisma`; null when they agree. `pglite` is an empty scratch database. */

@@ -1,0 +1,125 @@
+import { randomBytes } from 'node:crypto'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Client } from 'pg'
+import { inject } from 'vitest'
+import { signToken } from '../../src/access/authenticate.ts'
+import { type App, compose } from '../../src/compose.ts'
+import { loadConfig } from '../../src/config.ts'
+import { templateFolder } from '../../src/store/data-folder.ts'
+import type { TypedDocumentString } from '../generated/operations.ts'
+import { withDatabase } from './postgres.ts'
+
+export const authSecret = 'a secret for tests, and only for tests'
+
+export interface GraphQLAnswer<Data> {
+  data?: Data | null
+  errors?: { message: string; path?: (string | number)[]; extensions: { code: string; field?: string; requestId?: string } }[]
+}
+
+/** Who sends an operation: a member's subject and organization, or a ready `Authorization` value, or nobody. */
+export type As = { subject: string; organization?: string } | { authorization: string } | null
+
+export interface TestServer {
+  readonly app: App
+  readonly url: string
+  /** Everything that was logged. */
+  readonly log: { level: string; fields: object; message: string }[]
+  /** Every SQL statement since the array was last emptied. */
+  readonly statements: string[]
+  /** The settable clock; it starts at the real time and stands still. */
+  readonly time: { now: Date }
+  token(subject: string, organization?: string, ttl?: Date): Promise<string>
+  graphql<Data, Variables>(document: TypedDocumentString<Data, Variables>, variables: Variables, as: As): Promise<GraphQLAnswer<Data>>
+  /** Any body to `/graphql`, with its answer untouched. */
+  post(body: unknown, as: As, headers?: Record<string, string>): Promise<Response>
+  verify(key: string, instanceId: string): Promise<{ valid: boolean; code: string; keyId?: string }>
+  /** Rows of raw SQL; `$1` and so on in `values`. */
+  sql<Row = Record<string, unknown>>(text: string, ...values: unknown[]): Promise<Row[]>
+  close(): Promise<void>
+}
+
+/** Where a new server's rows live: a copied folder, or a database of its own. */
+async function newDatabase(): Promise<{ environment: Record<string, string>; remove(): Promise<void> }> {
+  const folder = mkdtempSync(join(tmpdir(), 'aura-keys-test-'))
+  if (process.env['TEST_STORE'] !== 'postgresql') {
+    cpSync(templateFolder, join(folder, 'pg'), { recursive: true })
+    return { environment: { DATA_DIR: folder }, remove: async () => rmSync(folder, { recursive: true, force: true }) }
+  }
+  const url = inject('postgresUrl')
+  const name = `aura_keys_${randomBytes(6).toString('hex')}`
+  const run = async (statement: string): Promise<void> => {
+    const admin = new Client({ connectionString: url })
+    await admin.connect()
+    // Two copies of one template cannot be made at once: others wait for their turn.
+    await admin.query('SELECT pg_advisory_lock(1)')
+    await admin.query(statement)
+    await admin.end()
+  }
+  await run(`CREATE DATABASE ${name} TEMPLATE aura_keys_template`)
+  return {
+    environment: { DATA_DIR: folder, DATABASE_URL: withDatabase(url, name), KEY_PEPPER: Buffer.alloc(32, 7).toString('base64') },
+    remove: async () => {
+      rmSync(folder, { recursive: true, force: true })
+      await run(`DROP DATABASE ${name} WITH (FORCE)`)
+    },
+  }
+}
+
+/** A whole server on a database of its own, on a free port, with a clock that stands still. */
+export async function startServer(environment: Record<string, string> = {}): Promise<TestServer> {
+  const database = await newDatabase()
+  const config = loadConfig({ PORT: '0', AUTH_SECRET: authSecret, ...database.environment, ...environment })
+  const log: TestServer['log'] = []
+  const statements: string[] = []
+  const time = { now: new Date() }
+  const writer = (level: string) => (fields: object, message: string) => void log.push({ level, fields, message })
+  const app = await compose(config, {
+    clock: { now: () => new Date(time.now) },
+    log: { info: writer('info'), warn: writer('warn'), error: writer('error') },
+    onStatement: (sql) => void statements.push(sql),
+  })
+  const url = await app.listen()
+  const token = (subject: string, organization = 'a', ttl = new Date(time.now.getTime() + 3_600_000)): Promise<string> =>
+    signToken(new TextEncoder().encode(authSecret), { subject, organization, organizationClaim: 'org', ttl })
+  const authorization = async (as: As): Promise<Record<string, string>> => {
+    if (as === null) return {}
+    return { authorization: 'authorization' in as ? as.authorization : `Bearer ${await token(as.subject, as.organization)}` }
+  }
+  const post: TestServer['post'] = async (body, as, headers = {}) =>
+    fetch(`${url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/json', ...(await authorization(as)), ...headers },
+      body: typeof body === 'string' || body instanceof Uint8Array ? (body as string) : JSON.stringify(body),
+    })
+  return {
+    app,
+    url,
+    log,
+    statements,
+    time,
+    token,
+    post,
+    graphql: async (document, variables, as) => (await (await post({ query: document.toString(), variables }, as)).json()) as never,
+    verify: async (key, instanceId) => {
+      const answer = await fetch(`${url}/v1/verify`, { method: 'POST', body: JSON.stringify({ key, instanceId }) })
+      if (answer.status !== 200) throw new Error(`verification answered ${answer.status}`)
+      return (await answer.json()) as { valid: boolean; code: string }
+    },
+    sql: (text, ...values) => app.database.client.$queryRawUnsafe(text, ...values) as never,
+    close: async () => {
+      await app.close()
+      await database.remove()
+    },
+  }
+}
+
+/** The answer's data; throws what was refused. */
+export function dataOf<Data>(answer: GraphQLAnswer<Data>): Data {
+  if (answer.errors || !answer.data) throw new Error(`refused: ${JSON.stringify(answer.errors)}`)
+  return answer.data
+}
+
+/** The codes of an answer's errors. */
+export const codesOf = (answer: GraphQLAnswer<unknown>): string[] => (answer.errors ?? []).map((error) => error.extensions.code)
