@@ -1,0 +1,60 @@
+import { execFile, spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { loadDemo } from '../../src/cli/demo.ts'
+import { authSecret, startServer, type TestServer } from '../support/server.ts'
+
+const script = readFileSync('examples/tour.sh', 'utf8')
+let server: TestServer
+
+beforeAll(async () => {
+  server = await startServer()
+  await loadDemo(server.app)
+})
+afterAll(() => server.close())
+
+test('every line of the README tour stands in examples/tour.sh, in the same order', () => {
+  const blocks = [...readFileSync('README.md', 'utf8').matchAll(/```bash\n(.*?)```/gs)]
+  const told = blocks.flatMap((block) => (block[1] ?? '').trim().split('\n'))
+  const run = script.split('\n').filter((line) => line !== '' && !line.startsWith('#') && !line.startsWith('set '))
+  expect(told.length).toBeGreaterThan(15)
+  expect(told).toEqual(run)
+})
+
+test('the tour runs to its end and shows what the README promises', async () => {
+  expect(spawnSync('jq', ['--version']).status).toBe(0)
+  const folder = mkdtempSync(join(tmpdir(), 'aura-keys-tour-'))
+  const env = { PATH: process.env['PATH'], HOME: folder, TMPDIR: folder, URL: server.url, AUTH_SECRET: authSecret, DATA_DIR: folder }
+  const { stdout } = await promisify(execFile)('bash', ['examples/tour.sh'], { env, timeout: 50_000 }).catch((error) => {
+    throw new Error(`the tour stopped after:\n${error.stdout}\n${error.stderr}`)
+  })
+  rmSync(folder, { recursive: true, force: true })
+  const lines = stdout.trim().split('\n')
+  const [analyst, functions] = lines.map((line) => line.slice(0, 400))
+  expect(JSON.parse(analyst ?? '')).toMatchObject({ name: 'Analyst' })
+  expect(JSON.parse(functions ?? '')).toMatchObject({ name: 'Cloud Functions' })
+  expect(stdout).toMatch(/"plaintext":"aura_[0-9a-z]{26}_[0-9A-Za-z]{49}"/)
+  const codes = lines.slice(4).map((line) => /"code":"(\w+)"/.exec(line)?.[1]).filter(Boolean)
+  expect(codes).toEqual(['VALID', 'REVOKED', 'ORPHANED', 'REVOKED'])
+  expect(stdout).toContain('"NOT_FOUND"')
+  expect(stdout).toContain('{"orphanedKeys":1}')
+  const watched = lines.filter((line) => line.startsWith('data: ')).map((line) => JSON.parse(line.slice(6)).data.keyCounts)
+  expect(watched[0]).toMatchObject({ total: 0 })
+  expect(watched.at(-1)).toMatchObject({ total: 0, orphaned: 0 })
+  expect(watched.some((counts) => counts.orphaned === 1)).toBe(true)
+  const versions = watched.map((counts) => counts.version)
+  expect(versions).toEqual([...new Set(versions)].sort((a, b) => a - b))
+})
+
+test('the demo looks like a real company: four apps, a dozen instances, about sixty keys in all four statuses', async () => {
+  const count = async (query: string): Promise<number> => Number((await server.sql<{ n: bigint }>(`SELECT count(*) AS n FROM ${query}`))[0]?.n)
+  expect(await count("app WHERE organization_id = (SELECT id FROM organization WHERE slug = 'demo')")).toBe(4)
+  expect(await count('app_instance')).toBeGreaterThanOrEqual(12)
+  expect(await count('api_key')).toBeGreaterThanOrEqual(55)
+  for (const status of ['ACTIVE', 'EXPIRED', 'ORPHANED', 'REVOKED']) expect(await count(`api_key WHERE status = '${status}'`)).toBeGreaterThan(3)
+  expect(await count("api_key WHERE status = 'ACTIVE' AND expires_at < now() + interval '3 days'")).toBeGreaterThan(1)
+  expect(await count('organization')).toBe(2)
+})
