@@ -1,5 +1,5 @@
 import type { Server } from 'node:http'
-import { type ExecutionArgs, type ExecutionResult, GraphQLError } from 'graphql'
+import { type ExecutionArgs, type ExecutionResult, GraphQLError, type GraphQLFormattedError } from 'graphql'
 import { CloseCode, handleProtocols } from 'graphql-ws'
 import { useServer } from 'graphql-ws/use/ws'
 import { type WebSocket, WebSocketServer } from 'ws'
@@ -21,6 +21,13 @@ interface Operation extends ExecutionArgs {
 }
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
+
+/** Extensions for the HTTP status mean nothing here, and Yoga takes them out only over HTTP. */
+const withoutHttp = (errors: readonly GraphQLError[]): GraphQLFormattedError[] =>
+  errors.map((error) => {
+    const { http: _, ...extensions } = error.extensions
+    return { ...error.toJSON(), extensions }
+  })
 
 /** Counts the messages of one socket and closes it when a minute brings more than allowed. */
 function limitMessages(socket: WebSocket, perMinute: number): void {
@@ -100,6 +107,8 @@ export function attachWebSocket(
           return [graphql.mask(error)]
         }
       },
+      onError: (_connection, _id, _payload, errors) => withoutHttp(errors),
+      onNext: (_connection, _id, _payload, _args, result) => (result.errors ? { ...result, errors: withoutHttp(result.errors) } : undefined),
       execute: (args) => withRequestId(() => (args as Operation).run.execute(args)),
       subscribe: (args) => withRequestId(() => (args as Operation).run.subscribe(args)),
     },
