@@ -1,5 +1,5 @@
 import type { Server } from 'node:http'
-import { type ExecutionArgs, type ExecutionResult, GraphQLError, type GraphQLFormattedError } from 'graphql'
+import { type ExecutionArgs, type ExecutionResult, type FormattedExecutionResult, GraphQLError, type GraphQLFormattedError } from 'graphql'
 import { CloseCode, handleProtocols } from 'graphql-ws'
 import { useServer } from 'graphql-ws/use/ws'
 import { type WebSocket, WebSocketServer } from 'ws'
@@ -108,7 +108,7 @@ export function attachWebSocket(
         }
       },
       onError: (_connection, _id, _payload, errors) => withoutHttp(errors),
-      onNext: (_connection, _id, _payload, _args, result) => (result.errors ? { ...result, errors: withoutHttp(result.errors) } : undefined),
+      onNext: (_connection, _id, _payload, _args, result) => result.errors && ({ ...result, errors: withoutHttp(result.errors) } as FormattedExecutionResult),
       execute: (args) => withRequestId(() => (args as Operation).run.execute(args)),
       subscribe: (args) => withRequestId(() => (args as Operation).run.subscribe(args)),
     },
