@@ -1,0 +1,82 @@
+import { createClient } from 'graphql-ws'
+import { WebSocket } from 'ws'
+import type { GraphQLAnswer, TestServer } from './server.ts'
+
+export interface Stream<Data> {
+  /** The next answer; null once the stream is over. */
+  next(): Promise<GraphQLAnswer<Data> | null>
+  end(): Promise<void>
+}
+
+/** A queue that answers are put in and taken from, in order. */
+function queue<Data>(end: () => Promise<void>) {
+  const held: (GraphQLAnswer<Data> | null)[] = []
+  const waiting: ((answer: GraphQLAnswer<Data> | null) => void)[] = []
+  const put = (answer: GraphQLAnswer<Data> | null): void => {
+    const take = waiting.shift()
+    if (take) take(answer)
+    else held.push(answer)
+  }
+  const stream: Stream<Data> = {
+    next: () => (held.length > 0 ? Promise.resolve(held.shift() ?? null) : new Promise((resolve) => waiting.push(resolve))),
+    end,
+  }
+  return { put, stream }
+}
+
+const refused = <Data>(code: string): GraphQLAnswer<Data> => ({ errors: [{ message: code, extensions: { code } }] })
+
+/** A subscription over WebSocket through graphql-ws' client. A socket that is refused counts as UNAUTHENTICATED. */
+export function overWebSocket<Data>(server: TestServer, query: string, variables: object, authorization: string | null): Stream<Data> {
+  const client = createClient({
+    url: `${server.url.replace('http', 'ws')}/graphql`,
+    webSocketImpl: WebSocket,
+    connectionParams: authorization === null ? {} : { authorization },
+    retryAttempts: 0,
+  })
+  const { put, stream } = queue<Data>(async () => client.dispose())
+  client.subscribe(
+    { query, variables: variables as Record<string, unknown> },
+    {
+      next: (answer) => put(answer as GraphQLAnswer<Data>),
+      error: (error) => {
+        put(Array.isArray(error) ? { errors: error } : (error as { code?: number }).code === 4403 ? refused('UNAUTHENTICATED') : refused(`CLOSED ${(error as { code?: number }).code}`))
+        put(null)
+      },
+      complete: () => put(null),
+    },
+  )
+  return stream
+}
+
+/** A subscription over server-sent events. */
+export function overEvents<Data>(server: TestServer, query: string, variables: object, authorization: string | null): Stream<Data> {
+  const leaving = new AbortController()
+  const { put, stream } = queue<Data>(async () => leaving.abort())
+  const read = async (): Promise<void> => {
+    const response = await fetch(`${server.url}/graphql`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'text/event-stream', ...(authorization === null ? {} : { authorization }) },
+      body: JSON.stringify({ query, variables }),
+      signal: leaving.signal,
+    })
+    let text = ''
+    for await (const part of response.body ?? []) {
+      text += Buffer.from(part).toString()
+      for (let cut = text.indexOf('\n\n'); cut >= 0; cut = text.indexOf('\n\n')) {
+        const data = /^data: ?(.+)$/m.exec(text.slice(0, cut))?.[1]
+        if (/^event: next$/m.test(text.slice(0, cut)) && data) put(JSON.parse(data))
+        text = text.slice(cut + 2)
+      }
+    }
+    if (text.trim().startsWith('{')) put(JSON.parse(text))
+  }
+  read()
+    .catch((error: unknown) => {
+      if (!leaving.signal.aborted) put({ errors: [{ message: String(error), extensions: { code: 'BROKEN' } }] })
+    })
+    .finally(() => put(null))
+  return stream
+}
+
+export const transports = { WebSocket: overWebSocket, SSE: overEvents } as const
