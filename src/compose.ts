@@ -114,7 +114,8 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       })
       await nodes.beat(nodeId)
       undo.push(async () => void (await nodes.leave(nodeId)))
-      for (const repeater of [createRepeater(500, sweep, log), createRepeater(1_000, async () => void (await nodes.beat(nodeId)), log)]) undo.push(() => repeater.stop())
+      for (const repeater of [createRepeater(500, sweep, log), createRepeater(1_000, async () => void (await nodes.beat(nodeId)), log)])
+        undo.push(() => repeater.stop())
       await new Promise<void>((resolve, reject) => server.once('error', reject).listen(config.PORT, config.HOST, resolve))
       undo.push(async () => {
         serving = false

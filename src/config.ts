@@ -5,7 +5,9 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 
   constructor(problems: readonly string[]) {
-    super(`The configuration has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`)
+    super(
+      `The configuration has ${problems.length === 1 ? 'a problem' : `${problems.length} problems`}:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`,
+    )
   }
 }
 
@@ -32,7 +34,10 @@ const secretList = z
 const origins = z
   .string()
   .transform((text) => text.split(',').map((origin) => origin.trim()))
-  .refine((list) => list.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin), 'must be origins such as https://portal.example, with commas between')
+  .refine(
+    (list) => list.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin),
+    'must be origins such as https://portal.example, with commas between',
+  )
 
 const settings = z.object({
   NODE_ENV: z.string().default('development'),
@@ -49,7 +54,9 @@ const settings = z.object({
   MAX_KEY_LIFETIME_DAYS: count(1, 36_500, 365),
   GATEWAY_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
   ALLOWED_ORIGINS: origins.default([]),
-  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'must be one of trace, debug, info, warn, error, fatal, silent').default('info'),
+  LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'must be one of trace, debug, info, warn, error, fatal, silent')
+    .default('info'),
   WS_MAX_SOCKETS_PER_MEMBER: count(1, 100_000, 20),
   WS_MAX_SUBSCRIPTIONS_PER_SOCKET: count(1, 10_000, 20),
   WS_MAX_MESSAGES_PER_MINUTE: count(1, 1_000_000, 200),

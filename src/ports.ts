@@ -1,5 +1,5 @@
+import type { Authenticate } from './access/actor.ts'
 import type { AppStore } from './apps/store.ts'
-import type { Authenticate } from './access/authenticate.ts'
 import type { Cursors } from './crypto/cursor.ts'
 import type { Digests } from './crypto/digest.ts'
 import type { NewEvent } from './events/store.ts'

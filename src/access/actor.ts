@@ -11,3 +11,12 @@ export interface Actor {
   /** When the credential ends. */
   readonly expiresAt: Date
 }
+
+/** What a request brings: its `Authorization` value, and the organization it names, if any. */
+export interface Credential {
+  readonly authorization: string | null | undefined
+  readonly organization: string | null | undefined
+}
+
+/** The caller's member; throws UNAUTHENTICATED, with one text, for everything else. */
+export type Authenticate = (credential: Credential) => Promise<Actor>

@@ -2,22 +2,16 @@ import { createSecretKey } from 'node:crypto'
 import { jwtVerify, SignJWT } from 'jose'
 import { unauthenticated } from '../errors.ts'
 import type { MemberStore } from '../members/store.ts'
-import type { Actor } from './actor.ts'
-
-/** What a request brings: its `Authorization` value, and the organization it names, if any. */
-export interface Credential {
-  readonly authorization: string | null | undefined
-  readonly organization: string | null | undefined
-}
-
-/** The caller's member; throws UNAUTHENTICATED, with one text, for everything else. */
-export type Authenticate = (credential: Credential) => Promise<Actor>
+import type { Authenticate } from './actor.ts'
 
 const algorithm = 'HS256'
 const issuer = 'aura-keys'
 
 /** Signs what `createAuthenticate` accepts. `ttl`: a span such as `1h`. */
-export function signToken(secret: Uint8Array, claims: { subject: string; organization: string; organizationClaim: string; ttl: string | Date }): Promise<string> {
+export function signToken(
+  secret: Uint8Array,
+  claims: { subject: string; organization: string; organizationClaim: string; ttl: string | Date },
+): Promise<string> {
   return new SignJWT({ [claims.organizationClaim]: claims.organization })
     .setProtectedHeader({ alg: algorithm, typ: 'JWT' })
     .setSubject(claims.subject)
@@ -28,7 +22,12 @@ export function signToken(secret: Uint8Array, claims: { subject: string; organiz
 }
 
 /** Tokens signed with HS256 under `secret`, and only those. `now` is read at every call. */
-export function createAuthenticate(options: { secret: Uint8Array; organizationClaim: string; members: Pick<MemberStore, 'bySubject'>; now: () => Date }): Authenticate {
+export function createAuthenticate(options: {
+  secret: Uint8Array
+  organizationClaim: string
+  members: Pick<MemberStore, 'bySubject'>
+  now: () => Date
+}): Authenticate {
   const key = createSecretKey(options.secret)
   return async ({ authorization, organization }) => {
     const token = /^Bearer ([\w-]+\.[\w-]+\.[\w-]+)$/i.exec(authorization ?? '')?.[1]

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
-import type * as Shield from 'graphql-shield'
-import type { IMiddlewareGenerator } from 'graphql-middleware'
 import type { GraphQLSchema } from 'graphql'
+import type { IMiddlewareGenerator } from 'graphql-middleware'
+import type * as Shield from 'graphql-shield'
 import type { OrganizationRole } from '../generated/prisma/enums.ts'
 
 // Both as CommonJS: their ES builds fail on Node 23 and newer, and mixing the two breaks `instanceof`.

@@ -3,7 +3,7 @@ import { conflict, forbidden } from '../errors.ts'
 import { newId } from '../ids.ts'
 import { parseName, parseSlug } from '../names.ts'
 import type { Ports } from '../ports.ts'
-import { maxApps } from './store.ts'
+import { maxApps } from './model.ts'
 
 /** Adds an app to the organization; its slug must be new there. */
 export async function createApp(ports: Pick<Ports, 'change'>, actor: Actor, input: { slug: string; name: string }): Promise<{ appId: string }> {

@@ -1,8 +1,6 @@
 import type { Scope } from '../access/scope.ts'
 import type { Prisma, Statements } from '../store/client.ts'
-
-/** More apps than this an organization cannot have. */
-export const maxApps = 200
+import { maxApps } from './model.ts'
 
 export const appStore = (client: Statements) => ({
   list: <Query extends Prisma.AppDefaultArgs>(query: Query, scope: Scope) =>

@@ -94,5 +94,7 @@ function startFailure(error: unknown): string {
   const { code, name, syscall, message } = error as NodeJS.ErrnoException
   if (code === 'EADDRINUSE') return 'the port is in use. Set PORT to another one.'
   if (syscall !== undefined) return `${syscall} failed with ${code}. Is the database or the folder there?`
-  return code !== undefined && /^[0-9A-Z]{5}$/.test(code) ? `the database answered ${code} (${name})` : message.replace(/postgres(ql)?:\/\/\S+/g, 'DATABASE_URL')
+  return code !== undefined && /^[0-9A-Z]{5}$/.test(code)
+    ? `the database answered ${code} (${name})`
+    : message.replace(/postgres(ql)?:\/\/\S+/g, 'DATABASE_URL')
 }

@@ -116,7 +116,11 @@ export async function loadDemo(app: App): Promise<void> {
 
   at(365)
   const owner = actorOf(
-    await bootstrapOrganization(ports, { slug: 'demo', name: 'Northwind Robotics', owner: { subject: 'owner@demo.example', name: 'Olivia Brandt', email: 'owner@demo.example' } }),
+    await bootstrapOrganization(ports, {
+      slug: 'demo',
+      name: 'Northwind Robotics',
+      owner: { subject: 'owner@demo.example', name: 'Olivia Brandt', email: 'owner@demo.example' },
+    }),
   )
   const members = new Map<string, Actor>()
   for (const person of people) {
@@ -161,7 +165,11 @@ export async function loadDemo(app: App): Promise<void> {
 
   at(200)
   const other = actorOf(
-    await bootstrapOrganization(ports, { slug: 'other', name: 'Contoso Labs', owner: { subject: 'owner@other.example', name: 'Oscar Nakamura', email: 'owner@other.example' } }),
+    await bootstrapOrganization(ports, {
+      slug: 'other',
+      name: 'Contoso Labs',
+      owner: { subject: 'owner@other.example', name: 'Oscar Nakamura', email: 'owner@other.example' },
+    }),
   )
   const { appId } = await createApp(ports, other, { slug: 'cloud-functions', name: 'Cloud Functions' })
   const { instanceId } = await createAppInstance(ports, other, { appId, name: 'telemetry' })

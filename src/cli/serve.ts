@@ -5,7 +5,11 @@ import { loadDemo } from './demo.ts'
 /** What to type next, in the shell that the reader has. */
 function welcome(url: string, config: Config, demo: boolean): string {
   const lines = [`aura-keys serves at ${url}/graphql${config.production ? '' : ' (open it in a browser to explore)'}`]
-  lines.push(config.DATABASE_URL === undefined ? `Database: embedded, in ${config.DATA_DIR}. A power cut may lose the newest writes; a killed process loses none.` : 'Database: PostgreSQL')
+  lines.push(
+    config.DATABASE_URL === undefined
+      ? `Database: embedded, in ${config.DATA_DIR}. A power cut may lose the newest writes; a killed process loses none.`
+      : 'Database: PostgreSQL',
+  )
   if (demo) {
     lines.push(
       'The demo company Northwind Robotics is loaded. Next, in another terminal:',

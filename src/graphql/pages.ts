@@ -1,5 +1,5 @@
-import { badInput } from '../errors.ts'
 import type { Cursors } from '../crypto/cursor.ts'
+import { badInput } from '../errors.ts'
 
 export const defaultPageSize = 20
 export const maxPageSize = 100

@@ -1,4 +1,4 @@
-import { coerceInputValue, type ExecutionArgs, getOperationAST, GraphQLError, isInputType, isNonNullType, typeFromAST } from 'graphql'
+import { coerceInputValue, type ExecutionArgs, GraphQLError, getOperationAST, isInputType, isNonNullType, typeFromAST } from 'graphql'
 
 const bad = (field: string, message: string): GraphQLError => new GraphQLError(`${field}: ${message}`, { extensions: { code: 'BAD_USER_INPUT', field } })
 
@@ -28,7 +28,13 @@ export function variableErrors({ schema, document, operationName, variableValues
       const field = [...path.filter((key) => typeof key === 'string')].join('.')
       const inner = /^Field "(\w+)" (?:of required type|is not defined)/.exec(error.message)?.[1]
       const where = [field, inner].filter(Boolean).join('.') || name
-      const reason = known ? (error.originalError?.message.replace(/^\w+: /, '') ?? '') : inner && /is not defined/.test(error.message) ? 'is not a field of this input' : inner ? 'is required' : 'has a value of the wrong type'
+      const reason = known
+        ? (error.originalError?.message.replace(/^\w+: /, '') ?? '')
+        : inner && /is not defined/.test(error.message)
+          ? 'is not a field of this input'
+          : inner
+            ? 'is required'
+            : 'has a value of the wrong type'
       errors.push(bad(where, reason))
     })
   }

@@ -54,20 +54,18 @@ const CreateAppInstancePayload = builder.objectRef<Changed>('CreateAppInstancePa
   }),
 })
 
-const DeleteAppInstancePayload = builder
-  .objectRef<Changed & { orphanedKeys: number; propagation: PropagationShape }>('DeleteAppInstancePayload')
-  .implement({
-    description: 'What deleteAppInstance did.',
-    fields: (t) => ({
-      instance: t.prismaField({
-        type: AppInstance,
-        description: 'The instance as it is now.',
-        resolve: (query, payload, _arguments, context) => changedInstance(query, payload, context),
-      }),
-      orphanedKeys: t.exposeInt('orphanedKeys', { description: 'How many keys became orphans by this call.' }),
-      propagation: t.expose('propagation', { type: Propagation, description: 'Which nodes refuse the keys by now: all that serve.' }),
+const DeleteAppInstancePayload = builder.objectRef<Changed & { orphanedKeys: number; propagation: PropagationShape }>('DeleteAppInstancePayload').implement({
+  description: 'What deleteAppInstance did.',
+  fields: (t) => ({
+    instance: t.prismaField({
+      type: AppInstance,
+      description: 'The instance as it is now.',
+      resolve: (query, payload, _arguments, context) => changedInstance(query, payload, context),
     }),
-  })
+    orphanedKeys: t.exposeInt('orphanedKeys', { description: 'How many keys became orphans by this call.' }),
+    propagation: t.expose('propagation', { type: Propagation, description: 'Which nodes refuse the keys by now: all that serve.' }),
+  }),
+})
 
 const SetInstanceAccessPayload = builder.objectRef<Changed>('SetInstanceAccessPayload').implement({
   description: 'What setInstanceAccess did.',

@@ -1,4 +1,4 @@
-import { type Scope, instancesIn } from '../access/scope.ts'
+import { instancesIn, type Scope } from '../access/scope.ts'
 import { InstanceRole, InstanceStatus } from '../generated/prisma/enums.ts'
 import { builder } from '../graphql/builder.ts'
 import type { Context } from '../graphql/context.ts'
@@ -127,7 +127,10 @@ builder.prismaObjectFields('App', (t) => ({
       const { where, orderBy, take } = pageOf(list, context).query
       return {
         id: true,
-        instances: nestedSelection({ where: { AND: [matching(list, context.scope), where] }, orderBy, take, select: { id: true, name: true } }, ['edges', 'node']),
+        instances: nestedSelection({ where: { AND: [matching(list, context.scope), where] }, orderBy, take, select: { id: true, name: true } }, [
+          'edges',
+          'node',
+        ]),
       }
     },
     // The plugin's types want whole rows where the client's selection has been read.

@@ -28,15 +28,8 @@ export const instanceStore = (client: Statements) => ({
     return { ...instance, viewerRole: access[0]?.role ?? null }
   },
 
-  insert: (instance: {
-    id: string
-    organizationId: string
-    appId: string
-    name: string
-    status: InstanceStatus
-    createdById: string
-    createdAt: Date
-  }) => client.appInstance.create({ data: instance, select: { id: true } }),
+  insert: (instance: { id: string; organizationId: string; appId: string; name: string; status: InstanceStatus; createdById: string; createdAt: Date }) =>
+    client.appInstance.create({ data: instance, select: { id: true } }),
 
   markDeleted: (id: string, deletedAt: Date) => client.appInstance.update({ where: { id }, data: { status: 'DELETED', deletedAt }, select: { id: true } }),
 

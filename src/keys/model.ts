@@ -1,6 +1,23 @@
 import type { Scope } from '../access/scope.ts'
 import { badInput } from '../errors.ts'
-import type { ApiKeyStatus, InstanceRole } from '../generated/prisma/enums.ts'
+import type { ApiKeyStatus, InstanceRole, OrphanReason } from '../generated/prisma/enums.ts'
+
+/** What verification decides on. */
+export interface KeyRecord {
+  id: string
+  name: string
+  organizationId: string
+  appId: string
+  instanceId: string
+  createdById: string
+  pepperId: string
+  digest: Uint8Array
+  revokedAt: Date | null
+  orphanReason: OrphanReason | null
+  instanceDeletedAt: Date | null
+  creatorRemovedAt: Date | null
+  expiresAt: Date
+}
 
 export type RevokeRefusal = 'ALREADY_REVOKED' | 'NOT_YOUR_KEY' | 'ORPHAN_NEEDS_OWNER'
 
@@ -24,7 +41,11 @@ export function requireAcknowledged(acknowledged: boolean): void {
 const day = 24 * 60 * 60 * 1000
 
 /** When a new key ends, from exactly one of the two forms. */
-export function expiration(input: { expiresAt?: Date | null | undefined; expiresInDays?: number | null | undefined }, now: Date, maxLifetimeDays: number): Date {
+export function expiration(
+  input: { expiresAt?: Date | null | undefined; expiresInDays?: number | null | undefined },
+  now: Date,
+  maxLifetimeDays: number,
+): Date {
   const { expiresAt, expiresInDays } = input
   if (expiresAt != null && expiresInDays != null) throw badInput('expiresAt', 'give expiresAt or expiresInDays, not both')
   if (expiresAt == null && expiresInDays == null) throw badInput('expiresAt', 'give expiresAt or expiresInDays')
@@ -37,4 +58,3 @@ export function expiration(input: { expiresAt?: Date | null | undefined; expires
   if (end.getTime() > now.getTime() + maxLifetimeDays * day) throw badInput('expiresAt', `must be at most ${maxLifetimeDays} days away`)
   return end
 }
-

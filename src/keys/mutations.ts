@@ -1,3 +1,4 @@
+import type { Plaintext } from '../crypto/key-format.ts'
 import { builder } from '../graphql/builder.ts'
 import type { Context } from '../graphql/context.ts'
 import { Propagation } from '../graphql/propagation.ts'
@@ -6,7 +7,6 @@ import { createApiKey } from './create-api-key.ts'
 import { revokeApiKey } from './revoke-api-key.ts'
 import { type RevocationResult, revokeApiKeys } from './revoke-api-keys.ts'
 import { ApiKey } from './schema.ts'
-import type { Plaintext } from '../crypto/key-format.ts'
 
 const CreateApiKeyInput = builder.inputType('CreateApiKeyInput', {
   description: 'A new key.',
@@ -16,7 +16,10 @@ const CreateApiKeyInput = builder.inputType('CreateApiKeyInput', {
       required: true,
       description: '1 to 64 characters after trimming, no control characters, no lone surrogates; stored in NFC. Need not be unique.',
     }),
-    expiresAt: t.field({ type: 'DateTime', description: 'When it ends: in the future, at most maxKeyLifetimeDays away. Exactly one of expiresAt and expiresInDays.' }),
+    expiresAt: t.field({
+      type: 'DateTime',
+      description: 'When it ends: in the future, at most maxKeyLifetimeDays away. Exactly one of expiresAt and expiresInDays.',
+    }),
     expiresInDays: t.int({ description: 'In how many days it ends, from 1 to maxKeyLifetimeDays. Exactly one of expiresAt and expiresInDays.' }),
   }),
 })

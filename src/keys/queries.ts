@@ -1,10 +1,10 @@
 import { queryFromInfo } from '@pothos/plugin-prisma'
 import { keysIn, type Scope } from '../access/scope.ts'
-import type { Prisma } from '../store/client.ts'
 import { builder } from '../graphql/builder.ts'
 import type { Context } from '../graphql/context.ts'
 import { byDate, byName, type Keyset, type KeysetOrder, keyset, type PageArguments } from '../graphql/pages.ts'
 import { containing } from '../graphql/search.ts'
+import type { Prisma } from '../store/client.ts'
 import { ApiKey, ApiKeyStatusEnum } from './schema.ts'
 import { countLimit } from './store.ts'
 
@@ -155,7 +155,10 @@ builder.queryFields((t) => ({
 
 const ofApp = (id: string) => ({ appId: id })
 const ofInstance = (id: string) => ({ instanceId: id })
-for (const [type, within] of [['App', ofApp], ['AppInstance', ofInstance]] as const) {
+for (const [type, within] of [
+  ['App', ofApp],
+  ['AppInstance', ofInstance],
+] as const) {
   builder.prismaObjectField(type, 'apiKeys', (t) =>
     t.field({
       type: ApiKeyConnection,

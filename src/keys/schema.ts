@@ -30,19 +30,17 @@ const RevokeRefusalEnum = builder.enumType('RevokeRefusal', {
   } as const,
 })
 
-export const KeyCounts = builder
-  .objectRef<{ active: number; expired: number; orphaned: number; revoked: number; version: bigint }>('KeyCounts')
-  .implement({
-    description: 'How many keys the viewer may see there, by status.',
-    fields: (t) => ({
-      active: t.exposeInt('active', { description: 'Keys that authenticate.' }),
-      expired: t.exposeInt('expired', { description: 'Keys whose time is over.' }),
-      orphaned: t.exposeInt('orphaned', { description: 'Keys whose instance was deleted or whose creator was removed.' }),
-      revoked: t.exposeInt('revoked', { description: 'Revoked keys: history, not part of the total.' }),
-      total: t.int({ description: 'active + expired + orphaned', resolve: (counts) => counts.active + counts.expired + counts.orphaned }),
-      version: t.expose('version', { type: 'Version', description: "The organization's version that the numbers belong to; drop what is not newer." }),
-    }),
-  })
+export const KeyCounts = builder.objectRef<{ active: number; expired: number; orphaned: number; revoked: number; version: bigint }>('KeyCounts').implement({
+  description: 'How many keys the viewer may see there, by status.',
+  fields: (t) => ({
+    active: t.exposeInt('active', { description: 'Keys that authenticate.' }),
+    expired: t.exposeInt('expired', { description: 'Keys whose time is over.' }),
+    orphaned: t.exposeInt('orphaned', { description: 'Keys whose instance was deleted or whose creator was removed.' }),
+    revoked: t.exposeInt('revoked', { description: 'Revoked keys: history, not part of the total.' }),
+    total: t.int({ description: 'active + expired + orphaned', resolve: (counts) => counts.active + counts.expired + counts.orphaned }),
+    version: t.expose('version', { type: 'Version', description: "The organization's version that the numbers belong to; drop what is not newer." }),
+  }),
+})
 
 export const ApiKey = builder.prismaObject('ApiKey', {
   description: 'A credential for programs that opens exactly one instance.',

@@ -1,6 +1,7 @@
 import { keysIn, type Scope } from '../access/scope.ts'
-import type { ApiKeyStatus, InstanceRole, OrphanReason } from '../generated/prisma/enums.ts'
+import type { ApiKeyStatus, InstanceRole } from '../generated/prisma/enums.ts'
 import type { Prisma, Statements } from '../store/client.ts'
+import type { KeyRecord } from './model.ts'
 
 export interface NewKey {
   id: string
@@ -40,23 +41,6 @@ export interface Counts {
   revoked: number
   /** The organization's version in the same snapshot. */
   version: bigint
-}
-
-/** What verification decides on. */
-export interface KeyRecord {
-  id: string
-  name: string
-  organizationId: string
-  appId: string
-  instanceId: string
-  createdById: string
-  pepperId: string
-  digest: Uint8Array
-  revokedAt: Date | null
-  orphanReason: OrphanReason | null
-  instanceDeletedAt: Date | null
-  creatorRemovedAt: Date | null
-  expiresAt: Date
 }
 
 /** Counting stops here. */

@@ -29,5 +29,4 @@ export async function* watchKeyCounts(
   }
 }
 
-const sameNumbers = (a: Counts, b: Counts): boolean =>
-  a.active === b.active && a.expired === b.expired && a.orphaned === b.orphaned && a.revoked === b.revoked
+const sameNumbers = (a: Counts, b: Counts): boolean => a.active === b.active && a.expired === b.expired && a.orphaned === b.orphaned && a.revoked === b.revoked

@@ -1,8 +1,8 @@
 import type { Scope } from '../access/scope.ts'
+import { scopeOf } from '../access/scope.ts'
 import { unauthenticated } from '../errors.ts'
 import type { OrganizationRole } from '../generated/prisma/enums.ts'
 import type { Prisma, Statements } from '../store/client.ts'
-import { scopeOf } from '../access/scope.ts'
 
 export interface PresentMember {
   memberId: string

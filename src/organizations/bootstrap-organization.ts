@@ -1,6 +1,6 @@
 import { conflict } from '../errors.ts'
 import { newId } from '../ids.ts'
-import { type NewMember, parseMember } from '../members/add-member.ts'
+import { type NewMember, parseMember } from '../members/model.ts'
 import { parseName, parseSlug } from '../names.ts'
 import type { Ports } from '../ports.ts'
 

@@ -48,7 +48,12 @@ export function attachWebSocket(
   ports: Pick<Ports, 'authenticate' | 'clock'>,
   options: SocketLimits & { allowedOrigins: readonly string[] },
 ): { close(): Promise<void> } {
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: options.frameBytes, perMessageDeflate: false, handleProtocols: (protocols) => handleProtocols(protocols) })
+  const sockets = new WebSocketServer({
+    noServer: true,
+    maxPayload: options.frameBytes,
+    perMessageDeflate: false,
+    handleProtocols: (protocols) => handleProtocols(protocols),
+  })
   const perMember = new Map<string, Set<WebSocket>>()
 
   server.on('upgrade', (request, socket, head) => {

@@ -15,7 +15,11 @@ export class FolderInUse extends Error {
 function startOf(processId: number): string | null {
   try {
     // The 22nd field, counted after the command's closing bracket, which may itself hold spaces and brackets.
-    return readFileSync(`/proc/${processId}/stat`, 'utf8').replace(/^.*\) /s, '').split(' ')[19] ?? null
+    return (
+      readFileSync(`/proc/${processId}/stat`, 'utf8')
+        .replace(/^.*\) /s, '')
+        .split(' ')[19] ?? null
+    )
   } catch {
     if (existsSync('/proc/self/stat')) return null
   }

@@ -15,5 +15,6 @@ export async function requirePeppers(client: Client, keys: { pepperIds(): Promis
       'KEY_PEPPER is not the one that the keys of this database were made with. Put the old one back, or add it after a comma: KEY_PEPPER=new,old',
     )
   }
-  if (known?.value !== current) await client.setting.upsert({ where: { name: 'pepper' }, create: { name: 'pepper', value: current }, update: { value: current } })
+  if (known?.value !== current)
+    await client.setting.upsert({ where: { name: 'pepper' }, create: { name: 'pepper', value: current }, update: { value: current } })
 }

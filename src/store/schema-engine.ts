@@ -84,7 +84,12 @@ const finished = 'SELECT migration_name AS name FROM _prisma_migrations WHERE fi
 async function applyMigrations(factory: SqlMigrationAwareDriverAdapterFactory, query: (sql: string) => Promise<{ rows: unknown[] }>): Promise<string[]> {
   const migrationsList = await readMigrations()
   // The engine takes 60 MB and half a second; most starts have nothing for it to do.
-  const applied = new Set(await query(finished).then(({ rows }) => rows.map((row) => (row as { name: string }).name), () => []))
+  const applied = new Set(
+    await query(finished).then(
+      ({ rows }) => rows.map((row) => (row as { name: string }).name),
+      () => [],
+    ),
+  )
   if (migrationsList.migrationDirectories.every(({ path }) => applied.has(path))) return []
   return withEngine(factory, async (engine) => (await engine.applyMigrations({ migrationsList, filters })).appliedMigrationNames)
 }

@@ -1,4 +1,4 @@
-import type { KeyRecord } from '../keys/store.ts'
+import type { KeyRecord } from '../keys/model.ts'
 
 export type RefusalCode = 'MALFORMED' | 'NOT_FOUND' | 'WRONG_INSTANCE' | 'REVOKED' | 'ORPHANED' | 'EXPIRED'
 

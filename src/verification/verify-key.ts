@@ -1,5 +1,5 @@
 import { parseKey } from '../crypto/key-format.ts'
-import type { KeyRecord } from '../keys/store.ts'
+import type { KeyRecord } from '../keys/model.ts'
 import type { Ports } from '../ports.ts'
 import { decide, type RefusalCode } from './decide.ts'
 

@@ -2,8 +2,8 @@ import { createAppInstance } from '../../src/instances/create-app-instance.ts'
 import { deleteAppInstance } from '../../src/instances/delete-app-instance.ts'
 import { setInstanceAccess } from '../../src/instances/set-instance-access.ts'
 import { createApiKey } from '../../src/keys/create-api-key.ts'
-import { addMember } from '../../src/members/add-member.ts'
 import { revokeApiKeys } from '../../src/keys/revoke-api-keys.ts'
+import { addMember } from '../../src/members/add-member.ts'
 import type { Company, Person } from '../support/company.ts'
 import type { GraphQLAnswer, TestServer } from '../support/server.ts'
 
@@ -18,7 +18,10 @@ export type Subjects = (name: string, person: Person | null) => Promise<Subject>
 export async function createSubjects(server: TestServer, company: Company): Promise<Subjects> {
   const { ports } = server.app
   const { ownA, devA, dev2A } = company.members
-  await server.sql("INSERT INTO app (id, organization_id, slug, name, created_at) SELECT 'app_01h455vb4pex5vsknk084sn02q', organization_id, 'only-a', 'Only A', created_at FROM app WHERE id = $1 RETURNING 1", company.appId)
+  await server.sql(
+    "INSERT INTO app (id, organization_id, slug, name, created_at) SELECT 'app_01h455vb4pex5vsknk084sn02q', organization_id, 'only-a', 'Only A', created_at FROM app WHERE id = $1 RETURNING 1",
+    company.appId,
+  )
   const instance = async (): Promise<string> => {
     const { instanceId } = await createAppInstance(ports, ownA, { appId: company.appId, name: 'case' })
     await setInstanceAccess(ports, ownA, { instanceId, memberId: devA.memberId, role: 'OWNER' })
@@ -98,11 +101,15 @@ interface Sent {
 }
 
 let slugs = 0
-const input = (query: string, value: (subject: Subject, company: Company) => object) => (subject: Subject, company: Company): Sent => ({
-  query,
-  variables: { input: value(subject, company) },
-})
-const byId = (query: string) => ({ id }: Subject): Sent => ({ query, variables: { id } })
+const input =
+  (query: string, value: (subject: Subject, company: Company) => object) =>
+  (subject: Subject, company: Company): Sent => ({
+    query,
+    variables: { input: value(subject, company) },
+  })
+const byId =
+  (query: string) =>
+  ({ id }: Subject): Sent => ({ query, variables: { id } })
 
 /** How each operation is sent about a subject. */
 export const operations: Record<string, (subject: Subject, company: Company) => Sent> = {
@@ -119,15 +126,21 @@ export const operations: Record<string, (subject: Subject, company: Company) => 
     appId: id,
     name: 'x',
   })),
-  'Mutation.deleteAppInstance': input('mutation ($input: DeleteAppInstanceInput!) { deleteAppInstance(input: $input) { instance { id } orphanedKeys } }', ({ id }) => ({
-    id,
-    acknowledged: true,
-  })),
-  'Mutation.setInstanceAccess': input('mutation ($input: SetInstanceAccessInput!) { setInstanceAccess(input: $input) { instance { id } } }', ({ id }, company) => ({
-    instanceId: id,
-    memberId: company.members.viewA.memberId,
-    role: 'USER',
-  })),
+  'Mutation.deleteAppInstance': input(
+    'mutation ($input: DeleteAppInstanceInput!) { deleteAppInstance(input: $input) { instance { id } orphanedKeys } }',
+    ({ id }) => ({
+      id,
+      acknowledged: true,
+    }),
+  ),
+  'Mutation.setInstanceAccess': input(
+    'mutation ($input: SetInstanceAccessInput!) { setInstanceAccess(input: $input) { instance { id } } }',
+    ({ id }, company) => ({
+      instanceId: id,
+      memberId: company.members.viewA.memberId,
+      role: 'USER',
+    }),
+  ),
   'Mutation.createApiKey': input('mutation ($input: CreateApiKeyInput!) { createApiKey(input: $input) { apiKey { id } plaintext } }', ({ id }) => ({
     instanceId: id,
     name: 'x',

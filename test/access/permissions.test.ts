@@ -37,7 +37,9 @@ const rootFields = [schema.getQueryType(), schema.getMutationType(), schema.getS
 test('AZ-04 every operation of the schema stands in the table with an outcome for each role, and nothing else does', () => {
   expect(Object.keys(table).sort()).toEqual(rootFields.sort())
   expect(Object.keys(operations).sort()).toEqual(rootFields.sort())
-  const short = Object.entries(table).flatMap(([field, cases]) => Object.entries(cases).flatMap(([name, row]) => (row.length === roles.length ? [] : [`${field} ${name}`])))
+  const short = Object.entries(table).flatMap(([field, cases]) =>
+    Object.entries(cases).flatMap(([name, row]) => (row.length === roles.length ? [] : [`${field} ${name}`])),
+  )
   expect(short).toEqual([])
   expect(roles).toEqual(Object.keys(persons))
 })
@@ -50,7 +52,8 @@ for (const [field, cases] of Object.entries(table)) {
         const role = roles[column] as string
         if (expected === '-') continue
         const person = persons[role] as Person | null
-        const authorization = async (): Promise<string | null> => (person === null ? null : `Bearer ${await server.token(person, person.endsWith('A') ? 'a' : 'b')}`)
+        const authorization = async (): Promise<string | null> =>
+          person === null ? null : `Bearer ${await server.token(person, person.endsWith('A') ? 'a' : 'b')}`
         const sent = async () => operations[field]?.(await subjects(name, person), company) ?? { query: '', variables: {} }
         if (!field.startsWith('Subscription.')) {
           test(`${name}, ${role}: ${expected}`, async () => {

@@ -37,7 +37,10 @@ test('the tour runs to its end and shows what the README promises', async () => 
   expect(JSON.parse(analyst ?? '')).toMatchObject({ name: 'Analyst' })
   expect(JSON.parse(functions ?? '')).toMatchObject({ name: 'Cloud Functions' })
   expect(stdout).toMatch(/"plaintext":"aura_[0-9a-z]{26}_[0-9A-Za-z]{49}"/)
-  const codes = lines.slice(4).map((line) => /"code":"(\w+)"/.exec(line)?.[1]).filter(Boolean)
+  const codes = lines
+    .slice(4)
+    .map((line) => /"code":"(\w+)"/.exec(line)?.[1])
+    .filter(Boolean)
   expect(codes).toEqual(['VALID', 'REVOKED', 'ORPHANED', 'REVOKED'])
   expect(stdout).toContain('"NOT_FOUND"')
   expect(stdout).toContain('{"orphanedKeys":1}')

@@ -64,7 +64,10 @@ test('deleting an instance orphans its keys in the same change, each with its ev
   expect(answer?.instance.status).toBe('DELETED')
   expect(answer?.orphanedKeys).toBeGreaterThanOrEqual(keys.length)
   for (const key of keys) expect(await server.verify(key.plaintext, company.I1)).toEqual({ valid: false, code: 'ORPHANED' })
-  const events = await server.sql<{ kind: string; version: bigint }>("SELECT kind::text, version FROM event WHERE instance_id = $1 AND kind IN ('INSTANCE_DELETED', 'API_KEY_ORPHANED') ORDER BY version", company.I1)
+  const events = await server.sql<{ kind: string; version: bigint }>(
+    "SELECT kind::text, version FROM event WHERE instance_id = $1 AND kind IN ('INSTANCE_DELETED', 'API_KEY_ORPHANED') ORDER BY version",
+    company.I1,
+  )
   expect(events.map((event) => event.kind)).toEqual(['INSTANCE_DELETED', ...Array(answer?.orphanedKeys).fill('API_KEY_ORPHANED')])
   expect(events.every((event, index) => index === 0 || event.version === (events[index - 1]?.version ?? 0n) + 1n)).toBe(true)
 })

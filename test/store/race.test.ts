@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { AuraError } from '../../src/errors.ts'
 import { createAppInstance } from '../../src/instances/create-app-instance.ts'
 import { deleteAppInstance } from '../../src/instances/delete-app-instance.ts'
 import { createApiKey } from '../../src/keys/create-api-key.ts'
 import { revokeApiKeys } from '../../src/keys/revoke-api-keys.ts'
-import { AuraError } from '../../src/errors.ts'
 import { type Company, createCompany } from '../support/company.ts'
+import { recount } from '../support/recount.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 
 let server: TestServer
@@ -69,7 +70,9 @@ test(`CF-18 a thousand creates, revokes and deletions at once lose nothing and c
 
   expect(unexpected).toEqual([])
   expect(keys.length).toBeGreaterThan(200)
-  const active = await server.sql("SELECT k.id FROM api_key k JOIN app_instance i ON i.id = k.instance_id WHERE k.status = 'ACTIVE' AND i.deleted_at IS NOT NULL")
+  const active = await server.sql(
+    "SELECT k.id FROM api_key k JOIN app_instance i ON i.id = k.instance_id WHERE k.status = 'ACTIVE' AND i.deleted_at IS NOT NULL",
+  )
   expect(active).toEqual([])
 
   const versions = await server.sql<{ organization_id: string; events: bigint; first: bigint; last: bigint; version: bigint }>(`
@@ -88,14 +91,3 @@ test(`CF-18 a thousand creates, revokes and deletions at once lose nothing and c
 
   expect(await recount(server)).toEqual([])
 })
-
-/** Counter rows that differ from a recount. */
-export const recount = (at: TestServer): Promise<unknown[]> =>
-  at.sql(`
-    SELECT c.*, r.* FROM key_count c FULL JOIN (
-      SELECT s.id AS recounted, count(k.*) FILTER (WHERE k.status = 'ACTIVE')::int AS a, count(k.*) FILTER (WHERE k.status = 'EXPIRED')::int AS e,
-        count(k.*) FILTER (WHERE k.status = 'ORPHANED')::int AS o, count(k.*) FILTER (WHERE k.status = 'REVOKED')::int AS r
-      FROM (SELECT id FROM organization UNION ALL SELECT id FROM app UNION ALL SELECT id FROM app_instance) s
-      LEFT JOIN api_key k ON s.id IN (k.organization_id, k.app_id, k.instance_id) GROUP BY s.id
-    ) r ON r.recounted = c.subject_id
-    WHERE (c.active, c.expired, c.orphaned, c.revoked) IS DISTINCT FROM (r.a, r.e, r.o, r.r)`)

@@ -40,7 +40,11 @@ export async function createCompany({ app, time }: TestServer): Promise<Company>
     return made
   }
   const found = async (slug: 'a' | 'b', person: Person): Promise<Actor> => {
-    const ids = await bootstrapOrganization(ports, { slug, name: `Organization ${slug}`, owner: { subject: person, name: person, email: `${person}@test.example` } })
+    const ids = await bootstrapOrganization(ports, {
+      slug,
+      name: `Organization ${slug}`,
+      owner: { subject: person, name: person, email: `${person}@test.example` },
+    })
     return actor(person, ids.organizationId, ids.memberId, 'OWNER')
   }
   const add = async (owner: Actor, person: Person, role: Actor['role']): Promise<Actor> => {

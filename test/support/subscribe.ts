@@ -40,7 +40,13 @@ export function overWebSocket<Data>(server: TestServer, query: string, variables
     {
       next: (answer) => put(answer as GraphQLAnswer<Data>),
       error: (error) => {
-        put(Array.isArray(error) ? { errors: error } : (error as { code?: number }).code === 4403 ? refused('UNAUTHENTICATED') : refused(`CLOSED ${(error as { code?: number }).code}`))
+        put(
+          Array.isArray(error)
+            ? { errors: error }
+            : (error as { code?: number }).code === 4403
+              ? refused('UNAUTHENTICATED')
+              : refused(`CLOSED ${(error as { code?: number }).code}`),
+        )
         put(null)
       },
       complete: () => put(null),

@@ -1,0 +1,2 @@
+/** More apps than this an organization cannot have. */
+export const maxApps = 200

@@ -1,0 +1,19 @@
+import { badInput } from '../errors.ts'
+import type { OrganizationRole } from '../generated/prisma/enums.ts'
+import { parseName } from '../names.ts'
+
+export interface NewMember {
+  /** The `sub` of their tokens, compared exactly. */
+  subject: string
+  name: string
+  email?: string | null | undefined
+  role: OrganizationRole
+}
+
+/** What is stored of a new member; BAD_USER_INPUT names the field that cannot be. */
+export function parseMember(input: NewMember): Omit<NewMember, 'email'> & { email: string | null } {
+  if (!/^[\x21-\x7e]{1,255}$/.test(input.subject)) throw badInput('subject', 'must have 1 to 255 printable ASCII characters without spaces')
+  const email = input.email ?? null
+  if (email !== null && !/^[^\s@]{1,64}@[^\s@]{1,255}$/.test(email)) throw badInput('email', 'must be an address such as ada@example.com')
+  return { subject: input.subject, name: parseName('name', input.name), email, role: input.role }
+}

@@ -1,0 +1,68 @@
+import { expect, test } from 'vitest'
+import { findCycle, readFiles } from './imports.ts'
+import { acrossFeatures, againstRanks, badNames, clientUsers, environmentReaders, longFiles, negatedRules, oddUseCases, useCasesAndAdapters } from './rules.ts'
+
+const source = readFiles('src')
+const everything = new Map([...source, ...readFiles('test')])
+
+/** The source with one more file in it, to see a rule refuse it. */
+const withFile = (path: string, text: string) => new Map([...source, [path, text]])
+
+test('there is source to look at', () => {
+  expect(source.size).toBeGreaterThan(50)
+})
+
+test('imports go one way: pure → stores → ports → use cases and adapters → schema → transport → compose → command line', () => {
+  expect(againstRanks(source)).toEqual([])
+  expect(againstRanks(withFile('src/keys/model.ts', "import type { Ports } from '../ports.ts'"))).toEqual(['src/keys/model.ts → src/ports.ts'])
+  expect(againstRanks(withFile('src/keys/create-api-key.ts', "import { builder } from '../graphql/builder.ts'"))).toHaveLength(1)
+})
+
+test('no imports go in a circle, those of types included', () => {
+  expect(findCycle(source)).toBeNull()
+  expect(findCycle(withFile('src/errors.ts', "import type { IdPrefix } from './names.ts'"))).toContain('src/errors.ts')
+})
+
+test('features meet only through a model, a use case or an event', () => {
+  expect(acrossFeatures(source)).toEqual([])
+  expect(acrossFeatures(withFile('src/keys/mutations.ts', "import { AppInstance } from '../instances/schema.ts'"))).toHaveLength(1)
+  expect(acrossFeatures(withFile('src/keys/create-api-key.ts', "import type { MemberStore } from '../members/store.ts'"))).toHaveLength(1)
+})
+
+test('a use case and an adapter do not know each other', () => {
+  expect(useCasesAndAdapters(source)).toEqual([])
+  expect(useCasesAndAdapters(withFile('src/keys/create-api-key.ts', "import { createHub } from '../live/hub.ts'"))).toHaveLength(1)
+  expect(useCasesAndAdapters(withFile('src/live/hub.ts', "import { createApiKey } from '../keys/create-api-key.ts'"))).toHaveLength(1)
+})
+
+test('only config.ts reads the environment', () => {
+  expect(environmentReaders(source)).toEqual([])
+  expect(environmentReaders(withFile('src/live/hub.ts', 'export const debug = process.env.DEBUG'))).toEqual(['src/live/hub.ts'])
+})
+
+test("only stores know Prisma's client", () => {
+  expect(clientUsers(source)).toEqual([])
+  expect(clientUsers(withFile('src/keys/mutations.ts', "import { PrismaClient } from '../generated/prisma/client.ts'"))).toEqual(['src/keys/mutations.ts'])
+})
+
+test('a file has at most 250 lines', () => {
+  expect(longFiles(everything)).toEqual([])
+  expect(longFiles(withFile('src/long.ts', 'x\n'.repeat(251)))).toEqual(['src/long.ts'])
+})
+
+test('file names are kebab-case, and no folder is a magnet for everything', () => {
+  expect(badNames(everything)).toEqual([])
+  expect(badNames(withFile('src/utils/x.ts', ''))).toHaveLength(1)
+  expect(badNames(withFile('src/keys/createKey.ts', ''))).toHaveLength(1)
+})
+
+test('a use-case file exports one function of its own name', () => {
+  expect(oddUseCases(source)).toEqual([])
+  expect(oddUseCases(withFile('src/keys/rename-key.ts', 'export function renameKeys() {}'))).toHaveLength(1)
+  expect(oddUseCases(withFile('src/keys/rename-key.ts', 'export function renameKey() {}\nexport const other = 1'))).toHaveLength(1)
+})
+
+test('AZ-08 no rule grants by negation', () => {
+  expect(negatedRules(source)).toEqual([])
+  expect(negatedRules(withFile('src/keys/rules.ts', 'export const keyRules = { Query: { apiKey: not(isMember) } }'))).toHaveLength(1)
+})

@@ -1,0 +1,100 @@
+import ts from 'typescript'
+import { edgesOf, type Files, importsOf } from './imports.ts'
+
+export const features = ['organizations', 'apps', 'instances', 'members', 'keys', 'events']
+
+/** The file names that every feature speaks; besides them only use cases, `<verb>-<noun>.ts`. */
+const alphabet = ['model.ts', 'store.ts', 'rules.ts', 'schema.ts', 'queries.ts', 'mutations.ts', 'subscriptions.ts']
+
+const nameOf = (path: string): string => path.split('/').at(-1) ?? ''
+const folderOf = (path: string): string => path.split('/').at(-2) ?? ''
+
+/** The feature that a file belongs to, if to any. */
+export const featureOf = (path: string): string | null => features.find((feature) => path.startsWith(`src/${feature}/`)) ?? null
+
+export const isUseCase = (path: string): boolean => featureOf(path) !== null && !alphabet.includes(nameOf(path))
+
+const ranks = ['pure', 'store', 'ports', 'use case or adapter', 'schema', 'transport', 'compose', 'command line'] as const
+export type Rank = (typeof ranks)[number]
+
+const pure = /^src\/(errors|ids|names|config)\.ts$|^src\/crypto\/|\/model\.ts$|^src\/verification\/decide\.ts$|^src\/access\/(actor|scope)\.ts$/
+const stores = /\/store\.ts$|^src\/store\/(client|schema-engine|data-folder|fingerprints)\.ts$/
+const schema = /^src\/graphql\/|\/(schema|queries|mutations|subscriptions|rules)\.ts$|^src\/access\/guard\.ts$/
+const transport = /^src\/server\/|^src\/verification\/http\.ts$/
+
+/** Where a file stands; it may import only what stands at its own place or before it. */
+export function rankOf(path: string): Rank {
+  if (pure.test(path)) return 'pure'
+  if (stores.test(path)) return 'store'
+  if (path === 'src/ports.ts') return 'ports'
+  if (schema.test(path)) return 'schema'
+  if (transport.test(path)) return 'transport'
+  if (path === 'src/compose.ts') return 'compose'
+  if (path === 'src/main.ts' || folderOf(path) === 'cli') return 'command line'
+  return 'use case or adapter'
+}
+
+const show = ([from, to]: [string, string]): string => `${from} → ${to}`
+
+export const againstRanks = (files: Files): string[] =>
+  edgesOf(files)
+    .filter(([from, to]) => ranks.indexOf(rankOf(to)) > ranks.indexOf(rankOf(from)))
+    .map(show)
+
+/** Features meet only through a model, a use case or an event; everything else of a feature is its own. */
+export const acrossFeatures = (files: Files): string[] =>
+  edgesOf(files)
+    .filter(([from, to]) => featureOf(from) !== null && featureOf(to) !== null && featureOf(from) !== featureOf(to))
+    .filter(([, to]) => nameOf(to) !== 'model.ts' && !isUseCase(to) && featureOf(to) !== 'events')
+    .map(show)
+
+const adapter = /^src\/(live|server|store)\/|^src\/access\/(authenticate|guard|rules)\.ts$/
+
+/** A use case knows ports only, and no adapter knows a use case. */
+export const useCasesAndAdapters = (files: Files): string[] =>
+  edgesOf(files)
+    .filter(([from, to]) => (isUseCase(from) && adapter.test(to)) || (adapter.test(from) && isUseCase(to)))
+    .map(show)
+
+/** Files that read the environment, other than the configuration. */
+export const environmentReaders = (files: Files): string[] =>
+  [...files].filter(([path, text]) => /process\s*\.\s*env\b/.test(text) && path !== 'src/config.ts').map(([path]) => path)
+
+/** Files that import Prisma's client, other than stores. */
+export const clientUsers = (files: Files): string[] =>
+  [...files.keys()].filter(
+    (path) =>
+      importsOf(files, path).some((name) => /generated\/prisma\/(client|models)|^@prisma\//.test(name)) &&
+      nameOf(path) !== 'store.ts' &&
+      folderOf(path) !== 'store',
+  )
+
+export const longFiles = (files: Files): string[] => [...files].filter(([, text]) => text.split('\n').length > 251).map(([path]) => path)
+
+const magnets = /\/(utils?|shared|common|helpers?|misc|lib)(\/|\.ts$)|Manager/
+export const badNames = (files: Files): string[] =>
+  [...files.keys()].filter((path) => magnets.test(path) || !/^(?:[a-z0-9]+(?:-[a-z0-9]+)*\/)+[a-z0-9]+(?:-[a-z0-9]+)*(?:\.test)?\.ts$/.test(path))
+
+/** Names of functions and constants that a file exports; types do not count. */
+export function exportedValues(path: string, text: string): string[] {
+  const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest)
+  return source.statements.flatMap((statement) => {
+    const exported = ts.canHaveModifiers(statement) && ts.getModifiers(statement)?.some((modifier) => modifier.kind === ts.SyntaxKind.ExportKeyword)
+    if (!exported) return []
+    if (ts.isFunctionDeclaration(statement)) return [statement.name?.text ?? 'default']
+    if (ts.isVariableStatement(statement)) return statement.declarationList.declarations.map((declaration) => (declaration.name as ts.Identifier).text)
+    return ts.isClassDeclaration(statement) ? [statement.name?.text ?? 'default'] : []
+  })
+}
+
+const camelCase = (name: string): string => name.replace(/\.ts$/, '').replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())
+
+/** Use cases that export anything but the one function of their name. */
+export const oddUseCases = (files: Files): string[] =>
+  [...files].filter(([path, text]) => isUseCase(path) && exportedValues(path, text).join() !== camelCase(nameOf(path))).map(([path]) => path)
+
+/** Rule files that could let somebody in when a rule throws. */
+export const negatedRules = (files: Files): string[] =>
+  [...files]
+    .filter(([path, text]) => (nameOf(path) === 'rules.ts' || path.startsWith('src/access/')) && /\bnot\s*\(|\b(chain|race)\b\s*[,(]/.test(text))
+    .map(([path]) => path)
