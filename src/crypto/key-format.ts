@@ -56,3 +56,6 @@ export function parseKey(text: string): { keyId: string; plaintext: Plaintext } 
 
 /** What people recognise a key by: `aura_01jx…9f3k`, the start of its id and the end of its checksum. */
 export const keyHint = (plaintext: Plaintext): string => `${plaintext.expose().slice(0, 9)}…${plaintext.expose().slice(-4)}`
+
+/** The text without any key that stands in it, whole or in part. */
+export const redactKeys = (text: string): string => text.replace(/aura_[0-9a-z]{26}_[0-9A-Za-z]*/gi, '[redacted]')

@@ -1,4 +1,5 @@
 import { GraphQLError } from 'graphql'
+import { redactKeys } from '../crypto/key-format.ts'
 import { AuraError, unavailable } from '../errors.ts'
 import type { Log } from '../ports.ts'
 
@@ -22,9 +23,8 @@ export function createMaskError(options: { log: Log; requestId: () => string | u
     if (original instanceof AuraError) return at(original)
     if (thrown instanceof AuraError) return at(thrown)
     if (error && (original === null || (original instanceof GraphQLError && !path))) {
-      const code = error.extensions['code']
-      const closed = code === 'BAD_USER_INPUT' || code === 'FORBIDDEN' || code === 'UNAUTHENTICATED' ? code : 'QUERY_REJECTED'
-      return new GraphQLError(error.message, { ...place, extensions: { ...error.extensions, code: closed } })
+      const code = error.extensions['code'] === 'BAD_USER_INPUT' ? 'BAD_USER_INPUT' : 'QUERY_REJECTED'
+      return new GraphQLError(redactKeys(error.message), { ...place, extensions: { ...error.extensions, code } })
     }
     if (options.isTransient(original)) {
       options.log.warn(describe(original), 'the database is out of reach')

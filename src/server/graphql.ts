@@ -1,8 +1,9 @@
-import { type ExecutionArgs, type GraphQLError, parse } from 'graphql'
+import { type ExecutionArgs, type GraphQLError, parse, specifiedRules, ValuesOfCorrectTypeRule, type ValidationRule } from 'graphql'
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga'
 import { type Context, createContext } from '../graphql/context.ts'
 import { createMaskError } from '../graphql/errors.ts'
 import { limitRules, maxTokens } from '../graphql/limits.ts'
+import { literals } from '../graphql/literals.ts'
 import { createSchema } from '../graphql/schema.ts'
 import { variableErrors } from '../graphql/variables.ts'
 import type { Ports } from '../ports.ts'
@@ -35,9 +36,21 @@ function refuseVariables({ args, setResultAndStopExecution }: Refusing): void {
 }
 
 /** The limits that hold on every transport, since each prepares its operations through these hooks. */
-const limits = (options: { introspection: boolean }): Plugin => ({
+const limits = (options: { introspection: boolean }, mask: (error: unknown) => GraphQLError): Plugin => ({
   onParse: ({ setParseFn }) => setParseFn((source, parseOptions) => parse(source, { ...parseOptions, maxTokens })),
-  onValidate: ({ addValidationRule }) => limitRules(options).forEach(addValidationRule),
+  onValidate: ({ addValidationRule, setValidationFn, validateFn }) => {
+    limitRules(options).forEach(addValidationRule)
+    setValidationFn((schema, document, rules = specifiedRules, ...more) =>
+      validateFn(
+        schema,
+        document,
+        rules.map((rule: ValidationRule) => (rule === ValuesOfCorrectTypeRule ? literals : rule)),
+        ...more,
+      ),
+    )
+    // Yoga gives a code of its own to whatever has none yet, and masks no errors of validation.
+    return ({ result, setResult }) => setResult(result.map(mask))
+  },
   onExecute: (hook) => refuseVariables(hook as unknown as Refusing),
   onSubscribe: (hook) => refuseVariables(hook as unknown as Refusing),
 })
@@ -56,7 +69,7 @@ export function createGraphQLServer(ports: Ports, options: { production: boolean
       })
       return createContext(ports, actor)
     },
-    plugins: [limits({ introspection: !options.production })],
+    plugins: [limits({ introspection: !options.production }, mask)],
     maskedErrors: { maskError: mask },
     cors: { origin: [...options.allowedOrigins], methods: ['GET', 'POST'], credentials: false },
     graphiql: !options.production,
