@@ -1,12 +1,12 @@
-import { type ASTNode, type ASTVisitor, GraphQLError, Kind, ValuesOfCorrectTypeRule, type ValidationContext, visit } from 'graphql'
+import { type ASTNode, type ASTVisitor, GraphQLError, Kind, type ValidationContext, ValuesOfCorrectTypeRule, visit } from 'graphql'
 
 /** The dotted path of a literal inside its argument: `input.name` is `name`; without a path, the argument's own name. `inner` is a field that it lacks. */
 function fieldOf(context: ValidationContext, target: ASTNode, inner: string | undefined): string {
   let found = ''
   visit(context.getDocument(), {
-    enter: (node, _key, _parent, _path, ancestors) => {
+    enter: (node, _key, parent, _path, ancestors) => {
       if (node !== target) return
-      const trail = [...ancestors.filter(isNode), node]
+      const trail = [...ancestors, parent, node].filter(isNode)
       const names = trail.flatMap((each) => (each.kind === Kind.OBJECT_FIELD ? [each.name.value] : []))
       const argument = trail.find((each) => each.kind === Kind.ARGUMENT)
       found = [...names, ...(inner === undefined ? [] : [inner])].join('.') || (argument?.name.value ?? '')

@@ -1,4 +1,4 @@
-import { type ExecutionArgs, type GraphQLError, parse, specifiedRules, ValuesOfCorrectTypeRule, type ValidationRule } from 'graphql'
+import { type ExecutionArgs, type GraphQLError, parse, specifiedRules, type ValidationRule, ValuesOfCorrectTypeRule } from 'graphql'
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga'
 import { type Context, createContext } from '../graphql/context.ts'
 import { createMaskError } from '../graphql/errors.ts'

@@ -24,8 +24,10 @@ beforeAll(async () => {
 })
 afterAll(() => server.close())
 
-const list = async (person: Person, variables: { filter?: ApiKeyFilter; orderBy?: ApiKeyOrder; first?: number; after?: string | null; last?: number; before?: string | null }) =>
-  dataOf(await server.graphql(ApiKeysDocument, variables, as(person))).apiKeys
+const list = async (
+  person: Person,
+  variables: { filter?: ApiKeyFilter; orderBy?: ApiKeyOrder; first?: number; after?: string | null; last?: number; before?: string | null },
+) => dataOf(await server.graphql(ApiKeysDocument, variables, as(person))).apiKeys
 const namesOf = (page: { edges: { node: { name: string } }[] }) => page.edges.map(({ node }) => node.name)
 
 const orders: ApiKeyOrder[] = ['CREATED_AT_DESC', 'CREATED_AT_ASC', 'NAME_ASC', 'EXPIRES_AT_ASC', 'LAST_USED_AT_DESC']
@@ -90,7 +92,9 @@ test('lists below an app and an instance hold the same as the filtered list', as
   const ofApp = dataOf(await server.graphql(AppKeysDocument, { slug: 'functions', orderBy: 'NAME_ASC', first: 4 }, as('ownA'))).app?.apiKeys
   expect(ofApp?.edges.map(({ node }) => node.name)).toEqual([...names].sort().slice(0, 4))
   expect(ofApp).toMatchObject({ totalCount: names.length, totalCountIsExact: true, pageInfo: { hasNextPage: true } })
-  const next = dataOf(await server.graphql(AppKeysDocument, { slug: 'functions', orderBy: 'NAME_ASC', first: 4, after: ofApp?.pageInfo.endCursor ?? null }, as('ownA')))
+  const next = dataOf(
+    await server.graphql(AppKeysDocument, { slug: 'functions', orderBy: 'NAME_ASC', first: 4, after: ofApp?.pageInfo.endCursor ?? null }, as('ownA')),
+  )
   expect(next.app?.apiKeys.edges.map(({ node }) => node.name)).toEqual([...names].sort().slice(4, 8))
   const ofInstance = dataOf(await server.graphql(InstanceKeysDocument, { id: company.I2, filter: { search: 'charlie' } }, as('ownA'))).instance?.apiKeys
   expect(ofInstance).toMatchObject({ totalCount: 1, edges: [{ node: { name: 'charlie' } }] })

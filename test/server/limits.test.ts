@@ -42,7 +42,8 @@ const nested = (depth: number): string => {
   for (let level = depth - 3; level >= 0; level--) text = `${names[level % 4]} { ${text} }`
   return `{ instance(id: "ins_x") { ${text} } }`
 }
-const aliases = (count: number, field = 'viewer { __typename }'): string => `{ ${Array.from({ length: count }, (_, index) => `a${index}: ${field}`).join(' ')} }`
+const aliases = (count: number, field = 'viewer { __typename }'): string =>
+  `{ ${Array.from({ length: count }, (_, index) => `a${index}: ${field}`).join(' ')} }`
 const mutations = (count: number): string =>
   `mutation { ${Array.from({ length: count }, (_, index) => `a${index}: createApp(input: { slug: "A", name: "" }) { app { id } }`).join(' ')} }`
 
@@ -54,10 +55,23 @@ for (const [transport, post] of Object.entries(send)) {
       expect(await codes(nested(12))).toEqual([])
       expect(await codes(nested(13))).toEqual(['QUERY_REJECTED'])
       expect(await codes(nested(50))).toEqual(['QUERY_REJECTED'])
-      const levels = Array.from({ length: 13 }, (_, level) => `fragment F${level} on AppInstance { app { instances { edges { node { ${level < 12 ? `...F${level + 1}` : 'id'} } } } } }`)
+      const levels = Array.from(
+        { length: 13 },
+        (_, level) => `fragment F${level} on AppInstance { app { instances { edges { node { ${level < 12 ? `...F${level + 1}` : 'id'} } } } } }`,
+      )
       expect(await codes(`{ instance(id: "x") { ...F0 } } ${levels.join(' ')}`)).toContain('QUERY_REJECTED')
-      expect(await codes(`{ instance(id: "x") { ...__schema } } ${nested(13).replace(/^\{ instance\(id: "ins_x"\)/, 'fragment __schema on AppInstance').replace(/ \}$/, '')}`)).toEqual(['QUERY_REJECTED'])
-      expect(await codes(`{ near: instance(id: "x") { ...F } far: instance(id: "x") { app { instances { edges { node { app { instances { edges { node { ...F } } } } } } } } } } fragment F on AppInstance { app { instances { edges { node { id } } } } }`)).toEqual(['QUERY_REJECTED'])
+      expect(
+        await codes(
+          `{ instance(id: "x") { ...__schema } } ${nested(13)
+            .replace(/^\{ instance\(id: "ins_x"\)/, 'fragment __schema on AppInstance')
+            .replace(/ \}$/, '')}`,
+        ),
+      ).toEqual(['QUERY_REJECTED'])
+      expect(
+        await codes(
+          `{ near: instance(id: "x") { ...F } far: instance(id: "x") { app { instances { edges { node { app { instances { edges { node { ...F } } } } } } } } } } fragment F on AppInstance { app { instances { edges { node { id } } } } }`,
+        ),
+      ).toEqual(['QUERY_REJECTED'])
     })
 
     test('DS-02 fifty aliases are allowed, fifty-one are not, and five root fields of a mutation, not six', async () => {
@@ -78,7 +92,7 @@ for (const [transport, post] of Object.entries(send)) {
     })
 
     test('DS-04 two thousand tokens are the most', async () => {
-expect(await codes(`{ apiKeys(filter: { status: [${'ACTIVE '.repeat(1_900)}] }) { totalCount } }`)).toEqual([])
+      expect(await codes(`{ apiKeys(filter: { status: [${'ACTIVE '.repeat(1_900)}] }) { totalCount } }`)).toEqual([])
       expect(await codes(`{ ${'__typename '.repeat(1_900)} }`)).toEqual(['QUERY_REJECTED'])
       expect(await codes(`{ ${'__typename '.repeat(2_100)} }`)).toEqual(['QUERY_REJECTED'])
     })

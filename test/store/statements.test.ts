@@ -47,7 +47,9 @@ for (const [name, { statements, variables }] of Object.entries(costs)) {
     const document = (documents as unknown as Record<string, typeof documents.ApiKeyDocument>)[`${name}Document`] as typeof documents.ApiKeyDocument
     server.statements.length = 0
     dataOf(await server.graphql(document, variables() as never, as('ownA')))
-    const sent = server.statements.filter((sql) => !/^(BEGIN|COMMIT|SAVEPOINT|RELEASE|--)|FROM api_key WHERE status = 'ACTIVE' AND expires_at <=|^\s*WITH gone AS/.test(sql))
+    const sent = server.statements.filter(
+      (sql) => !/^(BEGIN|COMMIT|SAVEPOINT|RELEASE|--)|FROM api_key WHERE status = 'ACTIVE' AND expires_at <=|^\s*WITH gone AS/.test(sql),
+    )
     expect(sent.length, sent.join('\n')).toBeLessThanOrEqual(statements)
     expect(sent.length).toBeGreaterThan(0)
   })
