@@ -23,8 +23,10 @@ export function createMaskError(options: { log: Log; requestId: () => string | u
     if (original instanceof AuraError) return at(original)
     if (thrown instanceof AuraError) return at(thrown)
     if (error && (original === null || (original instanceof GraphQLError && !path))) {
+      // Only these: Yoga puts the original error of bad JSON there, which repeats the body.
+      const { field, http } = error.extensions
       const code = error.extensions['code'] === 'BAD_USER_INPUT' ? 'BAD_USER_INPUT' : 'QUERY_REJECTED'
-      return new GraphQLError(redactKeys(error.message), { ...place, extensions: { ...error.extensions, code } })
+      return new GraphQLError(redactKeys(error.message), { ...place, extensions: { ...(http ? { http } : {}), ...(field ? { field } : {}), code } })
     }
     if (options.isTransient(original)) {
       options.log.warn(describe(original), 'the database is out of reach')

@@ -1,4 +1,5 @@
 import { type ASTNode, type ASTVisitor, GraphQLError, Kind, type ValidationContext, ValuesOfCorrectTypeRule, visit } from 'graphql'
+import { redactKeys } from '../crypto/key-format.ts'
 
 /** The dotted path of a literal inside its argument: `input.name` is `name`; without a path, the argument's own name. `inner` is a field that it lacks. */
 function fieldOf(context: ValidationContext, target: ASTNode, inner: string | undefined): string {
@@ -9,7 +10,7 @@ function fieldOf(context: ValidationContext, target: ASTNode, inner: string | un
       const trail = [...ancestors, parent, node].filter(isNode)
       const names = trail.flatMap((each) => (each.kind === Kind.OBJECT_FIELD ? [each.name.value] : []))
       const argument = trail.find((each) => each.kind === Kind.ARGUMENT)
-      found = [...names, ...(inner === undefined ? [] : [inner])].join('.') || (argument?.name.value ?? '')
+      found = [...names.map(redactKeys), ...(inner === undefined ? [] : [inner])].join('.') || (argument?.name.value ?? '')
     },
   })
   return found

@@ -1,4 +1,5 @@
 import { coerceInputValue, type ExecutionArgs, GraphQLError, getOperationAST, isInputType, isNonNullType, typeFromAST } from 'graphql'
+import { redactKeys } from '../crypto/key-format.ts'
 
 const bad = (field: string, message: string): GraphQLError => new GraphQLError(`${field}: ${message}`, { extensions: { code: 'BAD_USER_INPUT', field } })
 
@@ -35,7 +36,7 @@ export function variableErrors({ schema, document, operationName, variableValues
           : inner
             ? 'is required'
             : 'has a value of the wrong type'
-      errors.push(bad(where, reason))
+      errors.push(bad(redactKeys(where), reason))
     })
   }
   return errors.slice(0, 10)

@@ -9,6 +9,8 @@ export async function expireKeys(ports: Pick<Ports, 'change' | 'keys' | 'clock'>
   for (const organizationId of await ports.keys.organizationsWithDue(ports.clock.now())) {
     for (let more = true; more; ) {
       const count = await ports.change(organizationId, async ({ keys, now, record }) => {
+        // Another node's sweeper waits for the organization's lock already: it moves what is left.
+        if (!(await keys.tryExpireAlone(organizationId))) return 0
         const expired = await keys.expire(organizationId, now, batch)
         for (const { id, name, instanceId, appId } of expired) {
           record({ kind: 'API_KEY_EXPIRED', subjectName: name, actorId: null, apiKeyId: id, instanceId, appId })

@@ -1,4 +1,4 @@
-import type { Plaintext } from '../crypto/key-format.ts'
+import { type Plaintext, redactKeys } from '../crypto/key-format.ts'
 import { builder } from '../graphql/builder.ts'
 import type { Context } from '../graphql/context.ts'
 import { Propagation } from '../graphql/propagation.ts'
@@ -85,7 +85,7 @@ const RevokeApiKeyPayload = builder.objectRef<{ keyId: string; propagation: Prop
 const RevokeApiKeyResult = builder.objectRef<RevocationResult>('RevokeApiKeyResult').implement({
   description: 'What became of one key of revokeApiKeys.',
   fields: (t) => ({
-    id: t.exposeID('id', { description: 'The id as it was sent.' }),
+    id: t.id({ description: 'The id as it was sent.', resolve: ({ id }) => redactKeys(id) }),
     apiKey: t.prismaField({
       type: ApiKey,
       nullable: true,

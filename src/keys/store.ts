@@ -112,6 +112,12 @@ export const keyStore = (client: Statements) => ({
       RETURNING id, name, app_id, instance_id
     ) SELECT id, name, app_id AS "appId", instance_id AS "instanceId" FROM moved ORDER BY id`,
 
+  /** Whether this transaction is the only one that expires keys of the organization; held until it ends. */
+  tryExpireAlone: async (organizationId: string): Promise<boolean> => {
+    const [row] = await client.$queryRaw<{ alone: boolean }[]>`SELECT pg_try_advisory_xact_lock(hashtextextended(${organizationId}, 1)) AS alone`
+    return row?.alone ?? false
+  },
+
   /** At most `limit` ACTIVE keys of the organization whose time has come become EXPIRED. */
   expire: (organizationId: string, now: Date, limit: number): Promise<MovedKey[]> => client.$queryRaw<MovedKey[]>`
     WITH due AS (

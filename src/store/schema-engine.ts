@@ -68,8 +68,13 @@ async function readMigrations(): Promise<Migrations> {
   }
 }
 
+let loaded: Promise<Bindings> | null = null
+
+// Once per process: what an older instance of the module leaves to be freed would be freed in the newer one.
+const bindings = (): Promise<Bindings> => (loaded ??= loadBindings())
+
 async function withEngine<T>(factory: SqlMigrationAwareDriverAdapterFactory, use: (engine: SchemaEngine, schema: string) => Promise<T>): Promise<T> {
-  const [{ SchemaEngine }, schema] = await Promise.all([loadBindings(), readFile(schemaFile, 'utf8')])
+  const [{ SchemaEngine }, schema] = await Promise.all([bindings(), readFile(schemaFile, 'utf8')])
   const adapter = bindMigrationAwareSqlAdapterFactory(factory)
   const engine = await SchemaEngine.new({ datamodels: [['schema.prisma', schema]] }, () => {}, adapter)
   try {

@@ -7,6 +7,7 @@ import { inject } from 'vitest'
 import { signToken } from '../../src/access/authenticate.ts'
 import { type App, compose } from '../../src/compose.ts'
 import { loadConfig } from '../../src/config.ts'
+import type { Log } from '../../src/ports.ts'
 import { templateFolder } from '../../src/store/data-folder.ts'
 import type { TypedDocumentString } from '../generated/operations.ts'
 import { withDatabase } from './postgres.ts'
@@ -68,7 +69,7 @@ async function newDatabase(): Promise<{ environment: Record<string, string>; rem
 }
 
 /** A whole server on a database of its own, on a free port, with a clock that stands still. */
-export async function startServer(environment: Record<string, string> = {}): Promise<TestServer> {
+export async function startServer(environment: Record<string, string> = {}, logger?: Log): Promise<TestServer> {
   const database = await newDatabase()
   const config = loadConfig({ PORT: '0', AUTH_SECRET: authSecret, ...database.environment, ...environment })
   const log: TestServer['log'] = []
@@ -77,7 +78,7 @@ export async function startServer(environment: Record<string, string> = {}): Pro
   const writer = (level: string) => (fields: object, message: string) => void log.push({ level, fields, message })
   const app = await compose(config, {
     clock: { now: () => new Date(time.now) },
-    log: { info: writer('info'), warn: writer('warn'), error: writer('error') },
+    log: logger ?? { info: writer('info'), warn: writer('warn'), error: writer('error') },
     onStatement: (sql) => void statements.push(sql),
   })
   const url = await app.listen()

@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest'
+import { ConfigError, loadConfig } from '../../src/config.ts'
+
+test('an empty environment is the embedded form with its defaults', () => {
+  expect(loadConfig({ PORT: '' })).toMatchObject({ PORT: 4000, HOST: '127.0.0.1', DATA_DIR: '.data', MAX_KEY_LIFETIME_DAYS: 365, production: false })
+})
+
+test('every problem is told at once, each names its setting, and no value is told', () => {
+  const secrets = { KEY_PEPPER: 'hunter2-pepper', AUTH_SECRET: 'hunter2-auth', GATEWAY_TOKEN: 'hunter2-gate', DATABASE_URL: 'mysql://u:hunter2@h/d' }
+  const wrong = { ...secrets, PORT: '70000', MAX_KEY_LIFETIME_DAYS: '0', ALLOWED_ORIGINS: 'our-portal', LOG_LEVEL: 'loud', WS_MAX_FRAME_BYTES: '1e9' }
+  try {
+    loadConfig(wrong)
+    expect.unreachable()
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigError)
+    const { message } = error as Error
+    for (const name of Object.keys(wrong)) expect(message).toContain(name)
+    for (const value of Object.values(wrong).filter((text) => text.length > 3)) expect(message).not.toContain(value)
+    expect(message).not.toContain('hunter2')
+  }
+})
+
+test('PostgreSQL needs its secrets from outside, and the message says how to make them', () => {
+  expect(() => loadConfig({ DATABASE_URL: 'postgresql://h/d' })).toThrow(/AUTH_SECRET[\s\S]*openssl[\s\S]*KEY_PEPPER[\s\S]*openssl/)
+})
+
+test('a list of peppers has the current one first', () => {
+  const [current, old] = [Buffer.alloc(32, 1).toString('base64'), Buffer.alloc(32, 2).toString('base64')]
+  expect(loadConfig({ KEY_PEPPER: `${current}, ${old}` }).KEY_PEPPER?.map((bytes) => bytes[0])).toEqual([1, 2])
+})
