@@ -1,0 +1,168 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { Client } from 'pg'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { WebSocket } from 'ws'
+import { withDatabase } from '../support/postgres.ts'
+
+const onPostgres = process.env['TEST_STORE'] === 'postgresql'
+const name = `process_${randomBytes(6).toString('hex')}`
+const folder = mkdtempSync(join(tmpdir(), 'aura-keys-process-'))
+const env: Record<string, string> = { PATH: process.env['PATH'] ?? '', HOME: folder, DATA_DIR: join(folder, 'data'), HOST: '127.0.0.1' }
+const children: ChildProcess[] = []
+
+async function admin(sql: string): Promise<void> {
+  const client = new Client({ connectionString: inject('postgresUrl') })
+  await client.connect()
+  await client.query(sql)
+  await client.end()
+}
+
+beforeAll(async () => {
+  const port = await new Promise<number>((resolve) => {
+    const probe = createServer().listen(0, '127.0.0.1', () => {
+      const address = probe.address() as { port: number }
+      probe.close(() => resolve(address.port))
+    })
+  })
+  env['PORT'] = String(port)
+  if (!onPostgres) return
+  await admin(`CREATE DATABASE ${name}`)
+  env['DATABASE_URL'] = withDatabase(inject('postgresUrl'), name)
+  env['AUTH_SECRET'] = 'a secret for the processes of tests'
+  env['KEY_PEPPER'] = randomBytes(32).toString('base64')
+})
+afterAll(async () => {
+  for (const child of children) child.kill('SIGKILL')
+  if (onPostgres) await admin(`DROP DATABASE ${name} WITH (FORCE)`)
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const url = (): string => `http://127.0.0.1:${env['PORT']}`
+
+async function cli(commandLine: string[], more: Record<string, string> = {}): Promise<{ code: number; stdout: string; stderr: string }> {
+  try {
+    return { code: 0, ...(await promisify(execFile)(process.execPath, ['dist/main.js', ...commandLine], { env: { ...env, ...more } })) }
+  } catch (error) {
+    return error as { code: number; stdout: string; stderr: string }
+  }
+}
+
+/** A server process that serves, with everything that it printed so far. */
+async function serve(): Promise<{ child: ChildProcess; printed: string[]; exited: Promise<number | null> }> {
+  const child = spawn(process.execPath, ['dist/main.js', 'serve', '--demo'], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  children.push(child)
+  const printed: string[] = []
+  const exited = new Promise<number | null>((resolve) => child.once('exit', resolve))
+  await new Promise<void>((resolve, reject) => {
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on('data', (part: Buffer) => {
+        printed.push(String(part))
+        if (printed.join('').includes('serves at')) resolve()
+      })
+    }
+    child.once('exit', () => reject(new Error(`the server ended: ${printed.join('')}`)))
+  })
+  return { child, printed, exited }
+}
+
+async function graphql(query: string, as = 'owner'): Promise<Record<string, never>> {
+  const { stdout } = await cli(['token', '--org', 'demo', '--as', `${as}@demo.example`])
+  const headers = { authorization: `Bearer ${stdout.trim()}`, 'content-type': 'application/json' }
+  const answer = (await (await fetch(`${url()}/graphql`, { method: 'POST', headers, body: JSON.stringify({ query }) })).json()) as {
+    data: never
+    errors?: unknown
+  }
+  if (answer.errors) throw new Error(JSON.stringify(answer.errors))
+  return answer.data
+}
+
+const counts = '{ viewer { organization { version keyCounts { active expired orphaned revoked } } } apiKeys { totalCount } }'
+const verify = async (key: string, instanceId: string): Promise<string> =>
+  ((await (await fetch(`${url()}/v1/verify`, { method: 'POST', body: JSON.stringify({ key, instanceId }) })).json()) as { code: string }).code
+
+test('the first start loads the demo and says what to type next; after a kill -9 everything acknowledged is there', async () => {
+  const first = await serve()
+  expect(first.printed.join('')).toContain('Loading the demo')
+  expect(first.printed.join('')).toContain('npx aura-keys token --org demo --as owner@demo.example')
+  expect(await (await fetch(`${url()}/healthz`)).json()).toEqual({ status: 'ok' })
+  expect((await fetch(`${url()}/readyz`)).status).toBe(200)
+
+  type Found = { app: { instances: { edges: [{ node: { id: string } }] } } }
+  const found = (await graphql('{ app(slug: "analyst") { instances(first: 1) { edges { node { id } } } } }')) as unknown as Found
+  const instanceId = found.app.instances.edges[0].node.id
+  const create = async (): Promise<{ plaintext: string; apiKey: { id: string } }> => {
+    const data = await graphql(`mutation { createApiKey(input: { instanceId: "${instanceId}", name: "kept", expiresInDays: 9 }) { plaintext apiKey { id } } }`)
+    return (data as unknown as { createApiKey: { plaintext: string; apiKey: { id: string } } }).createApiKey
+  }
+  const [kept, revoked] = [await create(), await create()]
+  await graphql(`mutation { revokeApiKey(input: { id: "${revoked.apiKey.id}", acknowledged: true }) { propagation { nodes waitedMs } } }`)
+  const before = await graphql(counts)
+  first.child.kill('SIGKILL')
+  await first.exited
+
+  const second = await serve()
+  expect(second.printed.join('')).not.toContain('Loading the demo')
+  expect(await graphql(counts)).toEqual(before)
+  expect([await verify(kept.plaintext, instanceId), await verify(revoked.plaintext, instanceId)]).toEqual(['VALID', 'REVOKED'])
+
+  if (!onPostgres) {
+    const refused = await cli(['serve'], { PORT: '0' })
+    expect(refused.code).toBe(1)
+    expect(refused.stderr).toContain(`in use by process ${second.child.pid}`)
+  }
+
+  // CF-10: with a socket open, a stop takes no longer than it must.
+  const { stdout: token } = await cli(['token', '--org', 'demo', '--as', 'owner@demo.example'])
+  const socket = new WebSocket(`${url().replace('http', 'ws')}/graphql`, ['graphql-transport-ws'])
+  await new Promise((resolve) => socket.once('open', resolve))
+  socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${token.trim()}` } }))
+  await new Promise((resolve) => socket.once('message', resolve))
+  const closed = new Promise((resolve) => socket.once('close', resolve))
+  second.child.kill('SIGTERM')
+  expect(await closed).toBe(1001)
+  expect(await second.exited).toBe(0)
+})
+
+test('token prints a JWT and nothing else, and refuses a span that is none', async () => {
+  const { stdout, stderr } = await cli(['token', '--org', 'demo', '--as', 'x', '--ttl', '2h'])
+  expect(stdout).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/)
+  expect(stderr).toBe('')
+  const claims = JSON.parse(Buffer.from(stdout.split('.')[1] ?? '', 'base64url').toString())
+  expect(claims).toMatchObject({ sub: 'x', org: 'demo', iss: 'aura-keys' })
+  expect(claims.exp - claims.iat).toBe(7_200)
+  expect(await cli(['token', '--org', 'demo', '--as', 'x', '--ttl', 'soon'])).toMatchObject({ code: 2, stdout: '' })
+})
+
+test('wrong settings are all told at once, with exit code 2 and without a value', async () => {
+  const { code, stdout, stderr } = await cli(['serve'], { PORT: 'hunter2', MAX_KEY_LIFETIME_DAYS: '-1', KEY_PEPPER: 'hunter2' })
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
+  for (const setting of ['PORT', 'MAX_KEY_LIFETIME_DAYS', 'KEY_PEPPER']) expect(stderr).toContain(setting)
+  expect(stderr).not.toContain('hunter2')
+})
+
+test('VF-23 another pepper than the keys were made with refuses to start', async () => {
+  const { code, stderr } = await cli(['serve'], { KEY_PEPPER: Buffer.alloc(32, 9).toString('base64') })
+  expect(code).toBe(1)
+  expect(stderr).toContain('KEY_PEPPER')
+})
+
+test('migrate, bootstrap, --help and --version do what they say', async () => {
+  expect((await cli(['migrate'])).stdout).toMatch(/up to date|Nothing to apply/)
+  const made = await cli(['bootstrap', '--org', 'New Company', '--owner', 'ada@new.example'])
+  expect(JSON.parse(made.stdout)).toMatchObject({
+    slug: 'new-company',
+    organizationId: expect.stringMatching(/^org_/),
+    memberId: expect.stringMatching(/^mem_/),
+  })
+  const again = await cli(['bootstrap', '--org', 'New Company', '--owner', 'ada@new.example'])
+  expect(again).toMatchObject({ code: 1, stdout: '' })
+  expect(again.stderr).toContain('new-company exists')
+  for (const command of ['serve', 'token', 'migrate', 'bootstrap']) expect((await cli(['--help'])).stdout).toContain(command)
+  expect((await cli(['--version'])).stdout).toBe('0.1.0\n')
+})
