@@ -26,7 +26,9 @@ export function createMaskError(options: { log: Log; requestId: () => string | u
       // Only these: Yoga puts the original error of bad JSON there, which repeats the body.
       const { field, http } = error.extensions
       const code = error.extensions['code'] === 'BAD_USER_INPUT' ? 'BAD_USER_INPUT' : 'QUERY_REJECTED'
-      return new GraphQLError(redactKeys(error.message), { ...place, extensions: { ...(http ? { http } : {}), ...(field ? { field } : {}), code } })
+      // Yoga marks bad bodies and bad documents alike as 200 under `application/json`; only a document that was read earns that.
+      const status = http && !source && !nodes ? { ...http, spec: false } : http
+      return new GraphQLError(redactKeys(error.message), { ...place, extensions: { ...(status ? { http: status } : {}), ...(field ? { field } : {}), code } })
     }
     if (options.isTransient(original)) {
       options.log.warn(describe(original), 'the database is out of reach')

@@ -1,0 +1,176 @@
+import { connect } from 'node:net'
+import { gzipSync } from 'node:zlib'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { as, createCompany } from '../support/company.ts'
+import { startServer, type TestServer } from '../support/server.ts'
+
+let server: TestServer
+let production: TestServer
+let bearer: string
+
+beforeAll(async () => {
+  server = await startServer({ ALLOWED_ORIGINS: 'https://portal.example' })
+  await createCompany(server)
+  production = await startServer({ NODE_ENV: 'production' })
+  bearer = `Bearer ${await server.token('ownA', 'a')}`
+})
+afterAll(async () => {
+  await server.close()
+  await production.close()
+})
+
+const codeOf = async (response: Response): Promise<[number, string | undefined]> => [
+  response.status,
+  ((await response.json()) as { errors?: { extensions: { code: string } }[] }).errors?.[0]?.extensions.code,
+]
+const query = { query: '{ apps { id } }' }
+
+/** Bytes straight to the port, and what came back until the connection closed. */
+const raw = (text: string): Promise<string> =>
+  new Promise((resolve) => {
+    let answer = ''
+    const socket = connect(Number(new URL(server.url).port), '127.0.0.1', () => socket.write(text))
+    socket.on('data', (part) => {
+      answer += part
+    })
+    socket.on('close', () => resolve(answer))
+    socket.on('error', () => resolve(answer))
+  })
+
+test('DS-10 a body over 100 kB is 413 before anything else is looked at', async () => {
+  for (const size of [100_001, 1_100_000, 10_000_000]) {
+    const response = await server.post(Buffer.alloc(size, 0x20), null, { 'content-type': 'text/plain' }).catch(() => null)
+    if (response) expect(await codeOf(response)).toEqual([413, 'QUERY_REJECTED'])
+    else expect(size).toBeGreaterThan(1_000_000)
+  }
+  const fits = JSON.stringify({ ...query, variables: { x: 'x'.repeat(90_000) } })
+  expect((await server.post(fits, as('ownA'))).status).toBe(200)
+  const chunks = new ReadableStream({
+    start(controller) {
+      for (let part = 0; part < 12; part++) controller.enqueue(new Uint8Array(10_000).fill(0x20))
+      controller.close()
+    },
+  })
+  const init = { method: 'POST', headers: { 'content-type': 'application/json', authorization: bearer }, body: chunks, duplex: 'half' } as RequestInit
+  const chunked = await fetch(`${server.url}/graphql`, init).catch(() => null)
+  expect(chunked === null || chunked.status === 413).toBe(true)
+})
+
+test('DS-12 only JSON is 200; anything else is 415, and what only says that it is JSON is 400', async () => {
+  for (const type of [
+    'multipart/form-data; boundary=x',
+    'application/x-www-form-urlencoded',
+    'text/plain',
+    'application/graphql',
+    'application/json; charset=utf-16',
+  ]) {
+    expect(await codeOf(await server.post(JSON.stringify(query), as('ownA'), { 'content-type': type }))).toEqual([415, 'QUERY_REJECTED'])
+  }
+  for (const body of ['', '{', 'null', '[]', '"x"', '{}', '{"query": 1}', '{"query": "{ apps { id } }", "variables": []}']) {
+    for (const accept of ['application/json', 'application/graphql-response+json']) {
+      expect(await codeOf(await server.post(body, as('ownA'), { accept })), body).toEqual([400, 'QUERY_REJECTED'])
+    }
+  }
+  // GraphQL over HTTP: a document that does not parse is 200 for clients that know only `application/json`.
+  const documents = { query: '' }
+  expect(await codeOf(await server.post(documents, as('ownA')))).toEqual([200, 'QUERY_REJECTED'])
+  expect(await codeOf(await server.post(documents, as('ownA'), { accept: 'application/graphql-response+json' }))).toEqual([400, 'QUERY_REJECTED'])
+})
+
+test('BI-07 other encodings, broken UTF-8 and compressed bodies are refused', async () => {
+  expect((await server.post(gzipSync(JSON.stringify(query)), as('ownA'), { 'content-encoding': 'gzip' })).status).toBe(415)
+  expect((await server.post(Buffer.from(JSON.stringify(query), 'utf16le'), as('ownA'))).status).toBe(400)
+  expect((await server.post(gzipSync(JSON.stringify(query)), as('ownA'))).status).toBe(400)
+})
+
+test('DS-07 an array of operations is 400', async () => {
+  expect(await codeOf(await server.post(Array(11).fill(query), as('ownA')))).toEqual([400, 'QUERY_REJECTED'])
+})
+
+test('HP-02 HP-04 a GET needs the header, has no body and runs no mutation; other methods are 405', async () => {
+  const get = (search: string, headers: Record<string, string> = {}) =>
+    fetch(`${server.url}/graphql?query=${encodeURIComponent(search)}`, { headers: { authorization: bearer, ...headers } })
+  expect((await get('{ apps { id } }')).status).toBe(400)
+  expect((await get('{ apps { id } }', { 'x-graphql-csrf': '1' })).status).toBe(200)
+  expect((await get('mutation { createApp(input: { slug: "x", name: "x" }) { __typename } }', { 'x-graphql-csrf': '1' })).status).toBe(405)
+  expect((await get('{ apps { id } }', { 'x-graphql-csrf': '1', 'content-type': 'message/rfc822' })).status).toBe(415)
+  for (const method of ['PUT', 'DELETE', 'PATCH']) expect((await fetch(`${server.url}/graphql`, { method })).status).toBe(405)
+})
+
+test('HP-05 only origins of the list may read answers', async () => {
+  for (const origin of ['https://evil.example', 'null']) {
+    const response = await server.post(query, as('ownA'), { origin })
+    expect(response.headers.get('access-control-allow-origin')).not.toBe(origin)
+    expect(response.headers.get('access-control-allow-origin')).not.toBe('*')
+    expect(response.headers.get('access-control-allow-credentials')).toBeNull()
+  }
+  expect((await server.post(query, as('ownA'), { origin: 'https://portal.example' })).headers.get('access-control-allow-origin')).toBe('https://portal.example')
+})
+
+test('HP-06 extra members of a body are refused', async () => {
+  expect((await server.post({ ...query, extra: 1 }, as('ownA'))).status).toBe(400)
+})
+
+test('HP-09 a body with two lengths is 400', async () => {
+  const request =
+    'POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\n\r\n'
+  expect(await raw(request)).toMatch(/^HTTP\/1.1 400/)
+})
+
+test('DS-13 headers that do not end are cut off', async () => {
+  const started = performance.now()
+  expect(await raw('POST /graphql HTTP/1.1\r\nHost: x\r\n')).toMatch(/^(HTTP\/1.1 408|$)/)
+  expect(performance.now() - started).toBeLessThan(30_000)
+})
+
+test('HP-10 in production there is no GraphiQL; elsewhere there is', async () => {
+  const page = async (at: TestServer): Promise<string> => (await fetch(`${at.url}/graphql`, { headers: { accept: 'text/html' } })).text()
+  expect(await page(production)).not.toMatch(/<html/i)
+  expect(await page(server)).toMatch(/<html/i)
+})
+
+test('KS-07 KS-14 every answer says that nobody may keep it, has an id of its own, and is not compressed', async () => {
+  const ids = new Set<string | null>()
+  for (const response of [
+    await server.post(query, as('ownA'), { 'accept-encoding': 'gzip, br' }),
+    await server.post('{', null),
+    await fetch(`${server.url}/nowhere`),
+  ]) {
+    expect(response.headers.get('cache-control')).toBe('no-store')
+    expect(response.headers.get('x-content-type-options')).toBe('nosniff')
+    expect(response.headers.get('content-encoding')).toBeNull()
+    ids.add(response.headers.get('x-request-id'))
+  }
+  expect(ids.size).toBe(3)
+  expect(ids.has(null)).toBe(false)
+})
+
+test('BI-05 prototypes in variables reach nothing', async () => {
+  const variables = '{"__proto__": {"polluted": 1}, "constructor": {"prototype": {"polluted": 1}}, "filter": {"__proto__": {"search": "x"}}}'
+  const body = `{"query": "query ($filter: ApiKeyFilter) { apiKeys(filter: $filter) { totalCount } }", "variables": ${variables}}`
+  expect((await server.post(body, as('ownA'))).status).toBeLessThan(500)
+  expect(({} as { polluted?: unknown }).polluted).toBeUndefined()
+})
+
+test('BI-06 null against omitted, extra variables, unknown enum values and too large integers answer as the specification says', async () => {
+  const ask = async (text: string, variables: object) =>
+    (await (await server.post({ query: text, variables }, as('ownA'))).json()) as { data?: unknown; errors?: { extensions: object }[] }
+  expect((await ask('query ($first: Int) { apiKeys(first: $first) { totalCount } }', { first: null, extra: 1 })).errors).toBeUndefined()
+  expect((await ask('query ($first: Int) { apiKeys(first: $first) { totalCount } }', { first: 2 ** 31 })).errors?.[0]?.extensions).toEqual({
+    code: 'BAD_USER_INPUT',
+    field: 'first',
+  })
+  expect((await ask('query ($o: ApiKeyOrder) { apiKeys(orderBy: $o) { totalCount } }', { o: 'RANDOM' })).errors?.[0]?.extensions).toEqual({
+    code: 'BAD_USER_INPUT',
+    field: 'o',
+  })
+  expect((await ask('query ($id: ID!) { apiKey(id: $id) { id } }', {})).errors?.[0]?.extensions).toEqual({ code: 'BAD_USER_INPUT', field: 'id' })
+  expect((await ask('query ($id: ID!) { apiKey(id: $id) { id } }', { id: null })).errors?.[0]?.extensions).toEqual({ code: 'BAD_USER_INPUT', field: 'id' })
+})
+
+test('only the exact paths are served', async () => {
+  for (const path of ['/', '/health', '/graphql/', '/graphql/health', '/v1/verify/', '/GRAPHQL']) expect((await fetch(`${server.url}${path}`)).status).toBe(404)
+  expect(await (await fetch(`${server.url}/schema.graphql`)).text()).toContain('type ApiKey implements Node')
+  expect((await fetch(`${production.url}/schema.graphql`)).status).toBe(200)
+  expect((await fetch(`${server.url}/readyz`)).status).toBe(200)
+})
