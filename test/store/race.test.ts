@@ -5,6 +5,7 @@ import { deleteAppInstance } from '../../src/instances/delete-app-instance.ts'
 import { createApiKey } from '../../src/keys/create-api-key.ts'
 import { revokeApiKeys } from '../../src/keys/revoke-api-keys.ts'
 import { type Company, createCompany } from '../support/company.ts'
+import { newSeed, seededRandom } from '../support/random.ts'
 import { recount } from '../support/recount.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 
@@ -17,22 +18,11 @@ beforeAll(async () => {
 })
 afterAll(() => server.close())
 
-/** mulberry32: the same seed gives the same mix of calls. */
-function random(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
-}
-
-const seed = Date.now() % 1_000_000
+const seed = newSeed()
 
 test(`CF-18 a thousand creates, revokes and deletions at once lose nothing and contradict nothing (seed ${seed})`, async () => {
   const { ports } = server.app
-  const next = random(seed)
+  const next = seededRandom(seed)
   const instances = { a: [company.I1, company.I2], b: [company.J1] }
   const keys: { organization: 'a' | 'b'; id: string }[] = []
   const owners = { a: company.members.ownA, b: company.members.ownB }
