@@ -1,5 +1,6 @@
-import { type ASTNode, type ASTVisitor, GraphQLError, Kind, type ValidationContext, ValuesOfCorrectTypeRule, visit } from 'graphql'
+import { type ASTNode, type ASTVisitor, GraphQLError, Kind, type ValidationContext, ValuesOfCorrectTypeRule, visit, visitInParallel } from 'graphql'
 import { redactKeys } from '../crypto/key-format.ts'
+import { noNul } from './variables.ts'
 
 /** The dotted path of a literal inside its argument: `input.name` is `name`; without a path, the argument's own name. `inner` is a field that it lacks. */
 function fieldOf(context: ValidationContext, target: ASTNode, inner: string | undefined): string {
@@ -31,11 +32,13 @@ function reasonOf(error: GraphQLError): string {
 
 /** graphql-js' rule on literals, whose errors name the field and never the value, like those on variables. */
 export function literals(context: ValidationContext): ASTVisitor {
-  const report = (error: GraphQLError): void => {
-    const [node] = error.nodes ?? []
-    const field = node ? fieldOf(context, node, missingIn(error)) : ''
-    const message = `${field === '' ? 'An argument' : `${field}:`} ${reasonOf(error)}`
-    context.reportError(new GraphQLError(message, { nodes: error.nodes ?? null, extensions: { code: 'BAD_USER_INPUT', ...(field === '' ? {} : { field }) } }))
+  const refuse = (node: ASTNode | undefined, inner: string | undefined, reason: string): void => {
+    const field = node ? fieldOf(context, node, inner) : ''
+    const message = `${field === '' ? 'An argument' : `${field}:`} ${reason}`
+    context.reportError(new GraphQLError(message, { nodes: node ?? null, extensions: { code: 'BAD_USER_INPUT', ...(field === '' ? {} : { field }) } }))
   }
-  return ValuesOfCorrectTypeRule(Object.create(context, { reportError: { value: report } }) as ValidationContext)
+  const report = (error: GraphQLError): void => refuse(error.nodes?.[0], missingIn(error), reasonOf(error))
+  const rule = ValuesOfCorrectTypeRule(Object.create(context, { reportError: { value: report } }) as ValidationContext)
+  const withoutNul: ASTVisitor = { StringValue: (node) => void (node.value.includes('\0') && refuse(node, undefined, noNul)) }
+  return visitInParallel([rule, withoutNul])
 }

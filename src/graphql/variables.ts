@@ -3,6 +3,16 @@ import { redactKeys } from '../crypto/key-format.ts'
 
 const bad = (field: string, message: string): GraphQLError => new GraphQLError(`${field}: ${message}`, { extensions: { code: 'BAD_USER_INPUT', field } })
 
+/** What is said of a text that PostgreSQL could not hold, in variables and literals alike. */
+export const noNul = 'must not contain the character U+0000'
+
+/** The paths to texts with a NUL in them. */
+function nulPaths(value: unknown, path: readonly string[]): string[] {
+  if (typeof value === 'string') return value.includes('\0') ? [path.join('.')] : []
+  if (Array.isArray(value)) return value.flatMap((item) => nulPaths(item, path))
+  return typeof value === 'object' && value !== null ? Object.entries(value).flatMap(([key, item]) => nulPaths(item, [...path, key])) : []
+}
+
 /**
  * What is wrong with the variables, each naming its field. graphql-js finds the same, but its messages repeat the values,
  * which may be secrets. `field` is the path inside the input.
@@ -24,6 +34,7 @@ export function variableErrors({ schema, document, operationName, variableValues
       if (isNonNullType(type)) errors.push(bad(name, 'must not be null'))
       continue
     }
+    errors.push(...nulPaths(value, []).map((path) => bad(redactKeys(path) || name, noNul)))
     coerceInputValue(value, type, (path, _invalid, error) => {
       const known = (error.originalError as { extensions?: { code?: string } } | undefined)?.extensions?.code === 'BAD_USER_INPUT'
       const field = [...path.filter((key) => typeof key === 'string')].join('.')
