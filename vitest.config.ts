@@ -6,7 +6,7 @@ const onBothStores = ['test/*/**/*.test.ts']
 const withoutStore = ['test/architecture/**', 'test/crypto/**', 'test/config/**', 'test/graphql-unit/**']
 
 // One copy of graphql: shield and the middleware load its CommonJS form, and two copies do not know each other's types.
-const resolve = { alias: [{ find: /^graphql$/, replacement: createRequire(import.meta.url).resolve('graphql') }] }
+export const resolve = { alias: [{ find: /^graphql$/, replacement: createRequire(import.meta.url).resolve('graphql') }] }
 
 const project = (name: 'pglite' | 'postgresql') => ({
   resolve,
