@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import type { AuraError } from '../../src/errors.ts'
 import { createAppInstance } from '../../src/instances/create-app-instance.ts'
 import { createApiKey } from '../../src/keys/create-api-key.ts'
@@ -22,7 +22,11 @@ test('a create that waits behind the deletion of its instance sees the deletion'
   await ports.change(ownA.organizationId, async ({ instances, now }) => {
     // It begins while the instance is there and the lock is held, and can go on only after the commit.
     waiting = createApiKey(ports, ownA, { instanceId, name: 'late', expiresInDays: 1 }).catch((error: unknown) => error)
-    await new Promise((resolve) => setImmediate(resolve))
+    const queued = vi.waitFor(async () => {
+      if (server.app.database.kind === 'pglite') return
+      expect(await server.sql('SELECT 1 FROM pg_locks WHERE NOT granted')).not.toEqual([])
+    })
+    await Promise.race([waiting, queued])
     await instances.markDeleted(instanceId, now)
   })
   expect((await waiting) as AuraError).toMatchObject({ extensions: { code: 'CONFLICT' } })
