@@ -73,7 +73,9 @@ export const longFiles = (files: Files): string[] => [...files].filter(([, text]
 
 const magnets = /\/(utils?|shared|common|helpers?|misc|lib)(\/|\.ts$)|Manager/
 export const badNames = (files: Files): string[] =>
-  [...files.keys()].filter((path) => magnets.test(path) || !/^(?:[a-z0-9]+(?:-[a-z0-9]+)*\/)+[a-z0-9]+(?:-[a-z0-9]+)*(?:\.(?:test|bench|config))?\.ts$/.test(path))
+  [...files.keys()].filter(
+    (path) => magnets.test(path) || !/^(?:[a-z0-9]+(?:-[a-z0-9]+)*\/)+[a-z0-9]+(?:-[a-z0-9]+)*(?:\.(?:test|bench|config))?\.ts$/.test(path),
+  )
 
 /** Names of functions and constants that a file exports; types do not count. */
 export function exportedValues(path: string, text: string): string[] {
