@@ -5,17 +5,19 @@ import { createAuthenticate } from './access/authenticate.ts'
 import { type Config, secretBytes } from './config.ts'
 import { createCursors } from './crypto/cursor.ts'
 import { createDigests } from './crypto/digest.ts'
+import { createSeals } from './crypto/seal.ts'
 import { expireKeys } from './keys/expire-keys.ts'
 import { createHub } from './live/hub.ts'
 import type { Clock, Log, Ports } from './ports.ts'
+import { rewrapSecrets } from './secrets/rewrap-secrets.ts'
 import { createGraphQLServer } from './server/graphql.ts'
 import { createHttpServer } from './server/http.ts'
 import { createRepeater } from './server/repeat.ts'
 import { attachWebSocket } from './server/websocket.ts'
 import { createChange } from './store/change.ts'
 import { type Database, type OnStatement, openPGlite, openPostgres } from './store/client.ts'
-import { databaseFolder, lockFolder, secretFile } from './store/data-folder.ts'
-import { requirePeppers } from './store/fingerprints.ts'
+import { BadSecretFile, databaseFolder, lockFolder, secretFile } from './store/data-folder.ts'
+import { knownFingerprints, requireFingerprint } from './store/fingerprints.ts'
 import { createStores } from './store/stores.ts'
 import { createVerificationRoute } from './verification/http.ts'
 import { createLastUses } from './verification/last-uses.ts'
@@ -29,16 +31,22 @@ export interface Overrides {
   readonly onStatement?: OnStatement
 }
 
-/** The secrets of the process: as configured, or for the embedded database made once and kept in its folder. */
-export function readSecrets(config: Config): { authSecret: Uint8Array; peppers: readonly Uint8Array[] } {
-  const made = (name: string): Uint8Array => {
-    const bytes = secretBytes(secretFile(config.DATA_DIR, name))
-    if (!bytes) throw new Error(`${config.DATA_DIR}/${name} does not hold 32 bytes in base64. Put the old file back.`)
-    return bytes
-  }
+function readSecretFile(config: Config, name: string, mustExist = false): Uint8Array {
+  const bytes = secretBytes(secretFile(config.DATA_DIR, name, mustExist))
+  if (!bytes) throw new BadSecretFile(`${config.DATA_DIR}/${name} does not hold 32 bytes in base64. Put the old file back.`)
+  return bytes
+}
+
+/** What tokens are signed with: as configured, or for the embedded database made once and kept in its folder. */
+export const readAuthSecret = (config: Config): Uint8Array =>
+  config.AUTH_SECRET !== undefined ? new TextEncoder().encode(config.AUTH_SECRET) : readSecretFile(config, 'auth-secret')
+
+/** Peppers and key-encryption keys, likewise; a file that the database was used with is never made anew. */
+async function readKeySecrets(config: Config, database: Database): Promise<{ peppers: readonly Uint8Array[]; keks: readonly Uint8Array[] }> {
+  const known = await knownFingerprints(database.client)
   return {
-    authSecret: config.AUTH_SECRET !== undefined ? new TextEncoder().encode(config.AUTH_SECRET) : made('auth-secret'),
-    peppers: config.KEY_PEPPER ?? [made('key-pepper')],
+    peppers: config.KEY_PEPPER ?? [readSecretFile(config, 'key-pepper', known.has('pepper'))],
+    keks: config.SECRETS_KEK ?? [readSecretFile(config, 'secrets-kek', known.has('kek'))],
   }
 }
 
@@ -50,6 +58,8 @@ export interface App {
   readonly isEmpty: boolean
   /** Moves what is due and writes what gathered; runs by itself once the app listens. */
   sweep(): Promise<void>
+  /** Re-wraps secrets under the current key-encryption key and deletes what need not be kept; likewise. */
+  tidy(): Promise<void>
   /** Serves on the configured port and answers the address. */
   listen(): Promise<string>
   close(): Promise<void>
@@ -66,10 +76,12 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
   try {
     const database = await openDatabase(config, overrides.onStatement, undo)
     await database.migrate()
-    const { authSecret, peppers } = readSecrets(config)
+    const { peppers, keks } = await readKeySecrets(config, database)
     const digests = createDigests(peppers)
+    const seals = createSeals(keks)
     const stores = createStores(database.client)
-    await requirePeppers(database.client, stores.keys, digests.pepperIds)
+    await requireFingerprint(database.client, 'pepper', digests.pepperIds, await stores.keys.pepperIds())
+    await requireFingerprint(database.client, 'kek', seals.kekIds, await stores.secrets.kekIds())
     const hub = createHub()
     const nodes = nodeStore(database.client)
     const ports: Ports = {
@@ -78,17 +90,30 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       log,
       hub,
       digests,
+      seals,
       cursors: createCursors(peppers[0] as Uint8Array),
       change: createChange(database.client, clock, hub),
-      authenticate: createAuthenticate({ secret: authSecret, organizationClaim: config.AUTH_ORG_CLAIM, members: stores.members, now: () => clock.now() }),
+      authenticate: createAuthenticate({
+        secret: readAuthSecret(config),
+        organizationClaim: config.AUTH_ORG_CLAIM,
+        members: stores.members,
+        now: () => clock.now(),
+      }),
       propagate: () => propagate(nodes),
       randomBytes,
       maxKeyLifetimeDays: config.MAX_KEY_LIFETIME_DAYS,
+      eventRetentionDays: config.EVENT_RETENTION_DAYS,
     }
     const lastUses = createLastUses(stores.keys)
     const sweep = async (): Promise<void> => {
       await expireKeys(ports)
       await lastUses.flush()
+    }
+    const tidy = async (): Promise<void> => {
+      while ((await rewrapSecrets(ports)) > 0);
+      const now = clock.now()
+      await ports.keys.forget(now)
+      if (config.AUDIT_RETENTION_DAYS !== null) await ports.events.deleteBefore(new Date(now.getTime() - config.AUDIT_RETENTION_DAYS * 86_400_000))
     }
     const listen = async (): Promise<string> => {
       const nodeId = randomUUID()
@@ -114,8 +139,14 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       })
       await nodes.beat(nodeId)
       undo.push(async () => void (await nodes.leave(nodeId)))
-      for (const repeater of [createRepeater(500, sweep, log), createRepeater(1_000, async () => void (await nodes.beat(nodeId)), log)])
+      for (const [everyMs, task] of [
+        [500, sweep],
+        [60_000, tidy],
+        [1_000, async () => void (await nodes.beat(nodeId))],
+      ] as const) {
+        const repeater = createRepeater(everyMs, task, log)
         undo.push(() => repeater.stop())
+      }
       await new Promise<void>((resolve, reject) => server.once('error', reject).listen(config.PORT, config.HOST, resolve))
       undo.push(async () => {
         serving = false
@@ -131,7 +162,7 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       const { address, port, family } = server.address() as AddressInfo
       return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
     }
-    return { ports, database, config, isEmpty: !(await stores.organizations.anyExists()), sweep, listen, close }
+    return { ports, database, config, isEmpty: !(await stores.organizations.anyExists()), sweep, tidy, listen, close }
   } catch (error) {
     await close()
     throw error

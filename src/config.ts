@@ -51,7 +51,14 @@ const settings = z.object({
   AUTH_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
   AUTH_ORG_CLAIM: z.string().default('org'),
   KEY_PEPPER: secretList.optional(),
+  SECRETS_KEK: secretList.optional(),
   MAX_KEY_LIFETIME_DAYS: count(1, 36_500, 365),
+  EVENT_RETENTION_DAYS: count(1, 36_500, 90),
+  AUDIT_RETENTION_DAYS: z
+    .string()
+    .refine((text) => text === 'never' || /^[1-9]\d{0,4}$/.test(text), 'must be a whole number of days from 1 to 99999, or never')
+    .transform((text) => (text === 'never' ? null : Number(text)))
+    .default(null),
   GATEWAY_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
   ALLOWED_ORIGINS: origins.default([]),
   LOG_LEVEL: z
@@ -74,6 +81,7 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     for (const [name, hint] of [
       ['AUTH_SECRET', 'make one with: openssl rand -base64 48'],
       ['KEY_PEPPER', 'make one with: openssl rand -base64 32, and keep it: keys cannot be verified without it'],
+      ['SECRETS_KEK', 'make one with: openssl rand -base64 32, and keep it: saved secrets cannot be read without it'],
     ] as const) {
       if (given[name] === undefined) problems.push(`${name} must be set when DATABASE_URL is (${hint})`)
     }

@@ -33,6 +33,15 @@ export const forbidden = (message = 'Your role does not allow this.'): AuraError
 
 export const badInput = (field: string, message: string): AuraError => new AuraError('BAD_USER_INPUT', `${field}: ${message}`, field)
 
+/** Refuses a dialog whose agreement was not ticked. */
+export function requireAcknowledged(acknowledged: boolean): void {
+  if (!acknowledged) throw badInput('acknowledged', 'must be true: this cannot be undone')
+}
+
 export const conflict = (message: string, field?: string): AuraError => new AuraError('CONFLICT', message, field)
+
+/** The feed cannot go on without a gap: read everything anew, then subscribe from there. */
+export const resync = (): AuraError =>
+  new AuraError('RESYNC', 'Events since this version are not all there. Read the current state again, and go on from its version.', 'after')
 
 export const unavailable = (): AuraError => new AuraError('UNAVAILABLE', 'The database is busy or out of reach. Nothing was changed; try again.')

@@ -1,6 +1,6 @@
 import { fromString, typeidUnboxed } from 'typeid-js'
 
-export type IdPrefix = 'org' | 'mem' | 'app' | 'ins' | 'key' | 'evt'
+export type IdPrefix = 'org' | 'mem' | 'app' | 'ins' | 'key' | 'sec' | 'evt'
 
 /** A new TypeID: the prefix, an underscore and a UUIDv7 in 26 characters of base 32. */
 export const newId = (prefix: IdPrefix): string => typeidUnboxed(prefix)

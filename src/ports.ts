@@ -2,11 +2,13 @@ import type { Authenticate } from './access/actor.ts'
 import type { AppStore } from './apps/store.ts'
 import type { Cursors } from './crypto/cursor.ts'
 import type { Digests } from './crypto/digest.ts'
-import type { NewEvent } from './events/store.ts'
+import type { Seals } from './crypto/seal.ts'
+import type { EventStore, NewEvent } from './events/store.ts'
 import type { InstanceStore } from './instances/store.ts'
 import type { KeyStore } from './keys/store.ts'
 import type { MemberStore } from './members/store.ts'
 import type { OrganizationStore } from './organizations/store.ts'
+import type { SecretStore } from './secrets/store.ts'
 
 /** The stores of all features, over the outer client or over one transaction. */
 export interface Stores {
@@ -15,6 +17,8 @@ export interface Stores {
   readonly apps: AppStore
   readonly instances: InstanceStore
   readonly keys: KeyStore
+  readonly secrets: SecretStore
+  readonly events: EventStore
 }
 
 /** The inside of one change: the organization is locked, and whatever is read here holds until the commit. */
@@ -63,11 +67,14 @@ export interface Ports extends Stores {
   readonly clock: Clock
   readonly hub: Hub
   readonly digests: Digests
+  readonly seals: Seals
   readonly cursors: Cursors
   readonly authenticate: Authenticate
   /** Answers once every serving node refuses what was just denied. */
   readonly propagate: () => Promise<Propagation>
   readonly randomBytes: (size: number) => Uint8Array
   readonly maxKeyLifetimeDays: number
+  /** How far back a feed can resume. */
+  readonly eventRetentionDays: number
   readonly log: Log
 }

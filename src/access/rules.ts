@@ -27,3 +27,4 @@ const role = (...allowed: OrganizationRole[]): Rule =>
 
 export const isMember = role('OWNER', 'AURA_OWNER', 'MEMBER')
 export const isOwner = role('OWNER', 'AURA_OWNER')
+export const isOrganizationOwner = role('OWNER')

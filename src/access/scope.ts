@@ -38,3 +38,7 @@ export const instancesIn = (scope: Scope) =>
 /** Filter on keys: those of the instances in scope. */
 export const keysIn = (scope: Scope) =>
   scope.all ? { organizationId: scope.organizationId } : { organizationId: scope.organizationId, instance: instancesIn(scope) }
+
+/** Filter on secrets: all for organization OWNERs, own ones for everybody else. */
+export const secretsIn = (scope: Scope) =>
+  scope.role === 'OWNER' ? { organizationId: scope.organizationId } : { organizationId: scope.organizationId, createdById: scope.memberId }

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { signToken } from '../access/authenticate.ts'
-import { compose, readSecrets } from '../compose.ts'
+import { compose, readAuthSecret } from '../compose.ts'
 import { ConfigError, loadConfig } from '../config.ts'
 import { AuraError } from '../errors.ts'
 import { bootstrapOrganization } from '../organizations/bootstrap-organization.ts'
 import { openPostgres } from '../store/client.ts'
-import { FolderInUse } from '../store/data-folder.ts'
+import { BadSecretFile, FolderInUse } from '../store/data-folder.ts'
 import { WrongDatabase } from '../store/fingerprints.ts'
 import { serve } from './serve.ts'
 
@@ -31,8 +31,7 @@ function createProgram(): Command {
     .action(async ({ org, as, ttl }: { org: string; as: string; ttl: string }) => {
       const config = loadConfig()
       if (!/^\d{1,6}\s?[smhdw]$/.test(ttl)) throw new ConfigError(['--ttl must be a span such as 30m, 8h or 7d'])
-      const { authSecret } = readSecrets(config)
-      console.log(await signToken(authSecret, { subject: as, organization: org, organizationClaim: config.AUTH_ORG_CLAIM, ttl }))
+      console.log(await signToken(readAuthSecret(config), { subject: as, organization: org, organizationClaim: config.AUTH_ORG_CLAIM, ttl }))
     })
 
   program
@@ -82,7 +81,12 @@ export async function run(commandLine: readonly string[]): Promise<number> {
     await createProgram().parseAsync(commandLine)
     return 0
   } catch (error) {
-    const known = error instanceof ConfigError || error instanceof FolderInUse || error instanceof WrongDatabase || error instanceof AuraError
+    const known =
+      error instanceof ConfigError ||
+      error instanceof FolderInUse ||
+      error instanceof BadSecretFile ||
+      error instanceof WrongDatabase ||
+      error instanceof AuraError
     if (known) console.error(error.message)
     else console.error(`aura-keys could not start: ${startFailure(error)}`)
     return error instanceof ConfigError ? 2 : 1

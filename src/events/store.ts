@@ -1,6 +1,7 @@
+import type { Scope } from '../access/scope.ts'
 import type { EventKind } from '../generated/prisma/enums.ts'
 import { newId } from '../ids.ts'
-import type { Statements } from '../store/client.ts'
+import type { Prisma, Statements } from '../store/client.ts'
 
 /** One thing that happened, before it has its version. */
 export interface NewEvent {
@@ -13,9 +14,39 @@ export interface NewEvent {
   instanceId?: string
   appId?: string
   memberId?: string
+  secretId?: string
 }
 
+/** Filter on events: for owners and Aura Owners of the organization, nobody else. */
+const eventsIn = (scope: Scope) => (scope.all ? { organizationId: scope.organizationId } : { id: { in: [] } })
+
 export const eventStore = (client: Statements) => ({
+  find: <Query extends Prisma.EventDefaultArgs>(query: Query, scope: Scope, id: string) =>
+    client.event.findFirst({ ...query, where: { id, ...eventsIn(scope) } }),
+
+  page: <Query extends Prisma.EventDefaultArgs>(query: Query, scope: Scope, page: { where: Prisma.EventWhereInput; orderBy: object[]; take: number }) =>
+    client.event.findMany({
+      ...query,
+      where: { AND: [eventsIn(scope), page.where] },
+      orderBy: page.orderBy as Prisma.EventOrderByWithRelationInput[],
+      take: page.take,
+    }),
+
+  /** How many events match, never more than `limit`. */
+  count: (scope: Scope, where: Prisma.EventWhereInput, limit: number): Promise<number> =>
+    client.event.count({ where: { AND: [eventsIn(scope), where] }, take: limit }),
+
+  /** Events above `after` in their order, with the client's selection; row and scope in one statement. */
+  following: <Query extends Prisma.EventDefaultArgs>(query: Query, where: Prisma.EventWhereInput, after: bigint, upTo: bigint, take: number) =>
+    client.event.findMany({ ...query, where: { AND: [where, { version: { gt: after, lte: upTo } }] }, orderBy: { version: 'asc' }, take }),
+
+  /** When the event of this version occurred; null when there is none. */
+  occurredAt: async (organizationId: string, version: bigint): Promise<Date | null> =>
+    (await client.event.findUnique({ where: { organizationId_version: { organizationId, version } }, select: { occurredAt: true } }))?.occurredAt ?? null,
+
+  /** Deletes events that are older; answers how many there were. */
+  deleteBefore: async (moment: Date): Promise<number> => (await client.event.deleteMany({ where: { occurredAt: { lt: moment } } })).count,
+
   /**
    * Gives the events the next versions of the organization, in their order, and moves its version on, in one statement.
    * The caller holds the organization's lock.
@@ -26,11 +57,11 @@ export const eventStore = (client: Statements) => ({
       WITH moved AS (
         UPDATE organization SET version = version + ${events.length} WHERE id = ${organizationId} RETURNING version
       ), written AS (
-        INSERT INTO event (id, organization_id, version, kind, occurred_at, actor_id, subject_name, api_key_id, instance_id, app_id, member_id)
+        INSERT INTO event (id, organization_id, version, kind, occurred_at, actor_id, subject_name, api_key_id, instance_id, app_id, member_id, secret_id)
         SELECT e.id, ${organizationId}, moved.version - ${events.length} + e.position, e.kind::"EventKind", ${occurredAt}, e."actorId", e."subjectName",
-          e."apiKeyId", e."instanceId", e."appId", e."memberId"
+          e."apiKeyId", e."instanceId", e."appId", e."memberId", e."secretId"
         FROM moved, jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS e(id text, position int, kind text, "actorId" text, "subjectName" text,
-          "apiKeyId" text, "instanceId" text, "appId" text, "memberId" text)
+          "apiKeyId" text, "instanceId" text, "appId" text, "memberId" text, "secretId" text)
       ) SELECT version FROM moved`
     if (!answer) throw new Error('the organization of a change is gone')
     return answer.version

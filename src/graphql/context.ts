@@ -21,7 +21,14 @@ export function createContext(ports: Ports, actor: Actor): Context {
     ports,
     scope: scopeOf(actor),
     counts: new DataLoader<string, Counts>(async (ids) => {
-      const rows = new Map((await ports.keys.counts(context.scope, ids)).map((row) => [row.subjectId, row]))
+      // `viewer.organizations` also shows the caller's other organizations, each with what they see there.
+      const others = ids.filter((id) => id.startsWith('org_') && id !== actor.organizationId)
+      const elsewhere = others.map(async (id) => {
+        const [member] = await ports.members.bySubject(actor.subject, id)
+        return member ? ports.keys.counts(scopeOf(member), [id]) : []
+      })
+      const counted = await Promise.all([ports.keys.counts(context.scope, ids), ...elsewhere])
+      const rows = new Map(counted.flat().map((row) => [row.subjectId, row]))
       return ids.map((id) => rows.get(id) ?? notFound())
     }),
   }

@@ -13,4 +13,6 @@ const typeNames: Readonly<Record<string, string>> = {
   app: 'App',
   ins: 'AppInstance',
   key: 'ApiKey',
+  sec: 'Secret',
+  evt: 'Event',
 }

@@ -24,6 +24,10 @@ function find(id: string, context: Context, info: GraphQLResolveInfo): Promise<{
       return ports.instances.find(query('AppInstance'), scope, id)
     case 'key_':
       return ports.keys.find(query('ApiKey'), scope, id)
+    case 'sec_':
+      return ports.secrets.find(query('Secret'), scope, id)
+    case 'evt_':
+      return ports.events.find(query('Event'), scope, id)
     default:
       return Promise.resolve(null)
   }

@@ -14,6 +14,8 @@ export interface PageArguments {
 /** A total order of rows: by one value, then by id. A value can be missing; such rows come last. */
 export interface KeysetOrder<Row> {
   readonly name: string
+  /** The column that tells rows with equal values apart; `id` unless given. */
+  readonly unique?: string
   readonly direction: 'asc' | 'desc'
   /** The row's value as the cursor keeps it. */
   value(row: Row): string | null
@@ -42,19 +44,20 @@ function pageSize(field: string, value: number): number {
 function after<Row>(order: KeysetOrder<Row>, direction: 'asc' | 'desc', [value, id]: (string | null)[]): object {
   const operator = direction === 'asc' ? 'gt' : 'lt'
   const forward = direction === order.direction
-  const tail = { id: { [operator]: id } }
+  const tail = { [order.unique ?? 'id']: { [operator]: id } }
   if (value == null) return forward ? { AND: [order.missing, tail] } : { OR: [{ NOT: order.missing }, { AND: [order.missing, tail] }] }
   const beyond = [order.beyond(operator, value), { AND: [order.equal(value), tail] }]
   return { OR: forward && order.missing ? [...beyond, order.missing] : beyond }
 }
 
 /** A page by keyset: `list` names what is listed, so that a cursor of another list or organization is refused. */
-export function keyset<Row extends { id: string }>(page: PageArguments, order: KeysetOrder<Row>, cursors: Cursors, list: string): Keyset<Row> {
+export function keyset<Row extends object>(page: PageArguments, order: KeysetOrder<Row>, cursors: Cursors, list: string): Keyset<Row> {
   if (page.first != null && page.last != null) throw badInput('last', 'give first or last, not both')
   if (page.after != null && page.before != null) throw badInput('before', 'give after or before, not both')
   const backward = page.last != null || (page.before != null && page.first == null)
   const size = backward ? pageSize('last', page.last ?? defaultPageSize) : pageSize('first', page.first ?? defaultPageSize)
   const name = `${list}:${order.name}`
+  const unique = order.unique ?? 'id'
   const open = (field: 'after' | 'before'): (string | null)[] | null => {
     const cursor = page[field]
     if (cursor == null) return null
@@ -67,11 +70,14 @@ export function keyset<Row extends { id: string }>(page: PageArguments, order: K
   const direction = backward ? opposite : order.direction
   const where = { AND: [...(start ? [after(order, order.direction, start)] : []), ...(end ? [after(order, opposite, end)] : [])] }
   return {
-    query: { where, orderBy: [order.orderBy(direction), { id: direction }], take: size + 1 },
+    query: { where, orderBy: [order.orderBy(direction), { [unique]: direction }], take: size + 1 },
     connect: (rows) => {
       const more = rows.length > size
       const taken = rows.slice(0, size)
-      const edges = (backward ? taken.reverse() : taken).map((node) => ({ cursor: cursors.seal(name, [order.value(node), node.id]), node }))
+      const edges = (backward ? taken.reverse() : taken).map((node) => ({
+        cursor: cursors.seal(name, [order.value(node), String(node[unique as keyof Row])]),
+        node,
+      }))
       return {
         edges,
         pageInfo: {

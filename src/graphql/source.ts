@@ -8,13 +8,16 @@ class Failure {
 }
 
 /**
- * Opens a subscription's source. The first value is awaited here, so that a refusal is an answer to the subscribing itself;
- * a later error is the last event. The signal is aborted as soon as the client leaves, also while a value is awaited.
+ * Opens a subscription's source. What `open` awaits comes first, and of a plain generator the first value, so that a refusal is an answer to
+ * the subscribing itself; a later error is the last event. The signal is aborted as soon as the client leaves, also while a value is awaited.
  */
-export async function openSource<Value>(open: (signal: AbortSignal) => AsyncGenerator<Value, void, undefined>): Promise<AsyncIterable<Value>> {
+export async function openSource<Value>(
+  open: (signal: AbortSignal) => AsyncGenerator<Value, void, undefined> | Promise<AsyncGenerator<Value, void, undefined>>,
+): Promise<AsyncIterable<Value>> {
   const leaving = new AbortController()
-  const values = open(leaving.signal)
-  let first: IteratorResult<Value, void> | null = await values.next()
+  const opening = open(leaving.signal)
+  const values = await opening
+  let first: IteratorResult<Value, void> | null = opening instanceof Promise ? null : await values.next()
   let ended = false
   const iterator: AsyncIterableIterator<Value> = {
     [Symbol.asyncIterator]() {

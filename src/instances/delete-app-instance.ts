@@ -1,5 +1,5 @@
 import type { Actor } from '../access/actor.ts'
-import { badInput, forbidden, notFound } from '../errors.ts'
+import { forbidden, notFound, requireAcknowledged } from '../errors.ts'
 import type { Ports, Propagation } from '../ports.ts'
 import { mayControl } from './model.ts'
 
@@ -12,7 +12,7 @@ export async function deleteAppInstance(
   actor: Actor,
   input: { id: string; acknowledged: boolean },
 ): Promise<{ orphanedKeys: number; propagation: Propagation }> {
-  if (!input.acknowledged) throw badInput('acknowledged', 'must be true: this cannot be undone')
+  requireAcknowledged(input.acknowledged)
   const orphanedKeys = await ports.change(actor.organizationId, async ({ members, instances, keys, now, record }) => {
     const scope = await members.scopeNow(actor)
     const instance = await instances.facts(scope, input.id)
@@ -22,7 +22,7 @@ export async function deleteAppInstance(
     await instances.markDeleted(instance.id, now)
     const actorId = scope.memberId
     record({ kind: 'INSTANCE_DELETED', subjectName: instance.name, actorId, instanceId: instance.id, appId: instance.appId })
-    const orphans = await keys.orphanOfInstance(instance.id)
+    const orphans = await keys.orphan({ instanceId: instance.id }, 'INSTANCE_DELETED')
     for (const { id, name, instanceId, appId } of orphans) {
       record({ kind: 'API_KEY_ORPHANED', subjectName: name, actorId, apiKeyId: id, instanceId, appId })
     }

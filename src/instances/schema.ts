@@ -3,7 +3,7 @@ import { InstanceRole, InstanceStatus } from '../generated/prisma/enums.ts'
 import { builder } from '../graphql/builder.ts'
 import type { Context } from '../graphql/context.ts'
 import { Node } from '../graphql/node.ts'
-import { byName, type Keyset, keyset, type PageArguments } from '../graphql/pages.ts'
+import { byName, type Keyset, type KeysetOrder, keyset, type PageArguments } from '../graphql/pages.ts'
 import { containing } from '../graphql/search.ts'
 import { mayControl } from './model.ts'
 
@@ -143,6 +143,71 @@ builder.prismaObjectFields('App', (t) => ({
     },
   }),
 }))
+
+const InstanceAccess = builder.prismaObject('InstanceAccess', {
+  description: 'Who has which role on an instance.',
+  fields: (t) => ({
+    member: t.relation('member', { description: 'The member.' }),
+    role: t.expose('role', { type: InstanceRoleEnum, description: 'The role.' }),
+  }),
+})
+
+interface Grant {
+  memberId: string
+  member: { name: string }
+}
+
+const byMemberName: KeysetOrder<Grant> = {
+  name: 'MEMBER_NAME_ASC',
+  unique: 'memberId',
+  direction: 'asc',
+  value: (row) => row.member.name,
+  orderBy: (way) => ({ member: { name: way } }),
+  beyond: (operator, value) => ({ member: { name: { [operator]: value } } }),
+  equal: (value) => ({ member: { name: value } }),
+}
+
+interface AccessConnectionShape extends ReturnType<Keyset<Grant>['connect']> {
+  totalCount: () => Promise<number>
+}
+
+const InstanceAccessConnection = builder.connectionObject(
+  {
+    type: InstanceAccess,
+    name: 'InstanceAccessConnection',
+    description: 'A page of roles on an instance.',
+    fields: (t) => ({
+      totalCount: t.int({ description: 'How many members have a role.', resolve: (page) => (page as unknown as AccessConnectionShape).totalCount() }),
+    }),
+  },
+  { name: 'InstanceAccessEdge', description: 'A role in a page.' },
+)
+
+builder.prismaObjectField('AppInstance', 'access', (t) =>
+  t.field({
+    type: InstanceAccessConnection,
+    nullable: true,
+    description: "Who has which role here, by the members' names; null unless the viewer may control access.",
+    args: {
+      first: t.arg.int({ description: 'How many, 0 to 100; 20 unless given.' }),
+      after: t.arg.string({ description: 'Only roles after this cursor.' }),
+    },
+    select: (list, context, nestedSelection) => {
+      const { where, orderBy, take } = accessPage(list, context).query
+      const access = { where, orderBy, take, select: { memberId: true, member: { select: { name: true } } } }
+      return { id: true, deletedAt: true, access: nestedSelection(access as never, ['edges', 'node']) } as never
+    },
+    resolve: async (row, list, context) => {
+      const { id, deletedAt, access } = row as unknown as { id: string; deletedAt: Date | null; access: Grant[] }
+      const { ports, scope } = context
+      if (deletedAt !== null || !mayControl(scope, await ports.instances.roleOf(id, scope.memberId))) return null
+      const page: AccessConnectionShape = { ...accessPage(list, context).connect(access), totalCount: () => ports.instances.countAccess(id) }
+      return page as never
+    },
+  }),
+)
+
+const accessPage = (list: PageArguments, { scope, ports }: Context) => keyset(list, byMemberName, ports.cursors, `access:${scope.organizationId}`)
 
 builder.queryField('instance', (t) =>
   t.prismaField({

@@ -15,6 +15,14 @@ export const instanceStore = (client: Statements) => ({
   find: <Query extends Prisma.AppInstanceDefaultArgs>(query: Query, scope: Scope, id: string) =>
     client.appInstance.findFirst({ ...query, where: { id, ...instancesIn(scope) } }),
 
+  /** How many of these ids are instances in scope. */
+  countOf: (scope: Scope, ids: readonly string[]): Promise<number> =>
+    ids.length === 0 ? Promise.resolve(0) : client.appInstance.count({ where: { AND: [instancesIn(scope), { id: { in: [...ids] } }] } }),
+
+  /** Those of these instances that are in scope. */
+  among: <Query extends Prisma.AppInstanceDefaultArgs>(query: Query, scope: Scope, ids: readonly string[]) =>
+    client.appInstance.findMany({ ...query, where: { AND: [instancesIn(scope), { id: { in: [...ids] } }] } }),
+
   count: (where: Prisma.AppInstanceWhereInput): Promise<number> => client.appInstance.count({ where }),
 
   /** What a decision about the instance needs; null when it is out of scope. */
@@ -28,6 +36,13 @@ export const instanceStore = (client: Statements) => ({
     return { ...instance, viewerRole: access[0]?.role ?? null }
   },
 
+  /** Whether the actor is OWNER of some instance that still exists. */
+  ownsAny: async (scope: Scope): Promise<boolean> =>
+    (await client.instanceAccess.findFirst({
+      where: { memberId: scope.memberId, role: 'OWNER', instance: { deletedAt: null } },
+      select: { instanceId: true },
+    })) !== null,
+
   insert: (instance: { id: string; organizationId: string; appId: string; name: string; status: InstanceStatus; createdById: string; createdAt: Date }) =>
     client.appInstance.create({ data: instance, select: { id: true } }),
 
@@ -35,6 +50,8 @@ export const instanceStore = (client: Statements) => ({
 
   roleOf: async (instanceId: string, memberId: string): Promise<InstanceRole | null> =>
     (await client.instanceAccess.findUnique({ where: { memberId_instanceId: { memberId, instanceId } }, select: { role: true } }))?.role ?? null,
+
+  countAccess: (instanceId: string): Promise<number> => client.instanceAccess.count({ where: { instanceId } }),
 
   setRole: async (instanceId: string, memberId: string, role: InstanceRole | null): Promise<void> => {
     if (role === null) await client.instanceAccess.deleteMany({ where: { instanceId, memberId } })

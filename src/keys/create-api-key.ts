@@ -4,35 +4,65 @@ import { conflict, notFound } from '../errors.ts'
 import { newId } from '../ids.ts'
 import { parseName } from '../names.ts'
 import type { Ports } from '../ports.ts'
-import { expiration } from './model.ts'
+import { parseSecretName, saveTokenMs, tokenPlace } from '../secrets/model.ts'
+import { storeSecret } from '../secrets/store-secret.ts'
+import { expiration, inputHash, parseIdempotencyKey } from './model.ts'
 
 export interface CreateApiKeyInput {
   instanceId: string
   name: string
   expiresAt?: Date | null | undefined
   expiresInDays?: number | null | undefined
+  saveAsSecret?: { name: string } | null | undefined
+  idempotencyKey?: string | null | undefined
 }
 
-/** Makes a key that opens one instance. The plaintext exists only in the answer: what is stored is its digest. */
+export interface CreatedKey {
+  keyId: string
+  /** Null when the key was saved as a secret, and when the call was a repetition. */
+  plaintext: Plaintext | null
+  saveToken: string | null
+  secretId: string | null
+}
+
+/**
+ * Makes a key that opens one instance. The plaintext exists only in the answer: what is stored is its digest, and with `saveAsSecret` the
+ * sealed value, in the same change. A repeated idempotency key answers the key that it made and makes nothing.
+ */
 export async function createApiKey(
-  ports: Pick<Ports, 'change' | 'digests' | 'randomBytes' | 'maxKeyLifetimeDays'>,
+  ports: Pick<Ports, 'change' | 'digests' | 'randomBytes' | 'maxKeyLifetimeDays' | 'seals'>,
   actor: Actor,
   input: CreateApiKeyInput,
-): Promise<{ keyId: string; plaintext: Plaintext }> {
+): Promise<CreatedKey> {
   const name = parseName('name', input.name)
+  const secretName = input.saveAsSecret ? parseSecretName('saveAsSecret.name', input.saveAsSecret.name) : null
+  const idempotencyKey = parseIdempotencyKey(input.idempotencyKey)
   const keyId = newId('key')
   const plaintext = formatKey(keyId, ports.randomBytes(32))
-  await ports.change(actor.organizationId, async ({ members, instances, keys, now, record }) => {
+  return ports.change(actor.organizationId, async ({ members, instances, keys, secrets, now, record }) => {
     const scope = await members.scopeNow(actor)
     const instance = await instances.facts(scope, input.instanceId)
     if (!instance) throw notFound()
+    const { organizationId, memberId: createdById } = scope
+    if (idempotencyKey !== null) {
+      const made = await keys.madeBefore(createdById, idempotencyKey, now)
+      if (made && !inputHash(input).equals(made.inputHash)) throw conflict('idempotencyKey: was used with another input', 'idempotencyKey')
+      if (made) return { keyId: made.apiKeyId, plaintext: null, saveToken: null, secretId: (await secrets.ofKey(made.apiKeyId))?.id ?? null }
+    }
     if (instance.deletedAt) throw conflict('This instance was deleted: it cannot have new keys.', 'instanceId')
     const expiresAt = expiration(input, now, ports.maxKeyLifetimeDays)
-    const { organizationId, memberId: createdById } = scope
     const { appId } = instance
     const key = { id: keyId, organizationId, appId, instanceId: instance.id, createdById, name, hint: keyHint(plaintext), createdAt: now, expiresAt }
     await keys.insert(key, ports.digests.digest(plaintext))
     record({ kind: 'API_KEY_CREATED', subjectName: name, actorId: createdById, apiKeyId: keyId, instanceId: instance.id, appId })
+    if (idempotencyKey !== null) await keys.remember(createdById, idempotencyKey, { inputHash: inputHash(input), apiKeyId: keyId, createdAt: now })
+    if (secretName !== null) {
+      const locked = { seals: ports.seals, secrets, now, record }
+      const { secretId } = await storeSecret(locked, scope, { name: secretName, field: 'saveAsSecret.name', plaintext, key })
+      return { keyId, plaintext: null, saveToken: null, secretId }
+    }
+    const end = now.getTime() + saveTokenMs
+    const saveToken = `${keyId}.${end.toString(36)}.${ports.seals.sealToken(tokenPlace(scope, keyId, end), plaintext.expose())}`
+    return { keyId, plaintext, saveToken, secretId: null }
   })
-  return { keyId, plaintext }
 }

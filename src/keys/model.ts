@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Scope } from '../access/scope.ts'
 import { badInput } from '../errors.ts'
 import type { ApiKeyStatus, InstanceRole, OrphanReason } from '../generated/prisma/enums.ts'
@@ -19,6 +20,17 @@ export interface KeyRecord {
   expiresAt: Date
 }
 
+interface StatusCounts {
+  active: number
+  expired: number
+  orphaned: number
+  revoked: number
+}
+
+/** Whether no number changed, whatever the version. */
+export const sameCounts = (a: StatusCounts, b: StatusCounts): boolean =>
+  a.active === b.active && a.expired === b.expired && a.orphaned === b.orphaned && a.revoked === b.revoked
+
 export type RevokeRefusal = 'ALREADY_REVOKED' | 'NOT_YOUR_KEY' | 'ORPHAN_NEEDS_OWNER'
 
 /** Why this actor may not revoke this key, which they may see; null when they may. */
@@ -33,9 +45,27 @@ export function revokeRefusal(
   return instanceRole === 'OWNER' || key.createdById === scope.memberId ? null : 'NOT_YOUR_KEY'
 }
 
-/** Refuses a dialog whose agreement was not ticked. */
-export function requireAcknowledged(acknowledged: boolean): void {
-  if (!acknowledged) throw badInput('acknowledged', 'must be true: this cannot be undone')
+/** 1 to 128 printable ASCII characters; null when none was given. */
+export function parseIdempotencyKey(text: string | null | undefined): string | null {
+  if (text == null) return null
+  if (!/^[\x20-\x7e]{1,128}$/.test(text)) throw badInput('idempotencyKey', 'must have 1 to 128 printable ASCII characters')
+  return text
+}
+
+/** How long an idempotency key is remembered. */
+export const idempotencyMs = 24 * 60 * 60 * 1000
+
+/** What tells one input of createApiKey from another: the fields as they were sent. */
+export const inputHash = (input: {
+  instanceId: string
+  name: string
+  expiresAt?: Date | null | undefined
+  expiresInDays?: number | null | undefined
+  saveAsSecret?: { name: string } | null | undefined
+}): Buffer => {
+  const { instanceId, name, expiresAt, expiresInDays, saveAsSecret } = input
+  const raw = JSON.stringify([instanceId, name, expiresAt?.toISOString() ?? null, expiresInDays ?? null, saveAsSecret?.name ?? null])
+  return createHash('sha256').update(raw).digest()
 }
 
 const day = 24 * 60 * 60 * 1000

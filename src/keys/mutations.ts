@@ -1,12 +1,19 @@
-import { type Plaintext, redactKeys } from '../crypto/key-format.ts'
+import { redactKeys } from '../crypto/key-format.ts'
 import { builder } from '../graphql/builder.ts'
 import type { Context } from '../graphql/context.ts'
 import { Propagation } from '../graphql/propagation.ts'
 import type { Propagation as PropagationShape } from '../ports.ts'
-import { createApiKey } from './create-api-key.ts'
+import { type CreatedKey, createApiKey } from './create-api-key.ts'
 import { revokeApiKey } from './revoke-api-key.ts'
 import { type RevocationResult, revokeApiKeys } from './revoke-api-keys.ts'
 import { ApiKey } from './schema.ts'
+
+const NewSecretInput = builder.inputType('NewSecretInput', {
+  description: 'A new secret.',
+  fields: (t) => ({
+    name: t.string({ required: true, description: '1 to 64 of A-Z a-z 0-9 _, unique in the organization (else CONFLICT).' }),
+  }),
+})
 
 const CreateApiKeyInput = builder.inputType('CreateApiKeyInput', {
   description: 'A new key.',
@@ -21,6 +28,14 @@ const CreateApiKeyInput = builder.inputType('CreateApiKeyInput', {
       description: 'When it ends: in the future, at most maxKeyLifetimeDays away. Exactly one of expiresAt and expiresInDays.',
     }),
     expiresInDays: t.int({ description: 'In how many days it ends, from 1 to maxKeyLifetimeDays. Exactly one of expiresAt and expiresInDays.' }),
+    saveAsSecret: t.field({
+      type: NewSecretInput,
+      description: 'Store the key as a secret in the same transaction; the answer then holds no plaintext.',
+    }),
+    idempotencyKey: t.string({
+      description:
+        'Unique per member, stored in the database for 24 h, 1 to 128 printable ASCII characters. Repeating it with the same input answers the same key, with plaintext and saveToken null, and creates nothing; with another input: CONFLICT.',
+    }),
   }),
 })
 
@@ -30,7 +45,7 @@ async function changedKey<Query extends object>(query: Query, keyId: string, { p
   return key
 }
 
-const CreateApiKeyPayload = builder.objectRef<{ keyId: string; plaintext: Plaintext }>('CreateApiKeyPayload').implement({
+const CreateApiKeyPayload = builder.objectRef<CreatedKey>('CreateApiKeyPayload').implement({
   description: 'What createApiKey made.',
   fields: (t) => ({
     apiKey: t.prismaField({
@@ -38,7 +53,21 @@ const CreateApiKeyPayload = builder.objectRef<{ keyId: string; plaintext: Plaint
       description: 'The new key.',
       resolve: (query, { keyId }, _arguments, context) => changedKey(query, keyId, context),
     }),
-    plaintext: t.string({ nullable: true, description: 'The key itself. Shown once.', resolve: ({ plaintext }) => plaintext.expose() }),
+    plaintext: t.string({
+      nullable: true,
+      description: 'The key itself. Shown once; null when it was saved as a secret, or when the call was a repetition.',
+      resolve: ({ plaintext }) => plaintext?.expose() ?? null,
+    }),
+    saveToken: t.exposeString('saveToken', {
+      nullable: true,
+      description: 'Lets the same member save the key as a secret within 15 minutes. Null when there is no plaintext.',
+    }),
+    secret: t.prismaField({
+      type: 'Secret',
+      nullable: true,
+      description: 'The secret that the key was saved as; null without one.',
+      resolve: (query, { secretId }, _arguments, { ports, scope }) => (secretId === null ? null : ports.secrets.find(query, scope, secretId)),
+    }),
   }),
 })
 

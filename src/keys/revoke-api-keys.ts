@@ -1,7 +1,7 @@
 import type { Actor } from '../access/actor.ts'
-import { badInput, type ErrorCode } from '../errors.ts'
+import { badInput, type ErrorCode, requireAcknowledged } from '../errors.ts'
 import type { Ports, Propagation } from '../ports.ts'
-import { requireAcknowledged, revokeRefusal } from './model.ts'
+import { revokeRefusal } from './model.ts'
 
 export interface RevocationResult {
   id: string

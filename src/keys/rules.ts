@@ -3,5 +3,5 @@ import { isMember, type Rules } from '../access/rules.ts'
 export const keyRules: Rules = {
   Query: { apiKeys: isMember, apiKey: isMember },
   Mutation: { createApiKey: isMember, revokeApiKey: isMember, revokeApiKeys: isMember },
-  Subscription: { keyCounts: isMember },
+  Subscription: { keyCounts: isMember, keyCountsOf: isMember },
 }

@@ -1,7 +1,7 @@
 import { keysIn, type Scope } from '../access/scope.ts'
-import type { ApiKeyStatus, InstanceRole } from '../generated/prisma/enums.ts'
-import type { Prisma, Statements } from '../store/client.ts'
-import type { KeyRecord } from './model.ts'
+import type { ApiKeyStatus, InstanceRole, OrphanReason } from '../generated/prisma/enums.ts'
+import { Prisma, type Statements } from '../store/client.ts'
+import { idempotencyMs, type KeyRecord } from './model.ts'
 
 export interface NewKey {
   id: string
@@ -102,13 +102,30 @@ export const keyStore = (client: Statements) => ({
       VALUES (${key.id}, ${key.organizationId}, ${key.appId}, ${key.instanceId}, ${key.createdById}, ${key.name}, ${key.hint}, ${key.createdAt}, ${key.expiresAt})
     ) INSERT INTO key_digest (key_id, pepper_id, digest) VALUES (${key.id}, ${stored.pepperId}, ${stored.digest})`,
 
+  /** What this idempotency key of the member made, if it is still remembered. */
+  madeBefore: (memberId: string, key: string, now: Date) =>
+    client.idempotentCreate.findFirst({
+      where: { memberId, key, createdAt: { gt: new Date(now.getTime() - idempotencyMs) } },
+      select: { inputHash: true, apiKeyId: true },
+    }),
+
+  remember: async (memberId: string, key: string, made: { inputHash: Uint8Array; apiKeyId: string; createdAt: Date }): Promise<void> => {
+    const row = { ...made, inputHash: new Uint8Array(made.inputHash) }
+    await client.idempotentCreate.upsert({ where: { memberId_key: { memberId, key } }, create: { memberId, key, ...row }, update: row, select: { key: true } })
+  },
+
+  /** Forgets idempotency keys whose time is over. */
+  forget: (now: Date) => client.idempotentCreate.deleteMany({ where: { createdAt: { lte: new Date(now.getTime() - idempotencyMs) } } }),
+
   revoke: (ids: readonly string[], revokedAt: Date, revokedById: string) =>
     client.apiKey.updateMany({ where: { id: { in: [...ids] } }, data: { revokedAt, revokedById } }),
 
-  /** Every key of the instance that is neither revoked nor an orphan already becomes one. */
-  orphanOfInstance: (instanceId: string): Promise<MovedKey[]> => client.$queryRaw<MovedKey[]>`
+  /** Every key of the instance, or of the creator, that is neither revoked nor an orphan already becomes one. */
+  orphan: (of: { instanceId: string } | { createdById: string }, reason: OrphanReason): Promise<MovedKey[]> => client.$queryRaw<MovedKey[]>`
     WITH moved AS (
-      UPDATE api_key SET orphan_reason = 'INSTANCE_DELETED' WHERE instance_id = ${instanceId} AND revoked_at IS NULL AND orphan_reason IS NULL
+      UPDATE api_key SET orphan_reason = ${reason}::"OrphanReason"
+      WHERE ${'instanceId' in of ? Prisma.sql`instance_id = ${of.instanceId}` : Prisma.sql`created_by_id = ${of.createdById}`}
+        AND revoked_at IS NULL AND orphan_reason IS NULL
       RETURNING id, name, app_id, instance_id
     ) SELECT id, name, app_id AS "appId", instance_id AS "instanceId" FROM moved ORDER BY id`,
 

@@ -1,6 +1,7 @@
 import type { Actor } from '../access/actor.ts'
 import { badInput, notFound } from '../errors.ts'
 import type { Ports } from '../ports.ts'
+import { sameCounts } from './model.ts'
 import type { Counts } from './store.ts'
 
 /**
@@ -23,10 +24,8 @@ export async function* watchKeyCounts(
     if (subject.appId != null && !(await ports.apps.find({ select: { id: true } }, scope, { id }))) throw notFound()
     const [counts] = await ports.keys.counts(scope, [id])
     if (!counts) throw notFound()
-    if (last && sameNumbers(last, counts)) continue
+    if (last && sameCounts(last, counts)) continue
     last = counts
     yield counts
   }
 }
-
-const sameNumbers = (a: Counts, b: Counts): boolean => a.active === b.active && a.expired === b.expired && a.orphaned === b.orphaned && a.revoked === b.revoked

@@ -1,4 +1,4 @@
-import { badInput } from '../errors.ts'
+import { badInput, conflict } from '../errors.ts'
 import type { OrganizationRole } from '../generated/prisma/enums.ts'
 import { parseName } from '../names.ts'
 
@@ -16,4 +16,9 @@ export function parseMember(input: NewMember): Omit<NewMember, 'email'> & { emai
   const email = input.email ?? null
   if (email !== null && !/^[^\s@]{1,64}@[^\s@]{1,255}$/.test(email)) throw badInput('email', 'must be an address such as ada@example.com')
   return { subject: input.subject, name: parseName('name', input.name), email, role: input.role }
+}
+
+/** Refuses what would leave the organization without an owner; `owners`: how many there are now. */
+export function requireOtherOwner(owners: number): void {
+  if (owners <= 1) throw conflict('The last OWNER of an organization stays. Make somebody else an OWNER first.', 'id')
 }

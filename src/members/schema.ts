@@ -11,7 +11,7 @@ export const OrganizationRoleEnum = builder.enumType('OrganizationRole', {
   } as const,
 })
 
-builder.prismaObject('Member', {
+export const Member = builder.prismaObject('Member', {
   description: 'A person or a service in an organization. subject and email are null except to organization owners and to the member.',
   interfaces: [Node],
   select: { id: true },

@@ -43,6 +43,32 @@ export const memberStore = (client: Statements) => ({
   isPresent: async (scope: Scope, id: string): Promise<{ name: string } | null> =>
     client.member.findFirst({ where: { id, organizationId: scope.organizationId, removedAt: null }, select: { name: true } }),
 
+  /** A present or removed member with what a decision about them needs. */
+  facts: (scope: Scope, id: string) =>
+    client.member.findFirst({ where: { id, organizationId: scope.organizationId }, select: { id: true, name: true, role: true, removedAt: true } }),
+
+  page: <Query extends Prisma.MemberDefaultArgs>(query: Query, scope: Scope, page: { where: Prisma.MemberWhereInput; orderBy: object[]; take: number }) =>
+    client.member.findMany({
+      ...query,
+      where: { AND: [{ organizationId: scope.organizationId }, page.where] },
+      orderBy: page.orderBy as Prisma.MemberOrderByWithRelationInput[],
+      take: page.take,
+    }),
+
+  count: (scope: Scope, where: Prisma.MemberWhereInput): Promise<number> =>
+    client.member.count({ where: { AND: [{ organizationId: scope.organizationId }, where] } }),
+
+  /** How many present members own the organization. */
+  owners: (scope: Scope): Promise<number> => client.member.count({ where: { organizationId: scope.organizationId, role: 'OWNER', removedAt: null } }),
+
+  setRole: (id: string, role: OrganizationRole) => client.member.update({ where: { id }, data: { role }, select: { id: true } }),
+
+  /** The row stays, as history; the roles on instances go. */
+  markRemoved: async (id: string, removedAt: Date): Promise<void> => {
+    await client.instanceAccess.deleteMany({ where: { memberId: id } })
+    await client.member.update({ where: { id }, data: { removedAt }, select: { id: true } })
+  },
+
   insert: (member: { id: string; organizationId: string; subject: string; name: string; email: string | null; role: OrganizationRole; joinedAt: Date }) =>
     client.member.create({ data: member, select: { id: true } }),
 })

@@ -1,3 +1,4 @@
+import type { Scope } from '../access/scope.ts'
 import { builder } from '../graphql/builder.ts'
 import { Node } from '../graphql/node.ts'
 
@@ -12,6 +13,16 @@ builder.prismaObject('Organization', {
       description: 'How many days away the end of a new key may be.',
       resolve: (_organization, _arguments, { ports }) => ports.maxKeyLifetimeDays,
     }),
+  }),
+})
+
+const ViewerPermissions = builder.objectRef<Scope>('ViewerPermissions').implement({
+  description: 'What the viewer may do in the organization, so that a portal can hide what would be refused.',
+  fields: (t) => ({
+    createApp: t.boolean({ description: 'Create apps.', resolve: ({ all }) => all }),
+    createInstance: t.boolean({ description: 'Create instances.', resolve: ({ all }) => all }),
+    manageMembers: t.boolean({ description: 'Add and remove members, and change their roles.', resolve: ({ role }) => role === 'OWNER' }),
+    readAuditLog: t.boolean({ description: 'Read the audit log and follow it.', resolve: ({ all }) => all }),
   }),
 })
 
@@ -32,6 +43,12 @@ const Viewer = builder.objectRef<object>('Viewer').implement({
       description: 'The organization that the request acts in.',
       resolve: (query, _viewer, _arguments, { ports, scope }) => ports.organizations.find(query, scope),
     }),
+    organizations: t.prismaField({
+      type: ['Organization'],
+      description: "Every organization in which the caller's subject is a member, by name.",
+      resolve: (query, _viewer, _arguments, { ports, actor }) => ports.organizations.ofSubject(query, actor.subject),
+    }),
+    can: t.field({ type: ViewerPermissions, description: 'What the viewer may do here.', resolve: (_viewer, _arguments, { scope }) => scope }),
   }),
 })
 

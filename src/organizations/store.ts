@@ -6,6 +6,18 @@ export const organizationStore = (client: Statements) => ({
   find: <Query extends Prisma.OrganizationDefaultArgs>(query: Query, scope: Scope) =>
     client.organization.findUniqueOrThrow({ ...query, where: { id: scope.organizationId } }),
 
+  /** The number of its newest event. */
+  version: async (id: string): Promise<bigint> => (await client.organization.findUniqueOrThrow({ where: { id }, select: { version: true } })).version,
+
+  /** Every organization in which the subject is a present member, by name. */
+  ofSubject: <Query extends Prisma.OrganizationDefaultArgs>(query: Query, subject: string) =>
+    client.organization.findMany({
+      ...query,
+      where: { members: { some: { subject, removedAt: null } } },
+      orderBy: [{ name: 'asc' }, { id: 'asc' }],
+      take: 200,
+    }),
+
   insert: (organization: { id: string; slug: string; name: string }) => client.organization.create({ data: organization, select: { id: true } }),
 
   bySlug: (slug: string) => client.organization.findUnique({ where: { slug }, select: { id: true } }),

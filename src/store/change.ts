@@ -1,5 +1,5 @@
 import { AuraError, unavailable } from '../errors.ts'
-import { eventStore, type NewEvent } from '../events/store.ts'
+import type { NewEvent } from '../events/store.ts'
 import type { Change, Clock, Hub } from '../ports.ts'
 import { type Client, isTransient } from './client.ts'
 import { createStores } from './stores.ts'
@@ -14,8 +14,9 @@ export function createChange(client: Client, clock: Clock, hub: Pick<Hub, 'chang
         if (locked.length === 0) throw new Error('the organization of a change does not exist')
         const now = clock.now()
         const events: NewEvent[] = []
-        const answer = await body({ ...createStores(statements), now, record: (event) => void events.push(event) })
-        if (events.length > 0) await eventStore(statements).append(organizationId, now, events)
+        const stores = createStores(statements)
+        const answer = await body({ ...stores, now, record: (event) => void events.push(event) })
+        if (events.length > 0) await stores.events.append(organizationId, now, events)
         return { answer, changed: events.length > 0 }
       })
       .catch((error: unknown) => {

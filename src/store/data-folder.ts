@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chmodSync, cpSync, existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -84,10 +84,23 @@ export function databaseFolder(folder: string): { path: string; isNew: boolean }
   return { path, isNew: true }
 }
 
-/** A secret file of the folder (0600), made from 32 random bytes in base64 when it is missing. */
-export function secretFile(folder: string, name: string): string {
+/** What stands in the data directory cannot be used as it is. */
+export class BadSecretFile extends Error {
+  override readonly name = 'BadSecretFile'
+}
+
+/**
+ * A secret file of the folder (0600). Made from 32 random bytes in base64 when it is missing, unless `mustExist`.
+ * Throws `BadSecretFile` when it is missing then, or when others than its owner may read it.
+ */
+export function secretFile(folder: string, name: string, mustExist = false): string {
   const path = join(folder, name)
-  if (!existsSync(path)) {
+  const exists = existsSync(path)
+  if (!exists && mustExist) throw new BadSecretFile(`${path} is missing, and the database in this folder needs it. Put it back from a backup.`)
+  if (exists && process.platform !== 'win32' && (statSync(path).mode & 0o077) !== 0) {
+    throw new BadSecretFile(`${path} can be read by other users. Take that away with: chmod 600 ${path}`)
+  }
+  if (!exists) {
     const half = `${path}.${process.pid}`
     writeFileSync(half, `${randomBytes(32).toString('base64')}\n`, { mode: 0o600, flush: true })
     renameSync(half, path)

@@ -5,16 +5,27 @@ export class WrongDatabase extends Error {
   override readonly name = 'WrongDatabase'
 }
 
-/** Refuses to go on while an ACTIVE key has a digest under a pepper that is not configured: it would look like a wrong key. */
-export async function requirePeppers(client: Client, keys: { pepperIds(): Promise<string[]> }, configured: readonly string[]): Promise<void> {
+/** The secrets whose fingerprints the database keeps, and the settings that hold them. */
+export const guarded = { pepper: 'KEY_PEPPER', kek: 'SECRETS_KEK' } as const
+export type Guarded = keyof typeof guarded
+
+/** Which of them this database was used with before. */
+export async function knownFingerprints(client: Client): Promise<ReadonlyMap<string, string>> {
+  const rows = await client.setting.findMany({ where: { name: { in: Object.keys(guarded) } }, select: { name: true, value: true } })
+  return new Map(rows.map(({ name, value }) => [name, value]))
+}
+
+/**
+ * Refuses to go on while rows need a secret that is not configured (they would look altered, or wrong), or when none of the configured ones
+ * was used here before. Writes down the current one. `configured`: fingerprints, the current one first; `used`: those that rows need.
+ */
+export async function requireFingerprint(client: Client, name: Guarded, configured: readonly string[], used: readonly string[]): Promise<void> {
   const current = configured[0] ?? ''
-  const known = await client.setting.findUnique({ where: { name: 'pepper' }, select: { value: true } })
-  const missing = (await keys.pepperIds()).filter((id) => !configured.includes(id))
-  if (missing.length > 0 || (known && !configured.includes(known.value))) {
-    throw new WrongDatabase(
-      'KEY_PEPPER is not the one that the keys of this database were made with. Put the old one back, or add it after a comma: KEY_PEPPER=new,old',
-    )
+  const known = (await knownFingerprints(client)).get(name)
+  const missing = used.filter((id) => !configured.includes(id))
+  if (missing.length > 0 || (known !== undefined && !configured.includes(known))) {
+    const setting = guarded[name]
+    throw new WrongDatabase(`${setting} is not the one that this database was used with. Put the old one back, or add it after a comma: ${setting}=new,old`)
   }
-  if (known?.value !== current)
-    await client.setting.upsert({ where: { name: 'pepper' }, create: { name: 'pepper', value: current }, update: { value: current } })
+  if (known !== current) await client.setting.upsert({ where: { name }, create: { name, value: current }, update: { value: current } })
 }

@@ -1,9 +1,11 @@
 import { appStore } from '../apps/store.ts'
+import { eventStore } from '../events/store.ts'
 import { instanceStore } from '../instances/store.ts'
 import { keyStore } from '../keys/store.ts'
 import { memberStore } from '../members/store.ts'
 import { organizationStore } from '../organizations/store.ts'
 import type { Stores } from '../ports.ts'
+import { secretStore } from '../secrets/store.ts'
 import type { Statements } from './client.ts'
 
 /** Every feature's store over the same client or transaction. */
@@ -13,4 +15,6 @@ export const createStores = (client: Statements): Stores => ({
   apps: appStore(client),
   instances: instanceStore(client),
   keys: keyStore(client),
+  secrets: secretStore(client),
+  events: eventStore(client),
 })

@@ -36,6 +36,7 @@ beforeAll(async () => {
   env['DATABASE_URL'] = withDatabase(inject('postgresUrl'), name)
   env['AUTH_SECRET'] = 'a secret for the processes of tests'
   env['KEY_PEPPER'] = randomBytes(32).toString('base64')
+  env['SECRETS_KEK'] = randomBytes(32).toString('base64')
 })
 afterAll(async () => {
   for (const child of children) child.kill('SIGKILL')

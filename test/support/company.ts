@@ -76,6 +76,7 @@ export async function createCompany({ app, time }: TestServer): Promise<Company>
     J1,
     createKey: async (by, instanceId, name = 'key', days = 30) => {
       const { keyId, plaintext } = await createApiKey(ports, members[by] as Actor, { instanceId, name, expiresInDays: days })
+      if (!plaintext) throw new Error('no plaintext')
       return { id: keyId, plaintext: plaintext.expose() }
     },
   }

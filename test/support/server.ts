@@ -60,7 +60,12 @@ async function newDatabase(): Promise<{ environment: Record<string, string>; rem
   }
   await run(`CREATE DATABASE ${name} TEMPLATE aura_keys_template`)
   return {
-    environment: { DATA_DIR: folder, DATABASE_URL: withDatabase(url, name), KEY_PEPPER: Buffer.alloc(32, 7).toString('base64') },
+    environment: {
+      DATA_DIR: folder,
+      DATABASE_URL: withDatabase(url, name),
+      KEY_PEPPER: Buffer.alloc(32, 7).toString('base64'),
+      SECRETS_KEK: Buffer.alloc(32, 8).toString('base64'),
+    },
     remove: async () => {
       rmSync(folder, { recursive: true, force: true })
       await run(`DROP DATABASE ${name} WITH (FORCE)`)

@@ -1,0 +1,11 @@
+import type { Scope } from '../access/scope.ts'
+import type { EventKind } from '../generated/prisma/enums.ts'
+
+/** Kinds that `apiKeyChanged` tells. */
+export const keyEventKinds: EventKind[] = ['API_KEY_CREATED', 'API_KEY_REVOKED', 'API_KEY_ORPHANED', 'API_KEY_EXPIRED', 'API_KEY_SAVED_AS_SECRET']
+
+/** What an event was about, for this viewer: the name of a secret only if they may see all secrets, or acted themselves. */
+export function subjectNameFor(scope: Pick<Scope, 'role' | 'memberId'>, event: { kind: EventKind; subjectName: string; actorId: string | null }): string {
+  const ofSecret = event.kind === 'SECRET_REVEALED' || event.kind === 'SECRET_DELETED'
+  return !ofSecret || scope.role === 'OWNER' || event.actorId === scope.memberId ? event.subjectName : 'a secret of another member'
+}

@@ -1,0 +1,23 @@
+import type { Scope } from '../access/scope.ts'
+import type { Place } from '../crypto/seal.ts'
+import { badInput } from '../errors.ts'
+
+/** How long a `saveToken` is good for. */
+export const saveTokenMs = 15 * 60 * 1000
+
+/** 1 to 64 of A-Z a-z 0-9 _; BAD_USER_INPUT on `field` otherwise. */
+export function parseSecretName(field: string, text: string): string {
+  if (!/^[A-Za-z0-9_]{1,64}$/.test(text)) throw badInput(field, 'must have 1 to 64 of A-Z, a-z, 0-9 and _')
+  return text
+}
+
+/** What a secret's value is sealed to. */
+export const placeOf = (secret: { organizationId: string; id: string; version: number }): Place => [secret.organizationId, secret.id, secret.version]
+
+/** What a save token is sealed to: nobody else can use it, not for another key, and not for longer. */
+export const tokenPlace = (scope: Pick<Scope, 'organizationId' | 'memberId'>, keyId: string, end: number): Place => [
+  scope.organizationId,
+  scope.memberId,
+  keyId,
+  end,
+]

@@ -1,0 +1,85 @@
+import type { Plaintext } from '../crypto/key-format.ts'
+import { builder } from '../graphql/builder.ts'
+import type { Context } from '../graphql/context.ts'
+import { deleteSecret } from './delete-secret.ts'
+import { revealSecret } from './reveal-secret.ts'
+import { saveApiKeyAsSecret } from './save-api-key-as-secret.ts'
+import { Secret } from './schema.ts'
+
+const SaveApiKeyAsSecretInput = builder.inputType('SaveApiKeyAsSecretInput', {
+  description:
+    "What to save. A failed save (name taken, say) leaves the saveToken usable; expired, altered or another member's: BAD_USER_INPUT on saveToken; the key no longer active, or saved already: CONFLICT.",
+  fields: (t) => ({
+    saveToken: t.string({ required: true, description: 'As createApiKey answered it to the same member, at most 15 minutes ago.' }),
+    name: t.string({ required: true, description: '1 to 64 of A-Z a-z 0-9 _, unique in the organization (else CONFLICT).' }),
+  }),
+})
+
+const RevealSecretInput = builder.inputType('RevealSecretInput', {
+  description: 'Which secret to reveal.',
+  fields: (t) => ({ id: t.id({ required: true, description: 'The secret, `sec_…`.' }) }),
+})
+
+const DeleteSecretInput = builder.inputType('DeleteSecretInput', {
+  description: 'Which secret to delete.',
+  fields: (t) => ({ id: t.id({ required: true, description: 'The secret, `sec_…`.' }) }),
+})
+
+async function secretOf<Query extends object>(query: Query, { secretId }: { secretId: string }, { ports, scope }: Context) {
+  const secret = await ports.secrets.find(query, scope, secretId)
+  if (!secret) throw new Error('the secret of a payload is not in its scope')
+  return secret
+}
+
+const SaveApiKeyAsSecretPayload = builder.objectRef<{ secretId: string; keyId: string }>('SaveApiKeyAsSecretPayload').implement({
+  description: 'What saveApiKeyAsSecret made.',
+  fields: (t) => ({
+    secret: t.prismaField({ type: Secret, description: 'The secret.', resolve: (query, payload, _, context) => secretOf(query, payload, context) }),
+    apiKey: t.prismaField({
+      type: 'ApiKey',
+      description: 'The key that it holds.',
+      resolve: async (query, { keyId }, _arguments, { ports, scope }) => {
+        const key = await ports.keys.find(query, scope, keyId)
+        if (!key) throw new Error('a saved key is not in the scope of its payload')
+        return key
+      },
+    }),
+  }),
+})
+
+const RevealSecretPayload = builder.objectRef<{ secretId: string; value: Plaintext }>('RevealSecretPayload').implement({
+  description: 'What revealSecret shows.',
+  fields: (t) => ({
+    secret: t.prismaField({ type: Secret, description: 'The secret.', resolve: (query, payload, _, context) => secretOf(query, payload, context) }),
+    value: t.string({ description: 'Its value.', resolve: ({ value }) => value.expose() }),
+  }),
+})
+
+const DeleteSecretPayload = builder.objectRef<{ secretId: string }>('DeleteSecretPayload').implement({
+  description: 'What deleteSecret did.',
+  fields: (t) => ({ deletedSecretId: t.exposeID('secretId', { description: 'The id that the secret had.' }) }),
+})
+
+builder.mutationFields((t) => ({
+  saveApiKeyAsSecret: t.field({
+    type: SaveApiKeyAsSecretPayload,
+    nullable: true,
+    description: 'Saves a key that was just created as a secret. The same token and name again answer the same secret.',
+    args: { input: t.arg({ type: SaveApiKeyAsSecretInput, required: true, description: 'What to save, and its name.' }) },
+    resolve: (_root, { input }, { ports, actor }) => saveApiKeyAsSecret(ports, actor, input),
+  }),
+  revealSecret: t.field({
+    type: RevealSecretPayload,
+    nullable: true,
+    description: 'Shows the value of a secret. A mutation, since that it was shown is written down first.',
+    args: { input: t.arg({ type: RevealSecretInput, required: true, description: 'Which one.' }) },
+    resolve: (_root, { input }, { ports, actor }) => revealSecret(ports, actor, input),
+  }),
+  deleteSecret: t.field({
+    type: DeleteSecretPayload,
+    nullable: true,
+    description: 'Deletes a secret and its value. The key that it held goes on.',
+    args: { input: t.arg({ type: DeleteSecretInput, required: true, description: 'Which one.' }) },
+    resolve: (_root, { input }, { ports, actor }) => deleteSecret(ports, actor, input),
+  }),
+}))

@@ -1,0 +1,38 @@
+import type { Actor } from '../access/actor.ts'
+import { parseKey } from '../crypto/key-format.ts'
+import { badInput, conflict, notFound } from '../errors.ts'
+import type { Ports } from '../ports.ts'
+import { parseSecretName, tokenPlace } from './model.ts'
+import { storeSecret } from './store-secret.ts'
+
+const tokenPattern = /^(key_[0-9a-hjkmnp-tv-z]{26})\.([0-9a-z]{8,9})\.([\w-]{40,300})$/
+
+/**
+ * Saves the key that a save token carries, while it is ACTIVE and the member may see it. The same token and name again answer the same
+ * secret; another name after that is a CONFLICT; a save that failed leaves the token usable.
+ */
+export async function saveApiKeyAsSecret(
+  ports: Pick<Ports, 'change' | 'seals' | 'digests' | 'clock'>,
+  actor: Actor,
+  input: { saveToken: string; name: string },
+): Promise<{ secretId: string; keyId: string }> {
+  const name = parseSecretName('name', input.name)
+  const [, keyId = '', end = '', sealed = ''] = tokenPattern.exec(input.saveToken) ?? []
+  const text = ports.seals.openToken(tokenPlace(actor, keyId, Number.parseInt(end, 36)), sealed)
+  const plaintext = text === null ? null : (parseKey(text)?.plaintext ?? null)
+  if (!plaintext) throw badInput('saveToken', 'is not a token that createApiKey gave to this member')
+  if (ports.clock.now().getTime() >= Number.parseInt(end, 36)) throw badInput('saveToken', 'has expired: it is good for 15 minutes')
+  const secretId = await ports.change(actor.organizationId, async ({ members, keys, secrets, now, record }) => {
+    const scope = await members.scopeNow(actor)
+    const [key] = await keys.facts(scope, [keyId])
+    if (!key) throw notFound()
+    const saved = await secrets.ofKey(keyId)
+    if (saved && saved.name === name) return saved.id
+    if (saved) throw conflict('saveToken: the key is saved already, under another name', 'saveToken')
+    const stored = await keys.record(keyId)
+    if (key.status !== 'ACTIVE' || !stored || stored.expiresAt <= now) throw conflict('saveToken: the key is no longer active', 'saveToken')
+    if (!ports.digests.matches(plaintext, stored.pepperId, stored.digest)) throw badInput('saveToken', 'does not hold the plaintext of the key')
+    return (await storeSecret({ seals: ports.seals, secrets, now, record }, scope, { name, field: 'name', plaintext, key })).secretId
+  })
+  return { secretId, keyId }
+}

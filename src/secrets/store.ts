@@ -1,0 +1,53 @@
+import { type Scope, secretsIn } from '../access/scope.ts'
+import type { Prisma, Statements } from '../store/client.ts'
+
+export interface SealedSecret {
+  id: string
+  organizationId: string
+  name: string
+  version: number
+  sealed: Uint8Array
+}
+
+const sealedFields = { id: true, organizationId: true, name: true, version: true, sealed: true } as const
+
+export const secretStore = (client: Statements) => ({
+  find: <Query extends Prisma.SecretDefaultArgs>(query: Query, scope: Scope, id: string) =>
+    client.secret.findFirst({ ...query, where: { id, ...secretsIn(scope) } }),
+
+  page: <Query extends Prisma.SecretDefaultArgs>(query: Query, scope: Scope, page: { where: Prisma.SecretWhereInput; orderBy: object[]; take: number }) =>
+    client.secret.findMany({
+      ...query,
+      where: { AND: [secretsIn(scope), page.where] },
+      orderBy: page.orderBy as Prisma.SecretOrderByWithRelationInput[],
+      take: page.take,
+    }),
+
+  count: (scope: Scope): Promise<number> => client.secret.count({ where: secretsIn(scope) }),
+
+  /** Whether the organization has a secret of this name, whoever made it. */
+  isTaken: async (organizationId: string, name: string): Promise<boolean> =>
+    (await client.secret.findUnique({ where: { organizationId_name: { organizationId, name } }, select: { id: true } })) !== null,
+
+  /** The secret that holds this key. */
+  ofKey: (apiKeyId: string) => client.secret.findUnique({ where: { apiKeyId }, select: { id: true, name: true } }),
+
+  insert: (secret: SealedSecret & { kekId: string; createdById: string; createdAt: Date; updatedAt: Date; apiKeyId: string }) =>
+    client.secret.create({ data: { ...secret, sealed: new Uint8Array(secret.sealed) }, select: { id: true } }),
+
+  sealed: (scope: Scope, id: string): Promise<SealedSecret | null> => client.secret.findFirst({ where: { id, ...secretsIn(scope) }, select: sealedFields }),
+
+  remove: (id: string) => client.secret.deleteMany({ where: { id } }),
+
+  kekIds: async (): Promise<string[]> => (await client.secret.findMany({ distinct: ['kekId'], select: { kekId: true } })).map(({ kekId }) => kekId),
+
+  /** Up to `limit` secrets whose data keys are not wrapped by this key. */
+  wrappedOtherwise: (kekId: string, limit: number): Promise<SealedSecret[]> =>
+    client.secret.findMany({ where: { kekId: { not: kekId } }, orderBy: { id: 'asc' }, take: limit, select: sealedFields }),
+
+  /** Compare and set: changes nothing if the row is no longer what was read. */
+  replaceSealed: (before: SealedSecret, after: { kekId: string; sealed: Uint8Array }): Promise<number> =>
+    client.$executeRaw`UPDATE secret SET sealed = ${after.sealed}, kek_id = ${after.kekId} WHERE id = ${before.id} AND sealed = ${before.sealed}`,
+})
+
+export type SecretStore = ReturnType<typeof secretStore>
