@@ -4,6 +4,7 @@ import RelayPlugin from '@pothos/plugin-relay'
 import type PrismaTypes from '../generated/pothos.ts'
 import { getDatamodel } from '../generated/pothos.ts'
 import type { Context } from './context.ts'
+import { createReload } from './reload.ts'
 
 export interface SchemaTypes {
   Context: Context
@@ -42,10 +43,7 @@ export const builder = new SchemaBuilder<SchemaTypes>({
     beforeArgOptions: { description: 'Only rows before this cursor.' },
   },
   prisma: {
-    // Nothing is loaded behind a store's back: each field's rows come with its own selection.
-    client: () => ({
-      $connect: () => Promise.reject(new Error('rows are read through stores')),
-    }),
+    client: createReload,
     dmmf: getDatamodel(),
     onUnusedQuery: 'error',
   },

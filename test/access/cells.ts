@@ -1,9 +1,11 @@
+import type { Actor } from '../../src/access/actor.ts'
 import { createAppInstance } from '../../src/instances/create-app-instance.ts'
 import { deleteAppInstance } from '../../src/instances/delete-app-instance.ts'
 import { setInstanceAccess } from '../../src/instances/set-instance-access.ts'
 import { createApiKey } from '../../src/keys/create-api-key.ts'
 import { revokeApiKeys } from '../../src/keys/revoke-api-keys.ts'
 import { addMember } from '../../src/members/add-member.ts'
+import { removeMember } from '../../src/members/remove-member.ts'
 import type { Company, Person } from '../support/company.ts'
 import type { GraphQLAnswer, TestServer } from '../support/server.ts'
 
@@ -41,11 +43,36 @@ export async function createSubjects(server: TestServer, company: Company): Prom
     if (person === null) throw new Error('nobody has no key')
     return (await company.createKey(person, instanceId)).id
   }
-  const orphanOfRemoved = async (instanceId: string): Promise<string> => {
-    const id = await keyOfAnother(instanceId)
-    // Removing members comes through the API later; the state that it leaves is this.
-    await server.sql("UPDATE api_key SET orphan_reason = 'CREATOR_REMOVED' WHERE id = $1 RETURNING 1", id)
+  let newcomers = 0
+  const newcomer = async (): Promise<Actor> => {
+    const { memberId } = await addMember(ports, ownA, { subject: `newcomer-${newcomers++}`, name: 'newcomer', role: 'AURA_OWNER' })
+    return { ...ownA, memberId }
+  }
+  const removed = async (): Promise<string> => {
+    const { memberId: id } = await newcomer()
+    await removeMember(ports, ownA, { id, acknowledged: true })
     return id
+  }
+  const orphanOfRemoved = async (instanceId: string): Promise<string> => {
+    const creator = await newcomer()
+    const { keyId } = await createApiKey(ports, creator, { instanceId, name: 'key', expiresInDays: 30 })
+    await removeMember(ports, ownA, { id: creator.memberId, acknowledged: true })
+    return keyId
+  }
+  const actorOf = (person: Person | null): Actor => {
+    if (person === null) throw new Error('nobody has nothing of their own')
+    return company.members[person]
+  }
+  /** A save token of a new key of the actor, and the key's instance. */
+  const newKey = async (actor: Actor): Promise<{ token: string; instanceId: string }> => {
+    const instanceId = await instance()
+    const { saveToken } = await createApiKey(ports, actor, { instanceId, name: 'key', expiresInDays: 30 })
+    return { token: saveToken ?? '', instanceId }
+  }
+  let secrets = 0
+  const secretOf = async (actor: Actor): Promise<string> => {
+    const saveAsSecret = { name: `secret_${secrets++}` }
+    return (await createApiKey(ports, actor, { instanceId: await instance(), name: 'key', expiresInDays: 30, saveAsSecret })).secretId ?? ''
   }
 
   const cases: Record<string, (person: Person | null) => Promise<string>> = {
@@ -71,6 +98,19 @@ export async function createSubjects(server: TestServer, company: Company): Prom
       await orphanOfRemoved(id)
       return id
     },
+    'own secret': async (person) => secretOf(actorOf(person)),
+    "another's secret": async () => secretOf({ ...ownA, memberId }),
+    'own new key': async (person) => (await newKey(actorOf(person))).token,
+    'own orphaned key': async (person) => {
+      const { token, instanceId } = await newKey(actorOf(person))
+      await remove(instanceId)
+      return token
+    },
+    "another's new key": async () => (await newKey({ ...ownA, memberId })).token,
+    somebody: async () => (await newcomer()).memberId,
+    'removed member': removed,
+    'last owner': async () => ownA.memberId,
+    event: async () => (await server.sql<{ id: string }>('SELECT id FROM event WHERE organization_id = $1 AND version = 1', ownA.organizationId))[0]?.id ?? '',
     'own key': async (person) => keyOf(person, await instance()),
     'own expired key': async (person) => expire(await keyOf(person, await instance())),
     "another's key": async () => keyOfAnother(await instance()),
@@ -98,6 +138,8 @@ export async function createSubjects(server: TestServer, company: Company): Prom
 interface Sent {
   query: string
   variables: object
+  /** In a list, only this row counts. */
+  only?: string
 }
 
 let slugs = 0
@@ -137,7 +179,7 @@ export const operations: Record<string, (subject: Subject, company: Company) => 
     'mutation ($input: SetInstanceAccessInput!) { setInstanceAccess(input: $input) { instance { id } } }',
     ({ id }, company) => ({
       instanceId: id,
-      memberId: company.members.viewA.memberId,
+      memberId: company.members.auraA.memberId,
       role: 'USER',
     }),
   ),
@@ -154,6 +196,37 @@ export const operations: Record<string, (subject: Subject, company: Company) => 
     ids: [id],
     acknowledged: true,
   })),
+  'Query.members': () => ({ query: '{ members { edges { node { id } } } }', variables: {} }),
+  'Query.secrets': ({ id }) => ({ query: '{ secrets(first: 100) { edges { node { id } } } }', variables: {}, only: id }),
+  'Query.auditLog': () => ({ query: '{ auditLog { edges { node { id } } } }', variables: {} }),
+  'Mutation.addMember': input('mutation ($input: AddMemberInput!) { addMember(input: $input) { member { id } } }', () => ({
+    subject: `added-${slugs++}`,
+    name: 'x',
+    role: 'MEMBER',
+  })),
+  'Mutation.removeMember': input('mutation ($input: RemoveMemberInput!) { removeMember(input: $input) { member { id } orphanedKeys } }', ({ id }) => ({
+    id,
+    acknowledged: true,
+  })),
+  'Mutation.setMemberRole': input('mutation ($input: SetMemberRoleInput!) { setMemberRole(input: $input) { member { role } } }', ({ id }) => ({
+    id,
+    role: 'MEMBER',
+  })),
+  'Mutation.saveApiKeyAsSecret': input('mutation ($input: SaveApiKeyAsSecretInput!) { saveApiKeyAsSecret(input: $input) { secret { id } } }', ({ id }) => ({
+    saveToken: id,
+    name: `saved_${slugs++}`,
+  })),
+  'Mutation.revealSecret': input('mutation ($input: RevealSecretInput!) { revealSecret(input: $input) { value } }', ({ id }) => ({ id })),
+  'Mutation.deleteSecret': input('mutation ($input: DeleteSecretInput!) { deleteSecret(input: $input) { deletedSecretId } }', ({ id }) => ({ id })),
+  'Subscription.keyCountsOf': ({ id }) => ({
+    query: 'subscription ($ids: [ID!]) { keyCountsOf(appIds: $ids) { counts { total } } }'.replace('appIds', id.startsWith('app_') ? 'appIds' : 'instanceIds'),
+    variables: { ids: [id] },
+  }),
+  'Subscription.apiKeyChanged': ({ id }) => ({
+    query: 'subscription ($appId: ID, $instanceId: ID) { apiKeyChanged(appId: $appId, instanceId: $instanceId, after: 0) { version apiKey { id } } }',
+    variables: id.startsWith('app_') ? { appId: id } : { instanceId: id },
+  }),
+  'Subscription.events': () => ({ query: 'subscription { events(after: 0) { version } }', variables: {} }),
   'Subscription.keyCounts': ({ id }) => ({
     query: 'subscription ($appId: ID, $instanceId: ID) { keyCounts(appId: $appId, instanceId: $instanceId) { total version } }',
     variables: id.startsWith('app_') ? { appId: id } : id === '' ? {} : { instanceId: id },
@@ -161,14 +234,14 @@ export const operations: Record<string, (subject: Subject, company: Company) => 
 }
 
 /** What a table's cell says of an answer. */
-export function outcomeOf(answer: GraphQLAnswer<unknown> | null): string {
+export function outcomeOf(answer: GraphQLAnswer<unknown> | null, only?: string): string {
   if (!answer) return 'ended'
   if (answer.errors) return answer.errors[0]?.extensions.code ?? 'no code'
   const [value] = Object.values((answer.data ?? {}) as Record<string, unknown>)
   if (value === null || value === undefined) return 'null'
   if (Array.isArray(value)) return value.length === 0 ? 'empty' : value[0] === null ? 'null' : 'rows'
-  const { edges, results } = value as { edges?: unknown[]; results?: { errorCode: string | null }[] }
-  if (edges) return edges.length === 0 ? 'empty' : 'rows'
+  const { edges, results } = value as { edges?: { node: { id: string } }[]; results?: { errorCode: string | null }[] }
+  if (edges) return edges.some(({ node }) => only === undefined || node.id === only) ? 'rows' : 'empty'
   if (results) return results[0]?.errorCode ?? 'data'
   return 'data'
 }
