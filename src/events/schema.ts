@@ -1,6 +1,7 @@
 import { EventKind } from '../generated/prisma/enums.ts'
 import { builder } from '../graphql/builder.ts'
 import { Node } from '../graphql/node.ts'
+import { nothing } from '../graphql/nothing.ts'
 import { subjectNameFor } from './model.ts'
 
 export const EventKindEnum = builder.enumType('EventKind', {
@@ -45,7 +46,7 @@ export const Event = builder.prismaObject('Event', {
       nullable: true,
       description: 'The secret that it was about; null when it is deleted, or the viewer may not see it.',
       select: { secretId: true },
-      resolve: (query, { secretId }, _arguments, { ports, scope }) => (secretId === null ? null : ports.secrets.find(query, scope, secretId)),
+      resolve: (query, { secretId }, _arguments, { ports, scope }) => (secretId === null ? nothing(query) : ports.secrets.find(query, scope, secretId)),
     }),
   }),
 })

@@ -98,7 +98,7 @@ const AppInstanceConnection = builder.connectionObject(
 const InstanceFilter = builder.inputType('InstanceFilter', {
   description: 'Which instances; an omitted or null member means no restriction.',
   fields: (t) => ({
-    search: t.string({ description: 'Case-insensitive part of the name.' }),
+    search: t.string({ description: 'Part of the name, ASCII letters in either case.' }),
     status: t.field({ type: [InstanceStatusEnum], description: 'Any of these; an empty list matches nothing.' }),
   }),
 })

@@ -1,6 +1,7 @@
 import { redactKeys } from '../crypto/key-format.ts'
 import { builder } from '../graphql/builder.ts'
 import type { Context } from '../graphql/context.ts'
+import { nothing } from '../graphql/nothing.ts'
 import { Propagation } from '../graphql/propagation.ts'
 import type { Propagation as PropagationShape } from '../ports.ts'
 import { type CreatedKey, createApiKey } from './create-api-key.ts'
@@ -66,7 +67,7 @@ const CreateApiKeyPayload = builder.objectRef<CreatedKey>('CreateApiKeyPayload')
       type: 'Secret',
       nullable: true,
       description: 'The secret that the key was saved as; null without one.',
-      resolve: (query, { secretId }, _arguments, { ports, scope }) => (secretId === null ? null : ports.secrets.find(query, scope, secretId)),
+      resolve: (query, { secretId }, _arguments, { ports, scope }) => (secretId === null ? nothing(query) : ports.secrets.find(query, scope, secretId)),
     }),
   }),
 })

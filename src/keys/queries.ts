@@ -54,7 +54,7 @@ const ApiKeyFilter = builder.inputType('ApiKeyFilter', {
     appId: t.id({ description: 'Keys of this app.' }),
     instanceId: t.id({ description: 'Keys of this instance.' }),
     createdById: t.id({ description: 'Keys that this member created.' }),
-    search: t.string({ description: 'Case-insensitive part of the name, or of the hint.' }),
+    search: t.string({ description: 'Part of the name, ASCII letters in either case, or of the hint.' }),
     expiresBefore: t.field({ type: 'DateTime', description: 'Keys that end before then.' }),
     unusedSince: t.field({ type: 'DateTime', description: 'Not used since then, never used included.' }),
   }),

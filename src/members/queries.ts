@@ -10,7 +10,7 @@ import { Member } from './schema.ts'
 const MemberFilter = builder.inputType('MemberFilter', {
   description: 'Which members; an omitted or null member means no restriction.',
   fields: (t) => ({
-    search: t.string({ description: 'Case-insensitive part of the name; for organization owners, of the address too.' }),
+    search: t.string({ description: 'Part of the name, ASCII letters in either case; for organization owners, of the address too.' }),
     subject: t.string({ description: 'The `sub` of their tokens, exactly. Who may not see subjects finds only themselves.' }),
     includeRemoved: t.boolean({ description: 'Default false.' }),
   }),

@@ -1,6 +1,7 @@
 import { queryFromInfo } from '@pothos/plugin-prisma'
 import { builder } from '../graphql/builder.ts'
 import { Node } from '../graphql/node.ts'
+import { nothing } from '../graphql/nothing.ts'
 import { byDate, type Keyset, keyset } from '../graphql/pages.ts'
 import type { Prisma } from '../store/client.ts'
 
@@ -17,7 +18,7 @@ export const Secret = builder.prismaObject('Secret', {
       nullable: true,
       description: 'The key that was saved here, with the state that it has now; null when the viewer may not see it.',
       select: { apiKeyId: true },
-      resolve: (query, { apiKeyId }, _arguments, { ports, scope }) => (apiKeyId === null ? null : ports.keys.find(query, scope, apiKeyId)),
+      resolve: (query, { apiKeyId }, _arguments, { ports, scope }) => (apiKeyId === null ? nothing(query) : ports.keys.find(query, scope, apiKeyId)),
     }),
   }),
 })
