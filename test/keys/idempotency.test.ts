@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { CreateApiKeyDocument } from '../generated/operations.ts'
+import { as, type Company, createCompany, type Person } from '../support/company.ts'
+import { codesOf, dataOf, startServer, type TestServer } from '../support/server.ts'
+
+let server: TestServer
+let company: Company
+
+beforeAll(async () => {
+  server = await startServer()
+  company = await createCompany(server)
+})
+afterAll(() => server.close())
+
+const create = (input: object, by: Person = 'devA') =>
+  server.graphql(CreateApiKeyDocument, { input: { instanceId: company.I1, name: 'once', expiresInDays: 3, ...input } }, as(by))
+const made = async (input: object, by?: Person) => dataOf(await create(input, by)).createApiKey
+const countOf = async (name: string) => (await server.sql('SELECT 1 FROM api_key WHERE name = $1', name)).length
+
+test('fifty identical creates at once make one key and show it once', async () => {
+  const answers = await Promise.all(Array.from({ length: 50 }, () => made({ name: 'fifty', idempotencyKey: 'fifty' })))
+  expect(new Set(answers.map((answer) => answer?.apiKey.id)).size).toBe(1)
+  expect(answers.filter((answer) => answer?.plaintext !== null)).toHaveLength(1)
+  expect(answers.filter((answer) => answer?.saveToken !== null)).toHaveLength(1)
+  expect(await countOf('fifty')).toBe(1)
+})
+
+test('KS-08 a lost answer: repeating the call answers the key without its plaintext', async () => {
+  const first = await made({ idempotencyKey: 'lost' })
+  const again = await made({ idempotencyKey: 'lost' })
+  expect(again).toMatchObject({ apiKey: { id: first?.apiKey.id }, plaintext: null, saveToken: null, secret: null })
+  const saved = await made({ name: 'saved', idempotencyKey: 'lost-saved', saveAsSecret: { name: 'lost_saved' } })
+  expect(await made({ name: 'saved', idempotencyKey: 'lost-saved', saveAsSecret: { name: 'lost_saved' } })).toMatchObject({ secret: { id: saved?.secret?.id } })
+})
+
+test('the same key with another input is a conflict, whatever differs', async () => {
+  await made({ idempotencyKey: 'same' })
+  for (const other of [
+    { name: 'once ' },
+    { expiresInDays: 4 },
+    { instanceId: company.I1, saveAsSecret: { name: 'x' } },
+    { expiresInDays: null, expiresAt: '2026-12-01T00:00:00Z' },
+  ]) {
+    expect((await create({ ...other, idempotencyKey: 'same' })).errors?.[0]?.extensions).toEqual({ code: 'CONFLICT', field: 'idempotencyKey' })
+  }
+})
+
+test('another member has their own keys, and a failed call leaves the key free', async () => {
+  const [mine, theirs] = [await made({ idempotencyKey: 'shared' }), await made({ idempotencyKey: 'shared' }, 'dev2A')]
+  expect(mine?.apiKey.id).not.toBe(theirs?.apiKey.id)
+  expect(codesOf(await create({ instanceId: company.I2, idempotencyKey: 'free' }))).toEqual(['NOT_FOUND'])
+  expect((await made({ idempotencyKey: 'free' }))?.plaintext).toMatch(/^aura_/)
+})
+
+test('it is remembered for 24 hours', async () => {
+  const start = server.time.now
+  const first = await made({ idempotencyKey: 'day' })
+  server.time.now = new Date(start.getTime() + 24 * 3_600_000 - 1)
+  expect((await made({ idempotencyKey: 'day' }))?.apiKey.id).toBe(first?.apiKey.id)
+  server.time.now = new Date(start.getTime() + 24 * 3_600_000)
+  const second = await made({ idempotencyKey: 'day' })
+  expect(second?.apiKey.id).not.toBe(first?.apiKey.id)
+  server.time.now = new Date(start.getTime() + 49 * 3_600_000)
+  await server.app.tidy()
+  expect(await server.sql('SELECT 1 FROM idempotent_create')).toEqual([])
+  server.time.now = start
+})
+
+test('what is no idempotency key is refused by name, and no plaintext is kept for one', async () => {
+  for (const idempotencyKey of ['', 'x'.repeat(129), 'ä', 'a\nb']) {
+    expect((await create({ idempotencyKey })).errors?.[0]?.extensions).toEqual({ code: 'BAD_USER_INPUT', field: 'idempotencyKey' })
+  }
+})
