@@ -2,6 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { pino } from 'pino'
 import { createAuthenticate } from './access/authenticate.ts'
+import { createProviderVerifier, createSecretVerifier, type VerifyToken } from './access/tokens.ts'
 import { type Config, secretBytes } from './config.ts'
 import { createCursors } from './crypto/cursor.ts'
 import { createDigests } from './crypto/digest.ts'
@@ -40,6 +41,11 @@ function readSecretFile(config: Config, name: string, mustExist = false): Uint8A
 /** What tokens are signed with: as configured, or for the embedded database made once and kept in its folder. */
 export const readAuthSecret = (config: Config): Uint8Array =>
   config.AUTH_SECRET !== undefined ? new TextEncoder().encode(config.AUTH_SECRET) : readSecretFile(config, 'auth-secret')
+
+const createVerifyToken = (config: Config, clock: Clock, log: Log): VerifyToken => {
+  const now = (): Date => clock.now()
+  return config.provider ? createProviderVerifier({ ...config.provider, now, log }) : createSecretVerifier(readAuthSecret(config), now)
+}
 
 /** Peppers and key-encryption keys, likewise; a file that the database was used with is never made anew. */
 async function readKeySecrets(config: Config, database: Database): Promise<{ peppers: readonly Uint8Array[]; keks: readonly Uint8Array[] }> {
@@ -94,10 +100,9 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       cursors: createCursors(peppers[0] as Uint8Array),
       change: createChange(database.client, clock, hub),
       authenticate: createAuthenticate({
-        secret: readAuthSecret(config),
+        verifyToken: createVerifyToken(config, clock, log),
         organizationClaim: config.AUTH_ORG_CLAIM,
         members: stores.members,
-        now: () => clock.now(),
       }),
       propagate: () => propagate(nodes),
       randomBytes,

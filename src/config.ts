@@ -49,6 +49,12 @@ const settings = z.object({
     .optional(),
   DATA_DIR: z.string().default('.data'),
   AUTH_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
+  AUTH_JWKS_URL: z
+    .string()
+    .refine((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), "must be the https:// URL of the identity provider's keys")
+    .optional(),
+  AUTH_ISSUER: z.string().optional(),
+  AUTH_AUDIENCE: z.string().optional(),
   AUTH_ORG_CLAIM: z.string().default('org'),
   KEY_PEPPER: secretList.optional(),
   SECRETS_KEK: secretList.optional(),
@@ -70,22 +76,37 @@ const settings = z.object({
   WS_MAX_FRAME_BYTES: count(1024, 16_777_216, 65_536),
 })
 
-export type Config = Readonly<z.infer<typeof settings>> & { readonly production: boolean }
+/** Who signs the tokens, when it is not this server. */
+export interface Provider {
+  readonly url: string
+  readonly issuer: string
+  readonly audience: string
+}
+
+export type Config = Readonly<z.infer<typeof settings>> & { readonly production: boolean; readonly provider: Provider | null }
 
 /** The settings of this process; an empty variable counts as unset. Throws `ConfigError` with all problems at once. */
 export function loadConfig(environment: Readonly<Record<string, string | undefined>> = process.env): Config {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''))
   const result = settings.safeParse(given)
   const problems = result.success ? [] : result.error.issues.map((issue) => `${String(issue.path[0])} ${issue.message}`)
+  const url = given['AUTH_JWKS_URL']
+  for (const name of ['AUTH_ISSUER', 'AUTH_AUDIENCE']) {
+    if (url !== undefined && given[name] === undefined) problems.push(`${name} must be set when AUTH_JWKS_URL is: whatever the tokens of the provider say`)
+    if (url === undefined && given[name] !== undefined) problems.push(`${name} has no meaning without AUTH_JWKS_URL`)
+  }
+  if (url !== undefined && given['AUTH_SECRET'] !== undefined) problems.push('AUTH_SECRET must not be set when AUTH_JWKS_URL is: tokens come from one place')
   if (given['DATABASE_URL'] !== undefined) {
     for (const [name, hint] of [
       ['AUTH_SECRET', 'make one with: openssl rand -base64 48'],
       ['KEY_PEPPER', 'make one with: openssl rand -base64 32, and keep it: keys cannot be verified without it'],
       ['SECRETS_KEK', 'make one with: openssl rand -base64 32, and keep it: saved secrets cannot be read without it'],
     ] as const) {
-      if (given[name] === undefined) problems.push(`${name} must be set when DATABASE_URL is (${hint})`)
+      if (given[name] === undefined && !(name === 'AUTH_SECRET' && url !== undefined)) problems.push(`${name} must be set when DATABASE_URL is (${hint})`)
     }
   }
   if (!result.success || problems.length > 0) throw new ConfigError(problems)
-  return { ...result.data, production: result.data.NODE_ENV === 'production' }
+  const { AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience } = result.data
+  const provider = url !== undefined && issuer !== undefined && audience !== undefined ? { url, issuer, audience } : null
+  return { ...result.data, production: result.data.NODE_ENV === 'production', provider }
 }

@@ -44,4 +44,5 @@ export const conflict = (message: string, field?: string): AuraError => new Aura
 export const resync = (): AuraError =>
   new AuraError('RESYNC', 'Events since this version are not all there. Read the current state again, and go on from its version.', 'after')
 
-export const unavailable = (): AuraError => new AuraError('UNAVAILABLE', 'The database is busy or out of reach. Nothing was changed; try again.')
+export const unavailable = (message = 'The database is busy or out of reach. Nothing was changed; try again.'): AuraError =>
+  new AuraError('UNAVAILABLE', message)

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
-import { signToken } from '../access/authenticate.ts'
+import { signToken } from '../access/tokens.ts'
 import { compose, readAuthSecret } from '../compose.ts'
 import { ConfigError, loadConfig } from '../config.ts'
 import { AuraError } from '../errors.ts'
@@ -31,6 +31,7 @@ function createProgram(): Command {
     .action(async ({ org, as, ttl }: { org: string; as: string; ttl: string }) => {
       const config = loadConfig()
       if (!/^\d{1,6}\s?[smhdw]$/.test(ttl)) throw new ConfigError(['--ttl must be a span such as 30m, 8h or 7d'])
+      if (config.provider) throw new ConfigError(['AUTH_JWKS_URL is set: tokens come from the identity provider'])
       console.log(await signToken(readAuthSecret(config), { subject: as, organization: org, organizationClaim: config.AUTH_ORG_CLAIM, ttl }))
     })
 

@@ -48,7 +48,7 @@ export const acrossFeatures = (files: Files): string[] =>
     .filter(([, to]) => nameOf(to) !== 'model.ts' && !isUseCase(to) && featureOf(to) !== 'events')
     .map(show)
 
-const adapter = /^src\/(live|server|store)\/|^src\/access\/(authenticate|guard|rules)\.ts$/
+const adapter = /^src\/(live|server|store)\/|^src\/access\/(authenticate|tokens|guard|rules)\.ts$/
 
 /** A use case knows ports only, and no adapter knows a use case. */
 export const useCasesAndAdapters = (files: Files): string[] =>

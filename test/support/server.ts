@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client } from 'pg'
 import { inject } from 'vitest'
-import { signToken } from '../../src/access/authenticate.ts'
+import { signToken } from '../../src/access/tokens.ts'
 import { type App, compose } from '../../src/compose.ts'
 import { loadConfig } from '../../src/config.ts'
 import type { Log } from '../../src/ports.ts'
@@ -76,7 +76,12 @@ async function newDatabase(): Promise<{ environment: Record<string, string>; rem
 /** A whole server on a database of its own, on a free port, with a clock that stands still. */
 export async function startServer(environment: Record<string, string> = {}, logger?: Log): Promise<TestServer> {
   const database = await newDatabase()
-  const config = loadConfig({ PORT: '0', AUTH_SECRET: authSecret, ...database.environment, ...environment })
+  const config = loadConfig({
+    PORT: '0',
+    ...(environment['AUTH_JWKS_URL'] === undefined ? { AUTH_SECRET: authSecret } : {}),
+    ...database.environment,
+    ...environment,
+  })
   const log: TestServer['log'] = []
   const statements: string[] = []
   const time = { now: new Date() }
