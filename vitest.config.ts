@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config'
 
 // Every file of these folders runs once on each store; the reporter counts that they are equally many.
 const onBothStores = ['test/*/**/*.test.ts']
-const withoutStore = ['test/architecture/**', 'test/crypto/**', 'test/config/**', 'test/graphql-unit/**']
+const withoutStore = ['test/architecture/**', 'test/crypto/**', 'test/contract/**', 'test/config/**', 'test/graphql-unit/**']
 
 // One copy of graphql: shield and the middleware load its CommonJS form, and two copies do not know each other's types.
 export const resolve = { alias: [{ find: /^graphql$/, replacement: createRequire(import.meta.url).resolve('graphql') }] }
