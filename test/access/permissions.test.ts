@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs'
-import { buildSchema } from 'graphql'
+import { buildSchema, isObjectType } from 'graphql'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { type Company, createCompany, type Person } from '../support/company.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 import { transports } from '../support/subscribe.ts'
+import { widen } from '../support/widen.ts'
 import { createSubjects, operations, outcomeOf, type Subjects } from './cells.ts'
 
 const { roles, ...table } = parse(readFileSync('test/access/permissions.yaml', 'utf8')) as { roles: string[] } & Record<string, Record<string, string[]>>
@@ -30,6 +31,8 @@ beforeAll(async () => {
 afterAll(() => server.close())
 
 const schema = buildSchema(readFileSync('schema/schema.graphql', 'utf8'))
+/** The fields that were asked for, by role. */
+const seen = new Map<string, Set<string>>()
 const rootFields = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()].flatMap((type) =>
   Object.keys(type?.getFields() ?? {}).map((field) => `${type?.name}.${field}`),
 )
@@ -54,7 +57,12 @@ for (const [field, cases] of Object.entries(table)) {
         const person = persons[role] as Person | null
         const authorization = async (): Promise<string | null> =>
           person === null ? null : `Bearer ${await server.token(person, person.endsWith('A') ? 'a' : 'b')}`
-        const sent = async () => operations[field]?.(await subjects(name, person), company) ?? { query: '', variables: {}, only: '' }
+        const sent = async () => {
+          const { query, ...rest } = operations[field]?.(await subjects(name, person), company) ?? { query: '', variables: {}, only: '' }
+          const fields = seen.get(role) ?? new Set()
+          seen.set(role, fields)
+          return { query: widen(schema, query, fields), ...rest }
+        }
         if (!field.startsWith('Subscription.')) {
           test(`${name}, ${role}: ${expected}`, async () => {
             const bearer = await authorization()
@@ -84,3 +92,11 @@ for (const [field, cases] of Object.entries(table)) {
     }
   })
 }
+
+test('every field of the schema was asked for as every role', () => {
+  const fields = Object.values(schema.getTypeMap()).flatMap((type) =>
+    isObjectType(type) && !type.name.startsWith('__') ? Object.keys(type.getFields()).map((field) => `${type.name}.${field}`) : [],
+  )
+  expect(fields.length).toBeGreaterThan(150)
+  for (const role of roles) expect([role, fields.filter((field) => !seen.get(role)?.has(field))]).toEqual([role, []])
+})
