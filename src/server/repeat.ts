@@ -1,10 +1,10 @@
 import type { Log } from '../ports.ts'
 
-/** Runs `work` again and again, `pauseMs` after each end; a failure is logged once until it works again. */
+/** Runs `work` at once and again and again, `pauseMs` after each end; a failure is logged once until it works again. */
 export function createRepeater(pauseMs: number, work: () => Promise<void>, log: Log): { stop(): Promise<void> } {
   let stopped = false
   let failing = false
-  let timer: NodeJS.Timeout
+  let timer: NodeJS.Timeout | undefined
   const run = async (): Promise<void> => {
     try {
       await work()
@@ -15,14 +15,12 @@ export function createRepeater(pauseMs: number, work: () => Promise<void>, log: 
     }
   }
   let running = Promise.resolve()
-  const schedule = (): void => {
-    timer = setTimeout(() => {
-      running = run().then(() => {
-        if (!stopped) schedule()
-      })
-    }, pauseMs)
+  const turn = (): void => {
+    running = run().then(() => {
+      if (!stopped) timer = setTimeout(turn, pauseMs)
+    })
   }
-  schedule()
+  turn()
   return {
     stop: async () => {
       stopped = true

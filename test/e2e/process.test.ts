@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -151,6 +151,68 @@ test('VF-23 another pepper than the keys were made with refuses to start', async
   const { code, stderr } = await cli(['serve'], { KEY_PEPPER: Buffer.alloc(32, 9).toString('base64') })
   expect(code).toBe(1)
   expect(stderr).toContain('KEY_PEPPER')
+})
+
+test('SR-07 SR-09 SR-15 a key-encryption key that is another, of the wrong length, missing or open to others refuses to start', async () => {
+  const other = Buffer.alloc(32, 9).toString('base64')
+  const wrong = await cli(['serve'], { SECRETS_KEK: other })
+  expect([wrong.code, wrong.stdout]).toEqual([1, ''])
+  expect(wrong.stderr).toContain('SECRETS_KEK')
+  expect(await cli(['serve'], { SECRETS_KEK: 'c2hvcnQ=' })).toMatchObject({ code: 2, stdout: '' })
+  if (onPostgres) {
+    // The database alone, restored without its secrets.
+    const without = await cli(['serve'], { SECRETS_KEK: '', KEY_PEPPER: '' })
+    expect(without).toMatchObject({ code: 2, stdout: '' })
+    expect(without.stderr).toMatch(/SECRETS_KEK/)
+    return
+  }
+  const file = join(folder, 'data', 'secrets-kek')
+  chmodSync(file, 0o644)
+  const open = await cli(['serve'])
+  expect([open.code, open.stderr.trim()]).toEqual([1, `${file} can be read by other users. Take that away with: chmod 600 ${file}`])
+  chmodSync(file, 0o600)
+  renameSync(file, `${file}.away`)
+  const missing = await cli(['serve'])
+  expect([missing.code, missing.stderr]).toEqual([1, expect.stringContaining('secrets-kek is missing')])
+  expect(existsSync(file)).toBe(false)
+  renameSync(`${file}.away`, file)
+})
+
+test('SR-06 with a new secret put first, old keys and secrets go on, and secrets are wrapped anew', async () => {
+  const first = await serve()
+  const { app } = (await graphql('{ app(slug: "analyst") { instances(first: 1) { edges { node { id } } } } }')) as unknown as {
+    app: { instances: { edges: { node: { id: string } }[] } }
+  }
+  const instanceId = app.instances.edges[0]?.node.id ?? ''
+  const { createApiKey } = (await graphql(
+    `mutation { createApiKey(input: { instanceId: "${instanceId}", name: "rotated", expiresInDays: 9, saveAsSecret: { name: "rotated" } }) { secret { id } } }`,
+  )) as unknown as { createApiKey: { secret: { id: string } } }
+  const reveal = async (): Promise<string> => {
+    const data = (await graphql(`mutation { revealSecret(input: { id: "${createApiKey.secret.id}" }) { value } }`)) as unknown as {
+      revealSecret: { value: string }
+    }
+    return data.revealSecret.value
+  }
+  const value = await reveal()
+  first.child.kill('SIGTERM')
+  await first.exited
+  for (const [setting, name] of [
+    ['SECRETS_KEK', 'secrets-kek'],
+    ['KEY_PEPPER', 'key-pepper'],
+  ] as const) {
+    const old = env[setting] ?? readFileSync(join(folder, 'data', name), 'utf8').trim()
+    env[setting] = `${randomBytes(32).toString('base64')},${old}`
+  }
+  const second = await serve()
+  expect(await reveal()).toBe(value)
+  expect(await verify(value, instanceId)).toBe('VALID')
+  second.child.kill('SIGTERM')
+  await second.exited
+  env['SECRETS_KEK'] = env['SECRETS_KEK']?.split(',')[0] ?? ''
+  const third = await serve()
+  expect(await reveal()).toBe(value)
+  third.child.kill('SIGTERM')
+  await third.exited
 })
 
 test('migrate, bootstrap, --help and --version do what they say', async () => {

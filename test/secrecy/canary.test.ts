@@ -4,11 +4,15 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import {
   ApiKeyDocument,
   ApiKeysDocument,
+  AuditLogDocument,
   CreateApiKeyDocument,
   InstanceDocument,
   NodesDocument,
+  RevealSecretDocument,
   RevokeApiKeyDocument,
   RevokeApiKeysDocument,
+  SaveApiKeyAsSecretDocument,
+  SecretsDocument,
 } from '../generated/operations.ts'
 import { as, type Company, createCompany } from '../support/company.ts'
 import { dataOf, startServer, type TestServer } from '../support/server.ts'
@@ -73,6 +77,22 @@ test('KS-02 a plaintext is in the answer that creates it and nowhere else: no er
     const created = dataOf(await server.graphql(CreateApiKeyDocument, { input: { instanceId: company.I1, name: `k${turn}`, expiresInDays: 9 } }, as('devA')))
     plaintexts.push(created.createApiKey?.plaintext ?? '')
   }
+  // What else must not be found anywhere: values of secrets, save tokens, tokens of callers.
+  const tokens: string[] = []
+  const secretIds: string[] = []
+  for (let turn = 0; turn < 3; turn++) {
+    const input = { instanceId: company.I1, name: `s${turn}`, expiresInDays: 9 }
+    const saved = dataOf(await server.graphql(CreateApiKeyDocument, { input: { ...input, saveAsSecret: { name: `one_step_${turn}` } } }, as('devA')))
+    const later = dataOf(await server.graphql(CreateApiKeyDocument, { input: { ...input, idempotencyKey: `k${turn}` } }, as('devA'))).createApiKey
+    const saveToken = later?.saveToken ?? ''
+    const dialog = dataOf(await server.graphql(SaveApiKeyAsSecretDocument, { input: { saveToken, name: `dialog_${turn}` } }, as('devA')))
+    secretIds.push(saved.createApiKey?.secret?.id ?? '', dialog.saveApiKeyAsSecret?.secret.id ?? '')
+    plaintexts.push(later?.plaintext ?? '')
+    tokens.push(saveToken.split('.')[2] ?? '', await server.token('devA', 'a'))
+  }
+  for (const id of secretIds) plaintexts.push(dataOf(await server.graphql(RevealSecretDocument, { input: { id } }, as('devA'))).revealSecret?.value ?? '')
+  expect(plaintexts.every((plaintext) => plaintext.startsWith('aura_'))).toBe(true)
+  expect(tokens.every((token) => token.length > 60)).toBe(true)
   const [key = ''] = plaintexts
   const answers: string[] = []
   const keep = async (response: Response | Promise<Response>): Promise<void> => {
@@ -81,6 +101,17 @@ test('KS-02 a plaintext is in the answer that creates it and nowhere else: no er
   }
   const ask = async (document: { toString(): string }, variables: object): Promise<void> =>
     keep(server.post({ query: document.toString(), variables }, as('devA')))
+
+  for (const token of tokens) {
+    await ask(SaveApiKeyAsSecretDocument, { input: { saveToken: token, name: 'x' } })
+    await ask(SaveApiKeyAsSecretDocument, { input: { saveToken: `key_${'0'.repeat(26)}.abcdefgh.${token}`, name: 'x' } })
+    await ask(ApiKeysDocument, { after: token, filter: { search: token, status: [token] } })
+    await keep(server.post({ query: `{ apiKey(id: "${token}", ${token.slice(0, 8).replace(/\W|^\d/g, 'a')}: 1) { id } }` }, as('devA')))
+  }
+  await ask(RevealSecretDocument, { input: { id: key } })
+  await ask(SecretsDocument, { first: 100 })
+  await ask(AuditLogDocument, { first: 100 })
+  await ask(CreateApiKeyDocument, { input: { instanceId: company.I1, name: 'x', expiresInDays: 1, saveAsSecret: { name: key }, idempotencyKey: key } })
 
   // As a credential, an id, a name, a cursor, a wrong type, an unknown field; in a literal, a field's name, an alias; in what is no JSON.
   await keep(server.post({ query: '{ apps { id } }' }, { authorization: `Bearer ${key}` }))
@@ -134,9 +165,10 @@ test('KS-02 a plaintext is in the answer that creates it and nowhere else: no er
   await server.app.sweep()
 
   expect(answers.length).toBeGreaterThan(50)
-  for (const answer of answers) expect(hits(answer, plaintexts), answer).toEqual([])
-  expect(hits(logged.join('\n'), plaintexts)).toEqual([])
-  expect(hits(await dump(), plaintexts)).toEqual([])
+  const hidden = [...plaintexts, ...tokens]
+  for (const answer of answers) expect(hits(answer, hidden), answer).toEqual([])
+  expect(hits(logged.join('\n'), hidden)).toEqual([])
+  expect(hits(await dump(), hidden)).toEqual([])
 })
 
 test('KS-01 whoever asks for every key and every event field is shown no digest and no plaintext', async () => {
