@@ -1,7 +1,6 @@
 import DataLoader from 'dataloader'
 import type { Actor } from '../access/actor.ts'
 import { type Scope, scopeOf } from '../access/scope.ts'
-import { notFound } from '../errors.ts'
 import type { Counts } from '../keys/store.ts'
 import type { Ports } from '../ports.ts'
 
@@ -11,8 +10,8 @@ export interface Context {
   readonly ports: Ports
   /** What the operation's reads see. A mutation that takes rows out of the actor's sight keeps them here for its payload. */
   scope: Scope
-  /** Key counts by organization, app or instance id, gathered into one statement per step of the execution. */
-  readonly counts: DataLoader<string, Counts>
+  /** Key counts by organization, app or instance id, gathered into one statement per step of the execution; null out of scope. */
+  readonly counts: DataLoader<string, Counts | null>
 }
 
 export function createContext(ports: Ports, actor: Actor): Context {
@@ -20,7 +19,7 @@ export function createContext(ports: Ports, actor: Actor): Context {
     actor,
     ports,
     scope: scopeOf(actor),
-    counts: new DataLoader<string, Counts>(async (ids) => {
+    counts: new DataLoader<string, Counts | null>(async (ids) => {
       // `viewer.organizations` also shows the caller's other organizations, each with what they see there.
       const others = ids.filter((id) => id.startsWith('org_') && id !== actor.organizationId)
       const elsewhere = others.map(async (id) => {
@@ -29,7 +28,7 @@ export function createContext(ports: Ports, actor: Actor): Context {
       })
       const counted = await Promise.all([ports.keys.counts(context.scope, ids), ...elsewhere])
       const rows = new Map(counted.flat().map((row) => [row.subjectId, row]))
-      return ids.map((id) => rows.get(id) ?? notFound())
+      return ids.map((id) => rows.get(id) ?? null)
     }),
   }
   return context

@@ -1,9 +1,10 @@
 import { queryFromInfo } from '@pothos/plugin-prisma'
-import { keysIn, type Scope } from '../access/scope.ts'
+import { keysIn } from '../access/scope.ts'
 import { builder } from '../graphql/builder.ts'
 import type { Context } from '../graphql/context.ts'
 import { byDate, byName, type Keyset, type KeysetOrder, keyset, type PageArguments } from '../graphql/pages.ts'
 import { containing } from '../graphql/search.ts'
+import { isId } from '../ids.ts'
 import type { Prisma } from '../store/client.ts'
 import { ApiKey, ApiKeyStatusEnum } from './schema.ts'
 import { countLimit } from './store.ts'
@@ -84,8 +85,30 @@ function matching({ filter }: ListArguments): Prisma.ApiKeyWhereInput {
 const pageOf = (list: ListArguments, { scope, ports }: Context): Keyset<SortableKey> =>
   keyset<SortableKey>(list, orders[list.orderBy ?? 'CREATED_AT_DESC'].order, ports.cursors, `keys:${scope.organizationId}`)
 
+interface Total {
+  total: number
+  isExact: boolean
+}
+
+const statuses = ['ACTIVE', 'EXPIRED', 'ORPHANED', 'REVOKED'] as const
+const columns = { ACTIVE: 'active', EXPIRED: 'expired', ORPHANED: 'orphaned', REVOKED: 'revoked' } as const
+
+/** How many keys match within the organization, an app or an instance: from the counters where the filter allows it, else counted up to a limit. */
+async function totalOf({ filter }: ListArguments, { scope, ports, counts }: Context, subjectId: string, within: Prisma.ApiKeyWhereInput): Promise<Total> {
+  const { status, appId, instanceId, ...others } = filter ?? {}
+  const narrower = [appId, instanceId].filter((id) => id != null && id !== subjectId)
+  const known = (appId == null || isId(appId, 'app')) && (instanceId == null || isId(instanceId, 'ins'))
+  const countable = known && Object.values(others).every((value) => value == null) && narrower.length <= (subjectId === scope.organizationId ? 1 : 0)
+  if (!countable) {
+    const counted = await ports.keys.count(scope, { AND: [within, matching({ filter })] })
+    return { total: Math.min(counted, countLimit), isExact: counted <= countLimit }
+  }
+  const numbers = await counts.load(narrower[0] ?? subjectId)
+  return { total: numbers ? [...new Set(status ?? statuses)].reduce((sum, each) => sum + numbers[columns[each]], 0) : 0, isExact: true }
+}
+
 interface KeyPage extends ReturnType<Keyset<SortableKey>['connect']> {
-  count: () => Promise<number>
+  count: () => Promise<Total>
 }
 
 const ApiKeyConnection = builder.connectionObject(
@@ -95,12 +118,12 @@ const ApiKeyConnection = builder.connectionObject(
     description: 'A page of keys.',
     fields: (t) => ({
       totalCount: t.int({
-        description: 'How many match in all, exactly those that the viewer may see; counting stops at 10,000.',
-        resolve: async (page) => Math.min(await (page as unknown as KeyPage).count(), countLimit),
+        description: 'How many match in all, exactly those that the viewer may see. Filters on more than status, app and instance stop counting at 10,000.',
+        resolve: async (page) => (await (page as unknown as KeyPage).count()).total,
       }),
       totalCountIsExact: t.boolean({
         description: 'False: there are more than totalCount says.',
-        resolve: async (page) => (await (page as unknown as KeyPage).count()) <= countLimit,
+        resolve: async (page) => (await (page as unknown as KeyPage).count()).isExact,
       }),
       version: t.field({
         type: 'Version',
@@ -120,11 +143,11 @@ const listArguments = {
 }
 
 /** The page with a count that is taken at most once, and only if somebody asks for it. */
-function connection(rows: readonly SortableKey[], list: ListArguments, context: Context, scope: Scope, within: Prisma.ApiKeyWhereInput) {
-  let count: Promise<number> | null = null
+function connection(rows: readonly SortableKey[], list: ListArguments, context: Context, subjectId: string, within: Prisma.ApiKeyWhereInput) {
+  let count: Promise<Total> | null = null
   return {
     ...pageOf(list, context).connect(rows),
-    count: () => (count ??= context.ports.keys.count(scope, { AND: [within, matching(list)] })),
+    count: () => (count ??= totalOf(list, context, subjectId, within)),
   } as never
 }
 
@@ -141,7 +164,7 @@ builder.queryFields((t) => ({
         orderBy: orderBy as Prisma.ApiKeyOrderByWithRelationInput[],
         take,
       })
-      return connection(rows as unknown as SortableKey[], list, context, context.scope, {})
+      return connection(rows as unknown as SortableKey[], list, context, context.scope.organizationId, {})
     },
   }),
   apiKey: t.prismaField({
@@ -171,7 +194,7 @@ for (const [type, within] of [
       },
       resolve: (owner, list, context) => {
         const { id, keys } = owner as unknown as { id: string; keys: SortableKey[] }
-        return connection(keys, list, context, context.scope, within(id))
+        return connection(keys, list, context, id, within(id))
       },
     }),
   )

@@ -1,3 +1,4 @@
+import { notFound } from '../errors.ts'
 import { ApiKeyStatus, OrphanReason } from '../generated/prisma/enums.ts'
 import { builder } from '../graphql/builder.ts'
 import { Node } from '../graphql/node.ts'
@@ -99,7 +100,11 @@ for (const type of ['Organization', 'App', 'AppInstance'] as const) {
       type: KeyCounts,
       description: 'How many keys the viewer may see there, by status.',
       select: { id: true },
-      resolve: ({ id }, _arguments, { counts }) => counts.load(id),
+      resolve: async ({ id }, _arguments, { counts }) => {
+        const found = await counts.load(id)
+        if (!found) throw notFound()
+        return found
+      },
     }),
   )
 }

@@ -65,7 +65,9 @@ export const keyStore = (client: Statements) => ({
     scope.all
       ? client.$queryRaw<Counts[]>`
           SELECT c.subject_id AS "subjectId", c.active, c.expired, c.orphaned, c.revoked, o.version
-          FROM organization o JOIN key_count c ON c.subject_id = ANY(${subjectIds}) WHERE o.id = ${scope.organizationId}`
+          FROM organization o JOIN key_count c ON c.subject_id = ANY(${subjectIds}) WHERE o.id = ${scope.organizationId}
+            AND (c.subject_id = o.id OR EXISTS (SELECT 1 FROM app a WHERE a.id = c.subject_id AND a.organization_id = o.id)
+              OR EXISTS (SELECT 1 FROM app_instance i WHERE i.id = c.subject_id AND i.organization_id = o.id))`
       : client.$queryRaw<Counts[]>`
           SELECT s.id AS "subjectId", o.version, coalesce(sum(c.active), 0)::int AS active, coalesce(sum(c.expired), 0)::int AS expired,
             coalesce(sum(c.orphaned), 0)::int AS orphaned, coalesce(sum(c.revoked), 0)::int AS revoked

@@ -78,6 +78,16 @@ test('filters name what they promise', async () => {
   expect((await list('ownA', { filter: { appId: company.appId } })).totalCount).toBe(names.length)
   expect((await list('ownA', { filter: { createdById: company.members.auraA.memberId } })).totalCount).toBe(5)
   expect((await list('ownA', { filter: { status: [] } })).totalCount).toBe(0)
+  // Ids of another kind or of another organization match nothing, although there are counters for them.
+  for (const id of [company.members.ownA.organizationId, company.members.ownB.organizationId, company.J1, company.otherAppId, company.appId]) {
+    expect((await list('ownA', { filter: { instanceId: id } })).totalCount).toBe(0)
+  }
+  expect((await list('ownA', { filter: { appId: company.otherAppId } })).totalCount).toBe(0)
+  expect((await list('ownA', { filter: { appId: company.I2 } })).totalCount).toBe(0)
+  expect((await list('ownA', { filter: { appId: company.appId, instanceId: company.I2 } })).totalCount).toBe(3)
+  expect((await list('ownA', { filter: { status: ['ACTIVE', 'ACTIVE'] } })).totalCount).toBe(
+    (await list('ownA', { filter: { status: ['ACTIVE'] } })).totalCount,
+  )
   expect((await list('ownA', { filter: { status: ['ACTIVE', 'REVOKED'] } })).totalCount).toBe(names.length)
   const before = new Date(server.time.now.getTime() + 11.5 * 24 * 60 * minute).toISOString()
   const early = await list('ownA', { filter: { expiresBefore: before } })

@@ -98,3 +98,12 @@ ALTER TABLE "idempotent_create" ADD CONSTRAINT "idempotent_create_member_id_fkey
 
 -- AddForeignKey
 ALTER TABLE "idempotent_create" ADD CONSTRAINT "idempotent_create_api_key_id_fkey" FOREIGN KEY ("api_key_id") REFERENCES "api_key"("id") ON DELETE RESTRICT ON UPDATE CASCADE;
+
+-- CreateIndex
+CREATE INDEX "api_key_organization_id_name_id_idx" ON "api_key"("organization_id", "name", "id");
+
+-- CreateIndex
+CREATE INDEX "api_key_organization_id_expires_at_id_idx" ON "api_key"("organization_id", "expires_at", "id");
+
+-- CreateIndex
+CREATE INDEX "api_key_organization_id_status_created_at_id_idx" ON "api_key"("organization_id", "status", "created_at", "id");

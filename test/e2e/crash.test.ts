@@ -1,0 +1,87 @@
+import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Client } from 'pg'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { withDatabase } from '../support/postgres.ts'
+
+const onPostgres = process.env['TEST_STORE'] === 'postgresql'
+const database = `crash_${randomBytes(6).toString('hex')}`
+const folder = mkdtempSync(join(tmpdir(), 'aura-keys-crash-'))
+const env: Record<string, string> = { PATH: process.env['PATH'] ?? '', DATA_DIR: join(folder, 'data') }
+
+async function admin(sql: string): Promise<void> {
+  const client = new Client({ connectionString: inject('postgresUrl') })
+  await client.connect()
+  await client.query(sql)
+  await client.end()
+}
+
+beforeAll(async () => {
+  if (!onPostgres) return
+  await admin(`CREATE DATABASE ${database}`)
+  const secret = (byte: number): string => Buffer.alloc(32, byte).toString('base64')
+  Object.assign(env, {
+    DATABASE_URL: withDatabase(inject('postgresUrl'), database),
+    AUTH_SECRET: 'a secret for the processes of tests',
+    KEY_PEPPER: secret(1),
+    SECRETS_KEK: secret(2),
+  })
+})
+afterAll(async () => {
+  if (onPostgres) await admin(`DROP DATABASE ${database} WITH (FORCE)`)
+  rmSync(folder, { recursive: true, force: true })
+})
+
+interface Round {
+  problems: string[]
+  revealed: number
+  lines: string[]
+  killed: boolean
+}
+
+const run = (round: object): Promise<Round> =>
+  new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, ['test/e2e/crash-child.mjs', JSON.stringify(round)], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+    let [stdout, stderr] = ['', '']
+    child.stdout.on('data', (part) => {
+      stdout += part
+    })
+    child.stderr.on('data', (part) => {
+      stderr += part
+    })
+    child.once('close', (code, signal) => {
+      const [first = '', ...lines] = stdout.trim().split('\n')
+      if (signal !== 'SIGKILL' && code !== 0) reject(new Error(`${JSON.stringify(round)} ended with ${code}: ${stderr}`))
+      else resolve({ ...(JSON.parse(first) as { problems: string[]; revealed: number }), lines, killed: signal === 'SIGKILL' })
+    })
+  })
+
+// How many statements each takes; one point more is after the answer.
+const operations = { 'create and save': 11, 'delete an instance': 10, 'remove a member': 11, reveal: 8 }
+const rounds = 52
+
+test('CF KS-13 OR-13 killed at any statement, a change is there as a whole or not at all', { timeout: 600_000 }, async () => {
+  const names = Object.keys(operations) as (keyof typeof operations)[]
+  const outcomes = new Map(names.map((name) => [name, { killed: 0, answered: 0 }]))
+  let shown = 0
+  for (let round = 0; round < rounds; round++) {
+    const operation = names[round % names.length] as keyof typeof operations
+    const point = 1 + (Math.floor(round / names.length) % (operations[operation] + 2))
+    const keys = operation === 'delete an instance' ? 10_000 : 0
+    const before = await run({ round, operation, point, keys })
+    expect([round, before.problems]).toEqual([round, []])
+    // Whatever was shown was written down before.
+    expect(before.revealed).toBeGreaterThanOrEqual(shown)
+    if (before.lines.includes('revealed')) shown++
+    const outcome = outcomes.get(operation)
+    if (outcome) outcome[before.killed ? 'killed' : 'answered']++
+    expect(before.killed).toBe(!before.lines.includes('answered'))
+  }
+  const last = await run({ round: rounds, operation: 'check' })
+  expect(last.problems).toEqual([])
+  expect(last.revealed).toBeGreaterThanOrEqual(shown)
+  for (const [name, { killed }] of outcomes) expect([name, killed > 4]).toEqual([name, true])
+})
