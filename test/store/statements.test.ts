@@ -30,6 +30,7 @@ const costs: Record<string, { statements: number; variables: () => object }> = {
   AppsWithInstances: { statements: 3, variables: () => ({ first: 10 }) },
   App: { statements: 4, variables: () => ({ slug: 'functions' }) },
   AppKeys: { statements: 3, variables: () => ({ slug: 'functions' }) },
+  FindInstance: { statements: 2, variables: () => ({ app: 'functions', name: 'I' }) },
   Instance: { statements: 3, variables: () => ({ id: company.I1 }) },
   InstanceKeys: { statements: 4, variables: () => ({ id: company.I1 }) },
   ApiKeys: { statements: 3, variables: () => ({}) },
