@@ -20,8 +20,8 @@ export interface KeysetOrder<Row> {
   /** The row's value as the cursor keeps it. */
   value(row: Row): string | null
   orderBy(direction: 'asc' | 'desc'): object
-  /** Rows whose value is strictly on that side of the given one. */
-  beyond(operator: 'gt' | 'lt', value: string): object
+  /** Rows whose value is on that side of the given one. */
+  beyond(operator: 'gt' | 'lt' | 'gte' | 'lte', value: string): object
   equal(value: string): object
   /** Only for orders whose value can be missing: rows without it. */
   missing?: object
@@ -47,7 +47,9 @@ function after<Row>(order: KeysetOrder<Row>, direction: 'asc' | 'desc', [value, 
   const tail = { [order.unique ?? 'id']: { [operator]: id } }
   if (value == null) return forward ? { AND: [order.missing, tail] } : { OR: [{ NOT: order.missing }, { AND: [order.missing, tail] }] }
   const beyond = [order.beyond(operator, value), { AND: [order.equal(value), tail] }]
-  return { OR: forward && order.missing ? [...beyond, order.missing] : beyond }
+  if (order.missing) return { OR: forward ? [...beyond, order.missing] : beyond }
+  // The first condition says nothing new, but an index can start there: a page far behind costs no more than the first.
+  return { AND: [order.beyond(`${operator}e`, value), { OR: beyond }] }
 }
 
 /** A page by keyset: `list` names what is listed, so that a cursor of another list or organization is refused. */

@@ -23,17 +23,25 @@ interface Plan {
 /** Tables that grow with keys; the others are small. */
 const large = ['api_key', 'key_use', 'key_digest', 'event', 'secret', 'key_count']
 
-/** Large tables that a plan reads from end to end. */
-const scans = (plan: Plan): string[] => [
-  ...(plan['Node Type'] === 'Seq Scan' && large.includes(plan['Relation Name'] ?? '') ? [plan['Relation Name'] ?? ''] : []),
-  ...(plan.Plans ?? []).flatMap(scans),
-]
+const below = (plan: Plan): Plan[] => [plan, ...(plan.Plans ?? []).flatMap(below)]
+
+/** Large tables that a plan reads from end to end, or sorts whole. */
+const scans = (plan: Plan): string[] =>
+  below(plan).flatMap((node) => {
+    const name = node['Relation Name'] ?? ''
+    if (node['Node Type'] === 'Seq Scan' && large.includes(name)) return [name]
+    const sorted =
+      node['Node Type'] === 'Sort' ? below(node).find((inner) => inner['Relation Name'] === 'api_key' || inner['Relation Name'] === 'event') : undefined
+    return sorted ? [`sort of ${sorted['Relation Name']}`] : []
+  })
 
 /** What the plan of a statement with placeholders reads from end to end, whatever values stand in for them. */
 async function scanned(sql: string): Promise<string[]> {
   const parameters = Math.max(0, ...[...sql.matchAll(/\$(\d+)/g)].map((match) => Number(match[1])))
   const rows = await server.app.database.client.$transaction(async (session) => {
     await session.$executeRawUnsafe('SET LOCAL plan_cache_mode = force_generic_plan')
+    // On a copy this small reading everything would often be cheapest: so only what has no index at all is read so.
+    await session.$executeRawUnsafe('SET LOCAL enable_seqscan = off')
     await session.$executeRawUnsafe(`PREPARE explained AS ${sql}`)
     const values = parameters === 0 ? '' : `(${Array(parameters).fill('NULL').join(', ')})`
     const plan = await session.$queryRawUnsafe<{ 'QUERY PLAN': { Plan: Plan }[] | string }[]>(`EXPLAIN (FORMAT JSON) EXECUTE explained${values}`)
@@ -47,8 +55,9 @@ async function scanned(sql: string): Promise<string[]> {
 }
 
 test('a plan that reads a large table from end to end is noticed', async () => {
-  expect(await scanned('SELECT count(*) FROM api_key WHERE name = $1')).toEqual(['api_key'])
+  expect(await scanned('SELECT count(*) FROM api_key WHERE hint = $1')).toEqual(['api_key'])
   expect(await scanned('SELECT 1 FROM api_key WHERE id = $1')).toEqual([])
+  expect(await scanned('SELECT id FROM api_key WHERE organization_id = $1 ORDER BY hint LIMIT 20')).toEqual(['sort of api_key'])
 })
 
 const cases: [name: keyof typeof documents, variables: () => object][] = [
@@ -88,7 +97,12 @@ for (const subject of ['member-0', 'member-7'] as const) {
       if (!answer.errors?.every((error) => error.extensions.code === 'FORBIDDEN')) dataOf(answer)
       const read = server.statements.filter((sql) => /^\s*(SELECT|WITH)/.test(sql) && !/^\s*WITH gone|expires_at <=|kek_id" <>|SELECT 1$/.test(sql))
       expect(read.length).toBeGreaterThan(0)
-      for (const sql of [...read]) expect([sql, await scanned(sql)]).toEqual([sql, []])
+      for (const sql of [...read]) {
+        const found = await scanned(sql)
+        // A plain member's keys, and the events of one key or one actor, are few: to sort these is no matter.
+        const few = subject !== 'member-0' || /apiKeyId|actorId/.test(String(variables))
+        expect([sql, few ? found.filter((each) => !each.startsWith('sort')) : found]).toEqual([sql, []])
+      }
     })
   }
 }
