@@ -13,7 +13,13 @@ const describe = (error: unknown): object => {
  * Makes any error fit to leave the process: refusals as they are, errors of the document as QUERY_REJECTED,
  * a database out of reach as UNAVAILABLE, everything else logged without its message and answered as INTERNAL.
  */
-export function createMaskError(options: { log: Log; requestId: () => string | undefined; isTransient: (error: unknown) => boolean }) {
+export function createMaskError(options: {
+  log: Log
+  requestId: () => string | undefined
+  isTransient: (error: unknown) => boolean
+  /** Whether errors of a document say what names there are. */
+  suggestions: boolean
+}) {
   return (thrown: unknown): GraphQLError => {
     const error = thrown instanceof GraphQLError ? thrown : null
     const original = error ? (error.originalError ?? null) : thrown
@@ -28,7 +34,8 @@ export function createMaskError(options: { log: Log; requestId: () => string | u
       const code = error.extensions['code'] === 'BAD_USER_INPUT' ? 'BAD_USER_INPUT' : 'QUERY_REJECTED'
       // Yoga marks bad bodies and bad documents alike as 200 under `application/json`; only a document that was read earns that.
       const status = http && !source && !nodes ? { ...http, spec: false } : http
-      return new GraphQLError(redactKeys(error.message), { ...place, extensions: { ...(status ? { http: status } : {}), ...(field ? { field } : {}), code } })
+      const message = redactKeys(options.suggestions ? error.message : error.message.replace(/ Did you mean .*$/s, ''))
+      return new GraphQLError(message, { ...place, extensions: { ...(status ? { http: status } : {}), ...(field ? { field } : {}), code } })
     }
     if (options.isTransient(original)) {
       options.log.warn(describe(original), 'the database is out of reach')

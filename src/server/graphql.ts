@@ -38,16 +38,18 @@ function refuseVariables({ args, setResultAndStopExecution }: Refusing): void {
 /** The limits that hold on every transport, since each prepares its operations through these hooks. */
 const limits = (options: { introspection: boolean }, mask: (error: unknown) => GraphQLError): Plugin => ({
   onParse: ({ setParseFn }) => setParseFn((source, parseOptions) => parse(source, { ...parseOptions, maxTokens })),
-  onValidate: ({ addValidationRule, setValidationFn, validateFn }) => {
-    limitRules(options).forEach(addValidationRule)
-    setValidationFn((schema, document, rules = specifiedRules, ...more) =>
-      validateFn(
+  onValidate: ({ setValidationFn, validateFn }) => {
+    setValidationFn((schema, document, rules = specifiedRules, ...more) => {
+      // Alone and first: a document beyond the limits is not worth the work of the other rules, nor an error for each of its parts.
+      const beyond = validateFn(schema, document, limitRules(options))
+      if (beyond.length > 0) return beyond
+      return validateFn(
         schema,
         document,
         rules.map((rule: ValidationRule) => (rule === ValuesOfCorrectTypeRule ? literals : rule)),
         ...more,
-      ),
-    )
+      )
+    })
     // Yoga gives a code of its own to whatever has none yet, and masks no errors of validation.
     return ({ result, setResult }) => setResult(result.map(mask))
   },
@@ -57,7 +59,7 @@ const limits = (options: { introspection: boolean }, mask: (error: unknown) => G
 
 /** GraphQL over HTTP and SSE; `getEnveloped` serves the WebSocket with the same hooks. */
 export function createGraphQLServer(ports: Ports, options: { production: boolean; allowedOrigins: readonly string[] }): GraphQLServer {
-  const mask = createMaskError({ log: ports.log, requestId: currentRequestId, isTransient })
+  const mask = createMaskError({ log: ports.log, requestId: currentRequestId, isTransient, suggestions: !options.production })
   const yoga = createYoga<SocketContext, Context>({
     schema: createSchema(),
     graphqlEndpoint: '/graphql',

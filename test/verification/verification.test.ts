@@ -49,6 +49,17 @@ test('VF-02 a key opens only its own instance, not another of its app, nor of an
     expect(await server.verify(K1.plaintext, instanceId)).toEqual({ valid: false, code: 'WRONG_INSTANCE' })
 })
 
+test('TN-11 keys of two organizations, asked for in turn, answer each for its own', async () => {
+  const foreign = await company.createKey('devB', company.J1)
+  for (const [key, instanceId, organizationId] of [
+    [K1, company.I1, company.members.devA.organizationId],
+    [foreign, company.J1, company.members.devB.organizationId],
+    [K1, company.I1, company.members.devA.organizationId],
+  ] as const) {
+    expect(await server.verify(key.plaintext, instanceId)).toMatchObject({ valid: true, keyId: key.id, organizationId })
+  }
+})
+
 test('VF-03 a question without an instance is 400, never "any"', async () => {
   const key = K1.plaintext
   for (const body of [
