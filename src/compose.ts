@@ -9,6 +9,7 @@ import { createDigests } from './crypto/digest.ts'
 import { createSeals } from './crypto/seal.ts'
 import { expireKeys } from './keys/expire-keys.ts'
 import { createHub } from './live/hub.ts'
+import { createPoller, createWakeUp, noWakeUp } from './live/wake-up.ts'
 import type { Clock, Log, Ports } from './ports.ts'
 import { rewrapSecrets } from './secrets/rewrap-secrets.ts'
 import { createGraphQLServer } from './server/graphql.ts'
@@ -66,6 +67,8 @@ export interface App {
   sweep(): Promise<void>
   /** Re-wraps secrets under the current key-encryption key and deletes what need not be kept; likewise. */
   tidy(): Promise<void>
+  /** Whether hints of other nodes arrive; null when there is nobody to listen to. */
+  readonly isListening: boolean | null
   /** Serves on the configured port and answers the address. */
   listen(): Promise<string>
   close(): Promise<void>
@@ -89,6 +92,7 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
     await requireFingerprint(database.client, 'pepper', digests.pepperIds, await stores.keys.pepperIds())
     await requireFingerprint(database.client, 'kek', seals.kekIds, await stores.secrets.kekIds())
     const hub = createHub()
+    let wakeUp = noWakeUp
     const nodes = nodeStore(database.client)
     const ports: Ports = {
       ...stores,
@@ -98,7 +102,12 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       digests,
       seals,
       cursors: createCursors(peppers[0] as Uint8Array),
-      change: createChange(database.client, clock, hub),
+      change: createChange(database, clock, {
+        changed: (organizationId) => {
+          hub.changed(organizationId)
+          wakeUp.changed(organizationId)
+        },
+      }),
       authenticate: createAuthenticate({
         verifyToken: createVerifyToken(config, clock, log),
         organizationClaim: config.AUTH_ORG_CLAIM,
@@ -142,9 +151,13 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
         messagesPerMinute: config.WS_MAX_MESSAGES_PER_MINUTE,
         frameBytes: config.WS_MAX_FRAME_BYTES,
       })
+      const listenUrl = config.DATABASE_LISTEN_URL ?? config.DATABASE_URL
+      if (listenUrl !== undefined && listenUrl !== 'off') wakeUp = createWakeUp(listenUrl, hub, log)
+      undo.push(() => wakeUp.close())
       await nodes.beat(nodeId)
       undo.push(async () => void (await nodes.leave(nodeId)))
       for (const [everyMs, task] of [
+        [500, createPoller(hub, ports.organizations.versions)],
         [500, sweep],
         [60_000, tidy],
         [1_000, async () => void (await nodes.beat(nodeId))],
@@ -167,7 +180,19 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       const { address, port, family } = server.address() as AddressInfo
       return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
     }
-    return { ports, database, config, isEmpty: !(await stores.organizations.anyExists()), sweep, tidy, listen, close }
+    return {
+      ports,
+      database,
+      config,
+      isEmpty: !(await stores.organizations.anyExists()),
+      sweep,
+      tidy,
+      listen,
+      close,
+      get isListening() {
+        return wakeUp.isListening
+      },
+    }
   } catch (error) {
     await close()
     throw error
@@ -182,7 +207,7 @@ async function openDatabase(config: Config, onStatement: OnStatement | undefined
     undo.push(() => database.close())
     return database
   }
-  const database = openPostgres(config.DATABASE_URL, undefined, onStatement)
+  const database = openPostgres(config.DATABASE_URL, undefined, onStatement, config.DATABASE_LISTEN_URL !== undefined)
   undo.push(() => database.close())
   return database
 }

@@ -47,6 +47,13 @@ const settings = z.object({
     .string()
     .refine((text) => /^postgres(ql)?:\/\//.test(text) && URL.canParse(text), 'must be a URL postgresql://…, or unset for the embedded database')
     .optional(),
+  DATABASE_LISTEN_URL: z
+    .string()
+    .refine(
+      (text) => text === 'off' || (/^postgres(ql)?:\/\//.test(text) && URL.canParse(text)),
+      'must be a URL postgresql://… for a direct connection, or off',
+    )
+    .optional(),
   DATA_DIR: z.string().default('.data'),
   AUTH_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
   AUTH_JWKS_URL: z
@@ -90,6 +97,8 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''))
   const result = settings.safeParse(given)
   const problems = result.success ? [] : result.error.issues.map((issue) => `${String(issue.path[0])} ${issue.message}`)
+  if (given['DATABASE_LISTEN_URL'] !== undefined && given['DATABASE_URL'] === undefined)
+    problems.push('DATABASE_LISTEN_URL has no meaning without DATABASE_URL')
   const url = given['AUTH_JWKS_URL']
   for (const name of ['AUTH_ISSUER', 'AUTH_AUDIENCE']) {
     if (url !== undefined && given[name] === undefined) problems.push(`${name} must be set when AUTH_JWKS_URL is: whatever the tokens of the provider say`)

@@ -43,6 +43,10 @@ export interface Clock {
 /** Wakes whoever watches an organization after a commit. */
 export interface Hub {
   changed(organizationId: string): void
+  /** Wakes everybody: something may have been missed. */
+  changedAll(): void
+  /** The organizations that somebody watches here. */
+  watched(): string[]
   /** One tick at once and one after each change; ticks that nobody took are one. Ends with the signal. */
   ticks(organizationId: string, signal?: AbortSignal): AsyncIterableIterator<void>
   /** How many iterators are open. */

@@ -102,7 +102,7 @@ export async function loadDemo(app: App): Promise<void> {
   const start = app.ports.clock.now().getTime()
   let time = start
   const clock = { now: () => new Date(Math.min(time, start)) }
-  const ports = { ...app.ports, clock, change: createChange(app.database.client, clock, app.ports.hub) }
+  const ports = { ...app.ports, clock, change: createChange(app.database, clock, app.ports.hub) }
   const at = (daysAgo: number): void => {
     time = start - daysAgo * day
   }

@@ -15,6 +15,10 @@ export function createHub(): Hub {
     changed: (organizationId) => {
       for (const watcher of organizations.get(organizationId) ?? []) watcher.wake()
     },
+    changedAll: () => {
+      for (const watchers of organizations.values()) for (const watcher of watchers) watcher.wake()
+    },
+    watched: () => [...organizations.keys()],
     get size() {
       return size
     },

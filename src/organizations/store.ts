@@ -9,6 +9,9 @@ export const organizationStore = (client: Statements) => ({
   /** The number of its newest event. */
   version: async (id: string): Promise<bigint> => (await client.organization.findUniqueOrThrow({ where: { id }, select: { version: true } })).version,
 
+  /** The same for many, in one statement. */
+  versions: (ids: readonly string[]) => client.organization.findMany({ where: { id: { in: [...ids] } }, select: { id: true, version: true } }),
+
   /** Every organization in which the subject is a present member, by name. */
   ofSubject: <Query extends Prisma.OrganizationDefaultArgs>(query: Query, subject: string) =>
     client.organization.findMany({

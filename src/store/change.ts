@@ -1,14 +1,15 @@
 import { AuraError, unavailable } from '../errors.ts'
 import type { NewEvent } from '../events/store.ts'
 import type { Change, Clock, Hub } from '../ports.ts'
-import { type Client, isTransient } from './client.ts'
+import { type Database, isTransient, setLocally } from './client.ts'
 import { createStores } from './stores.ts'
 
 /** The one way to change anything; see `Change` in `ports.ts` for what it promises. */
-export function createChange(client: Client, clock: Clock, hub: Pick<Hub, 'changed'>): Change {
+export function createChange({ client, pooled }: Pick<Database, 'client' | 'pooled'>, clock: Clock, hub: Pick<Hub, 'changed'>): Change {
   return async (organizationId, body) => {
     const { answer, changed } = await client
       .$transaction(async (statements) => {
+        if (pooled) await setLocally(statements)
         // Alone and first: what a later statement reads, it reads after the lock was had.
         const locked = await statements.$queryRaw<object[]>`SELECT 1 FROM organization WHERE id = ${organizationId} FOR NO KEY UPDATE`
         if (locked.length === 0) throw new Error('the organization of a change does not exist')

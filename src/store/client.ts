@@ -13,6 +13,8 @@ export type Statements = Prisma.TransactionClient
 export interface Database {
   readonly kind: 'pglite' | 'postgresql'
   readonly client: Client
+  /** Whether sessions are a pooler's, so that their settings hold for one transaction only. */
+  readonly pooled: boolean
   /** Applies missing migrations and returns their names. Nodes that start at once wait for each other. */
   migrate(): Promise<string[]>
   close(): Promise<void>
@@ -37,6 +39,7 @@ export async function openPGlite(folder: string, onStatement?: OnStatement): Pro
   return {
     kind: 'pglite',
     client,
+    pooled: false,
     migrate: () => migratePGlite(pglite),
     close: async () => {
       await client.$disconnect()
@@ -60,26 +63,43 @@ function createStatementNames(): (query: { sql: string }) => string | undefined 
   }
 }
 
-const sessionSettings = '-c TimeZone=UTC -c lock_timeout=2000 -c idle_in_transaction_session_timeout=5000'
+const lockTimeoutMs = 2_000
+const idleInTransactionMs = 5_000
+const sessionSettings = `-c TimeZone=UTC -c lock_timeout=${lockTimeoutMs} -c idle_in_transaction_session_timeout=${idleInTransactionMs}`
+
+/** The same for one transaction, where sessions are a pooler's. */
+export const setLocally = (statements: Statements): Promise<unknown> => statements.$queryRaw`
+  SELECT set_config('lock_timeout', ${String(lockTimeoutMs)}, true), set_config('idle_in_transaction_session_timeout', ${String(idleInTransactionMs)}, true)`
+
 const migrationLock = 7_283_645_119
 
-/** PostgreSQL by URL, through a pool of `connections`. */
-export function openPostgres(connectionString: string, connections = 10, onStatement?: OnStatement): Database {
-  const pool = new Pool({ connectionString, max: connections, options: sessionSettings, connectionTimeoutMillis: 3_000 })
+/**
+ * PostgreSQL by URL, through a pool of `connections`. `pooled`: the URL is that of a pooler in transaction mode, whose sessions are nobody's:
+ * no settings, no prepared statements.
+ */
+export function openPostgres(connectionString: string, connections = 10, onStatement?: OnStatement, pooled = false): Database {
+  const pool = new Pool({ connectionString, max: connections, ...(pooled ? {} : { options: sessionSettings }), connectionTimeoutMillis: 3_000 })
   // An idle connection that dies is replaced at its next use; without a listener its error would end the process.
   pool.on('error', () => {})
   const client = createClient(
-    new PrismaPg(pool, { disposeExternalPool: false, statementNameGenerator: createStatementNames() as (query: { sql: string }) => string }),
+    new PrismaPg(pool, {
+      disposeExternalPool: false,
+      ...(pooled ? {} : { statementNameGenerator: createStatementNames() as (query: { sql: string }) => string }),
+    }),
     onStatement,
   )
   return {
     kind: 'postgresql',
     client,
+    pooled,
     migrate: async () => {
       const lock = await pool.connect()
       try {
-        await lock.query('SET lock_timeout = 0')
-        await lock.query('SELECT pg_advisory_lock($1)', [migrationLock])
+        // In a transaction, which keeps its session through a pooler too, however long others take.
+        await lock.query('BEGIN')
+        await lock.query('SET LOCAL lock_timeout = 0')
+        await lock.query('SET LOCAL idle_in_transaction_session_timeout = 0')
+        await lock.query('SELECT pg_advisory_xact_lock($1)', [migrationLock])
         return await migratePostgres(connectionString)
       } finally {
         lock.release(true)

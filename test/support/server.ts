@@ -38,6 +38,8 @@ export interface TestServer {
   verify(key: string, instanceId: string): Promise<{ valid: boolean; code: string; keyId?: string }>
   /** Rows of raw SQL; `$1` and so on in `values`. */
   sql<Row = Record<string, unknown>>(text: string, ...values: unknown[]): Promise<Row[]>
+  /** Another node on the same database, with the same clock. */
+  node(environment?: Record<string, string>): Promise<TestServer>
   close(): Promise<void>
 }
 
@@ -74,8 +76,15 @@ async function newDatabase(): Promise<{ environment: Record<string, string>; rem
 }
 
 /** A whole server on a database of its own, on a free port, with a clock that stands still. */
-export async function startServer(environment: Record<string, string> = {}, logger?: Log): Promise<TestServer> {
-  const database = await newDatabase()
+export const startServer = async (environment: Record<string, string> = {}, logger?: Log): Promise<TestServer> =>
+  startNode(await newDatabase(), { now: new Date() }, environment, logger)
+
+async function startNode(
+  database: Awaited<ReturnType<typeof newDatabase>>,
+  time: { now: Date },
+  environment: Record<string, string>,
+  logger?: Log,
+): Promise<TestServer> {
   const config = loadConfig({
     PORT: '0',
     ...(environment['AUTH_JWKS_URL'] === undefined ? { AUTH_SECRET: authSecret } : {}),
@@ -84,7 +93,6 @@ export async function startServer(environment: Record<string, string> = {}, logg
   })
   const log: TestServer['log'] = []
   const statements: string[] = []
-  const time = { now: new Date() }
   const writer = (level: string) => (fields: object, message: string) => void log.push({ level, fields, message })
   const app = await compose(config, {
     clock: { now: () => new Date(time.now) },
@@ -104,7 +112,7 @@ export async function startServer(environment: Record<string, string> = {}, logg
       headers: { 'content-type': 'application/json', accept: 'application/json', ...(await authorization(as)), ...headers },
       body: typeof body === 'string' || body instanceof Uint8Array ? (body as string) : JSON.stringify(body),
     })
-  return {
+  const server: TestServer = {
     app,
     url,
     log,
@@ -119,11 +127,17 @@ export async function startServer(environment: Record<string, string> = {}, logg
       return (await answer.json()) as { valid: boolean; code: string }
     },
     sql: (text, ...values) => app.database.client.$queryRawUnsafe(text, ...values) as never,
+    node: (more = {}) => {
+      // The embedded database has one process: there the second node is the first.
+      if (process.env['TEST_STORE'] !== 'postgresql') return Promise.resolve({ ...server, close: async () => undefined })
+      return startNode({ ...database, remove: async () => undefined }, time, { ...environment, ...more }, logger)
+    },
     close: async () => {
       await app.close()
       await database.remove()
     },
   }
+  return server
 }
 
 /** The answer's data; throws what was refused. */
