@@ -17,7 +17,7 @@ function source(context: Context, info: GraphQLResolveInfo, typeName: string, af
   const read = async (scope: Scope, from: bigint, upTo: bigint, take: number): Promise<{ version: bigint }[]> =>
     (await ports.events.following(query, feed.where(scope), from, upTo, take)) as unknown as { version: bigint }[]
   const open = (signal: AbortSignal) => followEvents(ports, actor, { after, check: feed.check, read, signal })
-  return openSource(open) as Promise<AsyncIterable<never>>
+  return openSource(context, open) as Promise<AsyncIterable<never>>
 }
 
 interface Feed {

@@ -53,7 +53,7 @@ builder.subscriptionFields((t) => ({
       appId: t.arg.id({ description: 'The keys of this app.' }),
       instanceId: t.arg.id({ description: 'The keys of this instance.' }),
     },
-    subscribe: (_root, subject, { ports, actor }) => openSource((signal) => watchKeyCounts(ports, actor, subject, signal)),
+    subscribe: (_root, subject, context) => openSource(context, (signal) => watchKeyCounts(context.ports, context.actor, subject, signal)),
     resolve: (counts) => received(counts),
   }),
   keyCountsOf: t.field({
@@ -64,7 +64,7 @@ builder.subscriptionFields((t) => ({
       appIds: t.arg.idList({ description: 'Apps to watch.' }),
       instanceIds: t.arg.idList({ description: 'Instances to watch.' }),
     },
-    subscribe: (_root, subjects, { ports, actor }) => openSource((signal) => watchKeyCountsOf(ports, actor, subjects, signal)),
+    subscribe: (_root, subjects, context) => openSource(context, (signal) => watchKeyCountsOf(context.ports, context.actor, subjects, signal)),
     resolve: (changed, _arguments, context, info) => withSubjects(received(changed), context, info),
   }),
 }))

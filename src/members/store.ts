@@ -58,6 +58,10 @@ export const memberStore = (client: Statements) => ({
   count: (scope: Scope, where: Prisma.MemberWhereInput): Promise<number> =>
     client.member.count({ where: { AND: [{ organizationId: scope.organizationId }, where] } }),
 
+  /** Those of these ids who are present members. */
+  presentAmong: async (organizationId: string, ids: readonly string[]): Promise<string[]> =>
+    (await client.member.findMany({ where: { organizationId, id: { in: [...ids] }, removedAt: null }, select: { id: true } })).map(({ id }) => id),
+
   /** How many present members own the organization. */
   owners: (scope: Scope): Promise<number> => client.member.count({ where: { organizationId: scope.organizationId, role: 'OWNER', removedAt: null } }),
 

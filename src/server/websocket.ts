@@ -4,6 +4,7 @@ import { CloseCode, handleProtocols } from 'graphql-ws'
 import { useServer } from 'graphql-ws/use/ws'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { AuraError } from '../errors.ts'
+import { createAuthority } from '../live/authority.ts'
 import type { Ports } from '../ports.ts'
 import type { GraphQLServer } from './graphql.ts'
 import { withRequestId } from './request-id.ts'
@@ -45,7 +46,7 @@ function limitMessages(socket: WebSocket, perMinute: number): void {
 export function attachWebSocket(
   server: Server,
   graphql: GraphQLServer,
-  ports: Pick<Ports, 'authenticate' | 'clock'>,
+  ports: Pick<Ports, 'authenticate' | 'clock' | 'hub' | 'members' | 'log'>,
   options: SocketLimits & { allowedOrigins: readonly string[] },
 ): { close(): Promise<void> } {
   const sockets = new WebSocketServer({
@@ -55,6 +56,7 @@ export function attachWebSocket(
     handleProtocols: (protocols) => handleProtocols(protocols),
   })
   const perMember = new Map<string, Set<WebSocket>>()
+  const authority = createAuthority(ports.hub, ports.members, ports.log)
 
   server.on('upgrade', (request, socket, head) => {
     const refuse = (status: string): void => void socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
@@ -89,8 +91,10 @@ export function attachWebSocket(
         // setTimeout takes at most 2^31-1 ms; no token of ours lives that long unasked.
         const left = Math.min(actor.expiresAt.getTime() - ports.clock.now().getTime(), 2_147_483_647)
         const expiry = setTimeout(() => socket.close(CloseCode.Forbidden, 'The token expired'), Math.max(left, 0))
+        const unwatch = authority.watch(actor, () => socket.close(CloseCode.Forbidden, 'The member was removed'))
         socket.once('close', () => {
           clearTimeout(expiry)
+          unwatch()
           open.delete(socket)
           if (open.size === 0) perMember.delete(actor.memberId)
         })
