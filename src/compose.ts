@@ -12,9 +12,11 @@ import { createHub } from './live/hub.ts'
 import { createPoller, createWakeUp, noWakeUp } from './live/wake-up.ts'
 import type { Clock, Log, Ports } from './ports.ts'
 import { rewrapSecrets } from './secrets/rewrap-secrets.ts'
+import { createEventsRoute } from './server/events.ts'
 import { createGraphQLServer } from './server/graphql.ts'
 import { createHttpServer } from './server/http.ts'
 import { createRepeater } from './server/repeat.ts'
+import { createStreams } from './server/streams.ts'
 import { attachWebSocket } from './server/websocket.ts'
 import { createChange } from './store/change.ts'
 import { type Database, type OnStatement, openPGlite, openPostgres } from './store/client.ts'
@@ -143,10 +145,11 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       }
       const graphql = createGraphQLServer(ports, { production: config.production, allowedOrigins: config.ALLOWED_ORIGINS })
       const verification = createVerificationRoute(ports, lastUses, config.GATEWAY_TOKEN)
-      const server = createHttpServer({ graphql, verification, health, production: config.production })
-      const sockets = attachWebSocket(server, graphql, ports, {
+      const streams = createStreams(config.WS_MAX_SOCKETS_PER_MEMBER)
+      const events = createEventsRoute(graphql, streams)
+      const server = createHttpServer({ graphql, events, verification, health, production: config.production, allowedOrigins: config.ALLOWED_ORIGINS })
+      const sockets = attachWebSocket(server, graphql, streams, ports, {
         allowedOrigins: config.ALLOWED_ORIGINS,
-        socketsPerMember: config.WS_MAX_SOCKETS_PER_MEMBER,
         subscriptionsPerSocket: config.WS_MAX_SUBSCRIPTIONS_PER_SOCKET,
         messagesPerMinute: config.WS_MAX_MESSAGES_PER_MINUTE,
         frameBytes: config.WS_MAX_FRAME_BYTES,

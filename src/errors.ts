@@ -1,15 +1,17 @@
 /** The closed list of `extensions.code`. */
-export type ErrorCode =
-  | 'UNAUTHENTICATED'
-  | 'FORBIDDEN'
-  | 'NOT_FOUND'
-  | 'CONFLICT'
-  | 'BAD_USER_INPUT'
-  | 'QUERY_REJECTED'
-  | 'RATE_LIMITED'
-  | 'RESYNC'
-  | 'UNAVAILABLE'
-  | 'INTERNAL'
+export const errorCodes = [
+  'UNAUTHENTICATED',
+  'FORBIDDEN',
+  'NOT_FOUND',
+  'CONFLICT',
+  'BAD_USER_INPUT',
+  'QUERY_REJECTED',
+  'RATE_LIMITED',
+  'RESYNC',
+  'UNAVAILABLE',
+  'INTERNAL',
+] as const
+export type ErrorCode = (typeof errorCodes)[number]
 
 /** A refusal that the caller may read: its message and `extensions` reach the GraphQL answer as they are. */
 export class AuraError extends Error {

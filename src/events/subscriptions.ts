@@ -3,7 +3,7 @@ import type { GraphQLResolveInfo } from 'graphql'
 import { keysIn, type Scope } from '../access/scope.ts'
 import { forbidden, notFound } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
-import type { Context } from '../graphql/context.ts'
+import { type Context, renew } from '../graphql/context.ts'
 import { openSource, received } from '../graphql/source.ts'
 import type { Prisma } from '../store/client.ts'
 import { followEvents } from './follow-events.ts'
@@ -13,11 +13,24 @@ import { ApiKeyChange, Event } from './schema.ts'
 /** A source of events with the client's own selection, so that row and scope come from one statement. */
 function source(context: Context, info: GraphQLResolveInfo, typeName: string, after: bigint | null, feed: Feed): Promise<AsyncIterable<never>> {
   const { ports, actor } = context
-  const query = queryFromInfo({ context, info, typeName, select: { id: true, version: true } as never }) as { select: Prisma.EventSelect }
-  const read = async (scope: Scope, from: bigint, upTo: bigint, take: number): Promise<{ version: bigint }[]> =>
-    (await ports.events.following(query, feed.where(scope), from, upTo, take)) as unknown as { version: bigint }[]
-  const open = (signal: AbortSignal) => followEvents(ports, actor, { after, check: feed.check, read, signal })
+  const check = async (scope: Scope): Promise<void> => {
+    renew(context, scope)
+    await feed.check(scope)
+  }
+  const read = async (scope: Scope, from: bigint, upTo: bigint, take: number): Promise<{ version: bigint }[]> => {
+    // The selection depends on the scope too, which can change while the stream is open.
+    const query = queryFromInfo({ context, info, typeName, select: { id: true, version: true } as never }) as { select: Prisma.EventSelect }
+    return (await ports.events.following(query, feed.where(scope), from, upTo, take)) as unknown as { version: bigint }[]
+  }
+  const open = (signal: AbortSignal) => followEvents(ports, actor, { after: context.resumeAfter ?? after, check, read, signal })
   return openSource(context, open) as Promise<AsyncIterable<never>>
+}
+
+/** The event as it was read; its version is what a stream resumes from. */
+function delivered<Row>(row: Row, context: Context): Row {
+  const event = received(row)
+  context.delivered = (event as { version: bigint }).version
+  return event
 }
 
 interface Feed {
@@ -51,7 +64,7 @@ builder.subscriptionFields((t) => ({
           ...(instanceId != null ? { instanceId } : {}),
         }),
       }),
-    resolve: (change) => received(change),
+    resolve: (change, _arguments, context) => delivered(change, context),
   }),
   events: t.field({
     type: Event,
@@ -64,6 +77,6 @@ builder.subscriptionFields((t) => ({
         },
         where: (scope) => ({ organizationId: scope.organizationId }),
       }),
-    resolve: (event) => received(event),
+    resolve: (event, _arguments, context) => delivered(event, context),
   }),
 }))

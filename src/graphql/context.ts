@@ -12,13 +12,25 @@ export interface Context {
   scope: Scope
   /** Key counts by organization, app or instance id, gathered into one statement per step of the execution; null out of scope. */
   readonly counts: DataLoader<string, Counts | null>
+  /** From which version a stream goes on, when the transport says so; it wins over the argument. */
+  readonly resumeAfter: bigint | null
+  /** The version of what a subscription delivered last; null for operations that deliver none. */
+  delivered: bigint | null
 }
 
-export function createContext(ports: Ports, actor: Actor): Context {
+/** A subscription lives long: before each event its context is as new, with the scope that the actor has by now. */
+export function renew(context: Context, scope: Scope): void {
+  context.scope = scope
+  context.counts.clearAll()
+}
+
+export function createContext(ports: Ports, actor: Actor, resumeAfter: bigint | null = null): Context {
   const context: Context = {
     actor,
     ports,
     scope: scopeOf(actor),
+    resumeAfter,
+    delivered: null,
     counts: new DataLoader<string, Counts | null>(async (ids) => {
       // `viewer.organizations` also shows the caller's other organizations, each with what they see there.
       const others = ids.filter((id) => id.startsWith('org_') && id !== actor.organizationId)

@@ -1,6 +1,6 @@
 import { GraphQLError } from 'graphql'
 import { redactKeys } from '../crypto/key-format.ts'
-import { AuraError, unavailable } from '../errors.ts'
+import { AuraError, errorCodes, unavailable } from '../errors.ts'
 import type { Log } from '../ports.ts'
 
 /** What tells a failure apart without its message, which may hold values. */
@@ -30,12 +30,16 @@ export function createMaskError(options: {
     if (thrown instanceof AuraError) return at(thrown)
     if (error && (original === null || (original instanceof GraphQLError && !path))) {
       // Only these: Yoga puts the original error of bad JSON there, which repeats the body.
-      const { field, http } = error.extensions
-      const code = error.extensions['code'] === 'BAD_USER_INPUT' ? 'BAD_USER_INPUT' : 'QUERY_REJECTED'
+      const { field, http, requestId } = error.extensions
+      // A code of the list is one that was given here before: what builds a context masks its errors itself.
+      const code = errorCodes.find((each) => each === error.extensions['code']) ?? 'QUERY_REJECTED'
       // Yoga marks bad bodies and bad documents alike as 200 under `application/json`; only a document that was read earns that.
       const status = http && !source && !nodes ? { ...http, spec: false } : http
       const message = redactKeys(options.suggestions ? error.message : error.message.replace(/ Did you mean .*$/s, ''))
-      return new GraphQLError(message, { ...place, extensions: { ...(status ? { http: status } : {}), ...(field ? { field } : {}), code } })
+      return new GraphQLError(message, {
+        ...place,
+        extensions: { ...(status ? { http: status } : {}), ...(field ? { field } : {}), ...(requestId ? { requestId } : {}), code },
+      })
     }
     if (options.isTransient(original)) {
       options.log.warn(describe(original), 'the database is out of reach')

@@ -1,7 +1,7 @@
 import { queryFromInfo } from '@pothos/plugin-prisma'
 import type { GraphQLResolveInfo } from 'graphql'
 import { builder } from '../graphql/builder.ts'
-import type { Context } from '../graphql/context.ts'
+import { type Context, renew } from '../graphql/context.ts'
 import { openSource, received } from '../graphql/source.ts'
 import { KeyCounts } from './schema.ts'
 import type { Counts } from './store.ts'
@@ -33,6 +33,7 @@ const KeyCountsOf = builder.objectRef<CountsOf>('KeyCountsOf').implement({
 async function withSubjects(changed: readonly Counts[], context: Context, info: GraphQLResolveInfo): Promise<CountsOf[]> {
   const { ports } = context
   const scope = await ports.members.scopeNow(context.actor)
+  renew(context, scope)
   const rowsOf = async (path: 'app' | 'instance', prefix: string): Promise<Map<string, object>> => {
     const ids = changed.map((counts) => counts.subjectId).filter((id) => id.startsWith(prefix))
     if (ids.length === 0) return new Map()
@@ -54,7 +55,11 @@ builder.subscriptionFields((t) => ({
       instanceId: t.arg.id({ description: 'The keys of this instance.' }),
     },
     subscribe: (_root, subject, context) => openSource(context, (signal) => watchKeyCounts(context.ports, context.actor, subject, signal)),
-    resolve: (counts) => received(counts),
+    resolve: (counts, _arguments, context) => {
+      const numbers = received(counts)
+      context.delivered = numbers.version
+      return numbers
+    },
   }),
   keyCountsOf: t.field({
     type: [KeyCountsOf],
@@ -65,6 +70,10 @@ builder.subscriptionFields((t) => ({
       instanceIds: t.arg.idList({ description: 'Instances to watch.' }),
     },
     subscribe: (_root, subjects, context) => openSource(context, (signal) => watchKeyCountsOf(context.ports, context.actor, subjects, signal)),
-    resolve: (changed, _arguments, context, info) => withSubjects(received(changed), context, info),
+    resolve: (changed, _arguments, context, info) => {
+      const counts = received(changed)
+      context.delivered = counts[0]?.version ?? null
+      return withSubjects(counts, context, info)
+    },
   }),
 }))

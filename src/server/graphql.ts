@@ -13,14 +13,16 @@ import { currentRequestId } from './request-id.ts'
 /** Larger bodies are answered with 413. */
 export const maxBodyBytes = 100_000
 
-/** What graphql-ws hands over in place of an HTTP request: the values of `connection_init`. */
-export interface SocketContext {
+/** What sockets and streams hand over in place of an HTTP request. */
+export interface StreamContext {
   readonly authorization?: string | undefined
   readonly organization?: string | undefined
+  /** From which version to go on. */
+  readonly resumeAfter?: bigint | null
 }
 
 export interface GraphQLServer {
-  readonly yoga: YogaServerInstance<SocketContext, Context>
+  readonly yoga: YogaServerInstance<StreamContext, Context>
   /** Makes an error fit to leave the process. */
   readonly mask: (error: unknown) => GraphQLError
 }
@@ -60,7 +62,7 @@ const limits = (options: { introspection: boolean }, mask: (error: unknown) => G
 /** GraphQL over HTTP and SSE; `getEnveloped` serves the WebSocket with the same hooks. */
 export function createGraphQLServer(ports: Ports, options: { production: boolean; allowedOrigins: readonly string[] }): GraphQLServer {
   const mask = createMaskError({ log: ports.log, requestId: currentRequestId, isTransient, suggestions: !options.production })
-  const yoga = createYoga<SocketContext, Context>({
+  const yoga = createYoga<StreamContext, Context>({
     schema: createSchema(),
     graphqlEndpoint: '/graphql',
     context: async (initial) => {
@@ -69,7 +71,7 @@ export function createGraphQLServer(ports: Ports, options: { production: boolean
         authorization: headers?.get('authorization') ?? initial.authorization,
         organization: headers?.get('x-aura-organization') ?? initial.organization,
       })
-      return createContext(ports, actor)
+      return createContext(ports, actor, initial.resumeAfter)
     },
     plugins: [limits({ introspection: !options.production }, mask)],
     maskedErrors: { maskError: mask },

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { printSchema } from '../graphql/print-schema.ts'
 import type { VerificationRoute } from '../verification/http.ts'
+import type { EventsRoute } from './events.ts'
 import { type GraphQLServer, maxBodyBytes } from './graphql.ts'
 import { withRequestId } from './request-id.ts'
 
@@ -36,7 +37,14 @@ export interface Health {
 }
 
 /** Node's own HTTP server with every route by its exact path. */
-export function createHttpServer(routes: { graphql: GraphQLServer; verification: VerificationRoute; health: Health; production: boolean }): Server {
+export function createHttpServer(routes: {
+  graphql: GraphQLServer
+  events: EventsRoute
+  verification: VerificationRoute
+  health: Health
+  production: boolean
+  allowedOrigins: readonly string[]
+}): Server {
   const sdl = printSchema()
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const path = (request.url ?? '/').split('?', 1)[0]
@@ -45,7 +53,12 @@ export function createHttpServer(routes: { graphql: GraphQLServer; verification:
       if (request.method === 'GET' && routes.production && /text\/html/.test(request.headers.accept ?? '') && request.headers['x-graphql-csrf'] !== '1') {
         return reject(response, 400, 'A GET needs the header "x-graphql-csrf: 1".')
       }
-      await routes.graphql.yoga(request, response)
+      if (request.method !== 'OPTIONS' && /text\/event-stream/.test(request.headers.accept ?? '')) {
+        const { origin } = request.headers
+        if (origin !== undefined && routes.allowedOrigins.includes(origin))
+          response.setHeader('access-control-allow-origin', origin).setHeader('vary', 'origin')
+        await routes.events(request, response)
+      } else await routes.graphql.yoga(request, response)
     } else if (path === '/v1/verify') {
       await routes.verification(request, response)
     } else if (request.method !== 'GET' && request.method !== 'HEAD') {

@@ -1,5 +1,5 @@
 import type { Server } from 'node:http'
-import { type ExecutionArgs, type ExecutionResult, type FormattedExecutionResult, GraphQLError, type GraphQLFormattedError } from 'graphql'
+import { type ExecutionResult, GraphQLError } from 'graphql'
 import { CloseCode, handleProtocols } from 'graphql-ws'
 import { useServer } from 'graphql-ws/use/ws'
 import { type WebSocket, WebSocketServer } from 'ws'
@@ -7,28 +7,17 @@ import { AuraError } from '../errors.ts'
 import { createAuthority } from '../live/authority.ts'
 import type { Ports } from '../ports.ts'
 import type { GraphQLServer } from './graphql.ts'
+import { formatted, type Operation, prepare, withoutHttp } from './operation.ts'
 import { withRequestId } from './request-id.ts'
+import type { Streams } from './streams.ts'
 
 export interface SocketLimits {
-  readonly socketsPerMember: number
   readonly subscriptionsPerSocket: number
   readonly messagesPerMinute: number
   readonly frameBytes: number
 }
 
-interface Operation extends ExecutionArgs {
-  /** Yoga's own `execute` and `subscribe`, with every hook that runs over HTTP. */
-  readonly run: Record<'execute' | 'subscribe', (args: ExecutionArgs) => Promise<ExecutionResult>>
-}
-
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
-
-/** Extensions for the HTTP status mean nothing here, and Yoga takes them out only over HTTP. */
-const withoutHttp = (errors: readonly GraphQLError[]): GraphQLFormattedError[] =>
-  errors.map((error) => {
-    const { http: _, ...extensions } = error.extensions
-    return { ...error.toJSON(), extensions }
-  })
 
 /** Counts the messages of one socket and closes it when a minute brings more than allowed. */
 function limitMessages(socket: WebSocket, perMinute: number): void {
@@ -46,6 +35,7 @@ function limitMessages(socket: WebSocket, perMinute: number): void {
 export function attachWebSocket(
   server: Server,
   graphql: GraphQLServer,
+  streams: Streams,
   ports: Pick<Ports, 'authenticate' | 'clock' | 'hub' | 'members' | 'log'>,
   options: SocketLimits & { allowedOrigins: readonly string[] },
 ): { close(): Promise<void> } {
@@ -55,7 +45,6 @@ export function attachWebSocket(
     perMessageDeflate: false,
     handleProtocols: (protocols) => handleProtocols(protocols),
   })
-  const perMember = new Map<string, Set<WebSocket>>()
   const authority = createAuthority(ports.hub, ports.members, ports.log)
 
   server.on('upgrade', (request, socket, head) => {
@@ -82,12 +71,11 @@ export function attachWebSocket(
             throw error
           })
         if (!actor) return false
-        const open = perMember.get(actor.memberId) ?? new Set()
-        if (open.size >= options.socketsPerMember) {
+        const giveBack = streams.open(actor.memberId)
+        if (!giveBack) {
           socket.close(4429, 'Too many sockets')
           return false
         }
-        perMember.set(actor.memberId, open.add(socket))
         // setTimeout takes at most 2^31-1 ms; no token of ours lives that long unasked.
         const left = Math.min(actor.expiresAt.getTime() - ports.clock.now().getTime(), 2_147_483_647)
         const expiry = setTimeout(() => socket.close(CloseCode.Forbidden, 'The token expired'), Math.max(left, 0))
@@ -95,8 +83,7 @@ export function attachWebSocket(
         socket.once('close', () => {
           clearTimeout(expiry)
           unwatch()
-          open.delete(socket)
-          if (open.size === 0) perMember.delete(actor.memberId)
+          giveBack()
         })
         return true
       },
@@ -105,19 +92,10 @@ export function attachWebSocket(
           return [new GraphQLError(`A socket may have at most ${options.subscriptionsPerSocket} operations at once.`, { extensions: { code: 'RATE_LIMITED' } })]
         }
         const credential = { authorization: text(connection.connectionParams?.authorization), organization: text(connection.connectionParams?.organization) }
-        const { schema, execute, subscribe, contextFactory, parse, validate } = graphql.yoga.getEnveloped({ ...credential, params: payload } as never)
-        try {
-          const document = parse(payload.query)
-          const errors = validate(schema, document)
-          if (errors.length > 0) return errors.map(graphql.mask)
-          const operation = { schema, document, operationName: payload.operationName ?? null, variableValues: payload.variables ?? null }
-          return { ...operation, contextValue: await contextFactory(), run: { execute, subscribe } } as Operation
-        } catch (error) {
-          return [graphql.mask(error)]
-        }
+        return await prepare(graphql, credential, payload)
       },
       onError: (_connection, _id, _payload, errors) => withoutHttp(errors),
-      onNext: (_connection, _id, _payload, _args, result) => result.errors && ({ ...result, errors: withoutHttp(result.errors) } as FormattedExecutionResult),
+      onNext: (_connection, _id, _payload, _args, result) => result.errors && formatted(result as ExecutionResult),
       execute: (args) => withRequestId(() => (args as Operation).run.execute(args)),
       subscribe: (args) => withRequestId(() => (args as Operation).run.subscribe(args)),
     },

@@ -54,6 +54,31 @@ for (const [transport, subscribe] of Object.entries(transports)) {
       for (const stream of streams) expect(['UNAUTHENTICATED', undefined]).toContain(await last(stream))
     })
 
+    test('each event is read with the rights and the numbers of its moment, not of when the stream opened', async () => {
+      const { subject, memberId } = await newcomer('AURA_OWNER')
+      const query =
+        'subscription ($id: ID, $after: Version) { apiKeyChanged(instanceId: $id, after: $after) { apiKey { createdBy { subject } instance { keyCounts { total } viewerCan { revokeOrphanedKeys } } } } }'
+      const stream = subscribe<{ apiKeyChanged: { apiKey: { createdBy: { subject: string | null }; instance: object } } }>(
+        other,
+        query,
+        { id: company.I1, after: Number(await server.app.ports.organizations.version(company.members.ownA.organizationId)) },
+        `Bearer ${await other.token(subject, 'a')}`,
+      )
+      const next = async () => (await stream.next())?.data?.apiKeyChanged.apiKey
+      const told: ReturnType<typeof next> extends Promise<infer Key> ? Key[] : never = []
+      for (const change of [undefined, 'MEMBER'] as const) {
+        if (change) await setMemberRole(server.app.ports, company.members.ownA, { id: memberId, role: change })
+        await company.createKey('devA', company.I1)
+        told.push(await next())
+      }
+      const [before, after] = told
+      expect(before).toMatchObject({ createdBy: { subject: 'devA' }, instance: { viewerCan: { revokeOrphanedKeys: true } } })
+      expect(after).toMatchObject({ createdBy: { subject: null }, instance: { viewerCan: { revokeOrphanedKeys: false } } })
+      const total = (key: typeof before) => (key as unknown as { instance: { keyCounts: { total: number } } }).instance.keyCounts.total
+      expect(total(after)).toBe(total(before) + 1)
+      await stream.end()
+    })
+
     test('WS-08 a stream ends when its credential does, although nothing happens', async () => {
       const { subject } = await newcomer()
       const soon = new Date(server.time.now.getTime() + 1_500)

@@ -1,0 +1,24 @@
+/** Counts what each member holds open on this node, sockets and event streams together. */
+export interface Streams {
+  /** Takes one place; null when the member has none left. Answers how to give it back. */
+  open(memberId: string): (() => void) | null
+}
+
+export function createStreams(perMember: number): Streams {
+  const counts = new Map<string, number>()
+  return {
+    open: (memberId) => {
+      const count = counts.get(memberId) ?? 0
+      if (count >= perMember) return null
+      counts.set(memberId, count + 1)
+      let isOpen = true
+      return () => {
+        if (!isOpen) return
+        isOpen = false
+        const left = (counts.get(memberId) ?? 1) - 1
+        if (left === 0) counts.delete(memberId)
+        else counts.set(memberId, left)
+      }
+    },
+  }
+}
