@@ -21,7 +21,7 @@ import { attachWebSocket } from './server/websocket.ts'
 import { createChange } from './store/change.ts'
 import { type Database, type OnStatement, openPGlite, openPostgres } from './store/client.ts'
 import { BadSecretFile, databaseFolder, lockFolder, secretFile } from './store/data-folder.ts'
-import { knownFingerprints, requireFingerprint } from './store/fingerprints.ts'
+import { knownFingerprints, rememberFingerprint, requireFingerprint } from './store/fingerprints.ts'
 import { createStores } from './store/stores.ts'
 import { createVerificationRoute } from './verification/http.ts'
 import { createLastUses } from './verification/last-uses.ts'
@@ -126,6 +126,8 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       await lastUses.flush()
     }
     const tidy = async (): Promise<void> => {
+      await rememberFingerprint(database.client, 'pepper', digests.currentId)
+      await rememberFingerprint(database.client, 'kek', seals.currentId)
       while ((await rewrapSecrets(ports)) > 0);
       const now = clock.now()
       await ports.keys.forget(now)
@@ -157,13 +159,18 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       const listenUrl = config.DATABASE_LISTEN_URL ?? config.DATABASE_URL
       if (listenUrl !== undefined && listenUrl !== 'off') wakeUp = createWakeUp(listenUrl, hub, log)
       undo.push(() => wakeUp.close())
-      await nodes.beat(nodeId)
+      const beat = async (): Promise<void> => {
+        const known = await nodes.beat(nodeId, [...digests.pepperIds, ...seals.kekIds])
+        digests.agree(known)
+        seals.agree(known)
+      }
+      await beat()
       undo.push(async () => void (await nodes.leave(nodeId)))
       for (const [everyMs, task] of [
         [500, createPoller(hub, ports.organizations.versions)],
         [500, sweep],
         [60_000, tidy],
-        [1_000, async () => void (await nodes.beat(nodeId))],
+        [1_000, beat],
       ] as const) {
         const repeater = createRepeater(everyMs, task, log)
         undo.push(() => repeater.stop())

@@ -10,6 +10,10 @@ export interface Pepper {
 /** HMAC-SHA-256 of whole keys under the current pepper; older peppers still compare. */
 export interface Digests {
   readonly pepperIds: readonly string[]
+  /** The one that is written with. */
+  readonly currentId: string
+  /** Tells which ids every serving node knows: new digests are made under the newest of them. */
+  agree(known: ReadonlySet<string>): void
   digest(plaintext: Plaintext): { pepperId: string; digest: Uint8Array }
   /** Constant-time; false for a pepper that is not configured. */
   matches(plaintext: Plaintext, pepperId: string, digest: Uint8Array): boolean
@@ -26,11 +30,17 @@ const hmac = (pepper: Pepper, plaintext: Plaintext): Uint8Array => createHmac('s
 /** `secrets`: 32 bytes each, the current one first. */
 export function createDigests(secrets: readonly Uint8Array[]): Digests {
   const peppers = secrets.map(pepperOf)
-  const [current] = peppers
+  let [current] = peppers as [Pepper]
   if (!current) throw new Error('at least one pepper is needed')
   const byId = new Map(peppers.map((pepper) => [pepper.id, pepper]))
   return {
     pepperIds: peppers.map((pepper) => pepper.id),
+    get currentId() {
+      return current.id
+    },
+    agree: (known) => {
+      current = peppers.find((pepper) => known.has(pepper.id)) ?? current
+    },
     digest: (plaintext) => ({ pepperId: current.id, digest: hmac(current, plaintext) }),
     matches: (plaintext, pepperId, digest) => {
       const pepper = byId.get(pepperId)

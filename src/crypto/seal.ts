@@ -5,8 +5,12 @@ export type Place = readonly (string | number)[]
 
 /** Envelope encryption: a data key per value, wrapped by a key-encryption key that is not in the database. */
 export interface Seals {
-  /** Ids of the configured key-encryption keys, the current one first. */
+  /** Ids of the configured key-encryption keys, the newest first. */
   readonly kekIds: readonly string[]
+  /** The one that is written with: the newest that every serving node knows. */
+  readonly currentId: string
+  /** Tells which ids every serving node knows. */
+  agree(known: ReadonlySet<string>): void
   seal(place: Place, value: string): { kekId: string; sealed: Uint8Array }
   /** Null for whatever is not exactly what `seal` made for this place under a configured key. */
   open(place: Place, sealed: Uint8Array): string | null
@@ -65,12 +69,12 @@ function decrypt(key: Uint8Array, bound: Buffer, sealed: Uint8Array): Buffer | n
 /** `secrets`: 32 bytes each, the current one first. Each use has a key of its own, derived under its own label. */
 export function createSeals(secrets: readonly Uint8Array[]): Seals {
   const keks = secrets.map(kekOf)
-  const [current] = keks
+  let [current] = keks as [Kek]
   if (!current) throw new Error('at least one key-encryption key is needed')
   const byId = new Map(keks.map((kek) => [kek.id.toString('hex'), kek]))
-  const header = Buffer.concat([Buffer.from([format, algorithm]), current.id])
+  const header = (): Buffer => Buffer.concat([Buffer.from([format, algorithm]), current.id])
   const wrapped = (place: Place, dataKey: Uint8Array): Buffer =>
-    Buffer.concat([header, encrypt(current.wrap, bind(`data key under ${current.id.toString('hex')}`, place), dataKey)])
+    Buffer.concat([header(), encrypt(current.wrap, bind(`data key under ${current.id.toString('hex')}`, place), dataKey)])
 
   /** The data key and the encrypted value of what `seal` made. */
   function unwrap(place: Place, sealed: Uint8Array): { dataKey: Buffer; body: Uint8Array } | null {
@@ -82,13 +86,19 @@ export function createSeals(secrets: readonly Uint8Array[]): Seals {
     return dataKey && { dataKey, body: sealed.subarray(headerBytes + wrappedBytes) }
   }
 
-  const kekId = current.id.toString('hex')
+  const currentId = (): string => current.id.toString('hex')
   return {
     kekIds: keks.map((kek) => kek.id.toString('hex')),
+    get currentId() {
+      return currentId()
+    },
+    agree: (known) => {
+      current = keks.find((kek) => known.has(kek.id.toString('hex'))) ?? current
+    },
     seal: (place, value) => {
       const dataKey = randomBytes(32)
       const body = encrypt(dataKey, bind('secret', place), Buffer.from(value))
-      return { kekId, sealed: new Uint8Array(Buffer.concat([wrapped(place, dataKey), body])) }
+      return { kekId: currentId(), sealed: new Uint8Array(Buffer.concat([wrapped(place, dataKey), body])) }
     },
     open: (place, sealed) => {
       const inner = unwrap(place, sealed)
@@ -96,9 +106,9 @@ export function createSeals(secrets: readonly Uint8Array[]): Seals {
     },
     rewrap: (place, sealed) => {
       const inner = unwrap(place, sealed)
-      return inner && { kekId, sealed: new Uint8Array(Buffer.concat([wrapped(place, inner.dataKey), inner.body])) }
+      return inner && { kekId: currentId(), sealed: new Uint8Array(Buffer.concat([wrapped(place, inner.dataKey), inner.body])) }
     },
-    sealToken: (place, value) => Buffer.concat([header, encrypt(current.token, bind('save token', place), Buffer.from(value))]).toString('base64url'),
+    sealToken: (place, value) => Buffer.concat([header(), encrypt(current.token, bind('save token', place), Buffer.from(value))]).toString('base64url'),
     openToken: (place, token) => {
       const bytes = Buffer.from(token, 'base64url')
       if (bytes.length < headerBytes || bytes.toString('base64url') !== token || bytes[0] !== format || bytes[1] !== algorithm) return null

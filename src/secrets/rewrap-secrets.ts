@@ -8,8 +8,7 @@ const batch = 100
  * Values are neither decrypted nor unreadable in between. Answers how many it wrapped.
  */
 export async function rewrapSecrets(ports: Pick<Ports, 'seals' | 'secrets' | 'log'>): Promise<number> {
-  const [current = ''] = ports.seals.kekIds
-  const rows = await ports.secrets.wrappedOtherwise(current, batch)
+  const rows = await ports.secrets.wrappedOtherwise(ports.seals.currentId, batch)
   let wrapped = 0
   for (const row of rows) {
     const after = ports.seals.rewrap(placeOf(row), row.sealed)

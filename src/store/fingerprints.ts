@@ -17,7 +17,7 @@ export async function knownFingerprints(client: Client): Promise<ReadonlyMap<str
 
 /**
  * Refuses to go on while rows need a secret that is not configured (they would look altered, or wrong), or when none of the configured ones
- * was used here before. Writes down the current one. `configured`: fingerprints, the current one first; `used`: those that rows need.
+ * was used here before. `configured`: fingerprints, the current one first; `used`: those that rows need.
  */
 export async function requireFingerprint(client: Client, name: Guarded, configured: readonly string[], used: readonly string[]): Promise<void> {
   const current = configured[0] ?? ''
@@ -27,5 +27,10 @@ export async function requireFingerprint(client: Client, name: Guarded, configur
     const setting = guarded[name]
     throw new WrongDatabase(`${setting} is not the one that this database was used with. Put the old one back, or add it after a comma: ${setting}=new,old`)
   }
-  if (known !== current) await client.setting.upsert({ where: { name }, create: { name, value: current }, update: { value: current } })
+  if (known === undefined) await rememberFingerprint(client, name, current)
+}
+
+/** Writes down what this database is written with by now: whoever starts later must know it. */
+export async function rememberFingerprint(client: Client, name: Guarded, value: string): Promise<void> {
+  await client.setting.upsert({ where: { name }, create: { name, value }, update: { value } })
 }

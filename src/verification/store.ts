@@ -4,10 +4,18 @@ import type { Statements } from '../store/client.ts'
 const goneAfter = '5 seconds'
 
 export const nodeStore = (client: Statements) => ({
-  /** Says that this node serves; repeated every second. */
-  beat: (id: string): Promise<number> => client.$executeRaw`
-    WITH gone AS (DELETE FROM node WHERE seen_at < now() - ${goneAfter}::interval AND id <> ${id})
-    INSERT INTO node (id, seen_at) VALUES (${id}, now()) ON CONFLICT (id) DO UPDATE SET seen_at = now()`,
+  /**
+   * Says that this node serves, and which peppers and key-encryption keys it knows; repeated every second.
+   * Answers the ids that every serving node knows: only with these may be written what all of them must read.
+   */
+  beat: async (id: string, knownIds: readonly string[]): Promise<ReadonlySet<string>> => {
+    await client.$executeRaw`
+      WITH gone AS (DELETE FROM node WHERE seen_at < now() - ${goneAfter}::interval AND id <> ${id})
+      INSERT INTO node (id, seen_at, known_ids) VALUES (${id}, now(), ${knownIds}) ON CONFLICT (id) DO UPDATE SET seen_at = now()`
+    const others = await client.$queryRaw<{ knownIds: string[] }[]>`
+      SELECT known_ids AS "knownIds" FROM node WHERE seen_at >= now() - ${goneAfter}::interval AND id <> ${id}`
+    return new Set(knownIds.filter((each) => others.every((other) => other.knownIds.includes(each))))
+  },
 
   leave: (id: string): Promise<number> => client.$executeRaw`DELETE FROM node WHERE id = ${id}`,
 

@@ -182,7 +182,7 @@ test('SR-06 a new key-encryption key takes over while secrets are read, and can 
   const both = { ...createSeals([secretOf(9)]) }
   const rotating = {
     ...ports.seals,
-    kekIds: both.kekIds,
+    currentId: both.currentId,
     rewrap: (place: never, sealed: Uint8Array) => {
       const value = ports.seals.open(place, sealed)
       return value === null ? null : both.seal(place, value)
