@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type ExecutionResult, GraphQLError } from 'graphql'
 import type { Context } from '../graphql/context.ts'
 import { type GraphQLServer, maxBodyBytes } from './graphql.ts'
-import { formatted, isRefused, isSubscription, type OperationRequest, prepare, withoutHttp } from './operation.ts'
+import { formatted, isRefused, kindOf, type OperationRequest, prepare, withoutHttp } from './operation.ts'
 import type { Streams } from './streams.ts'
 
 /** Something goes over the line at least this often, so that proxies leave it open and a dead peer is noticed. */
@@ -76,6 +76,7 @@ export function createEventsRoute(graphql: GraphQLServer, streams: Streams): Eve
       const status = statuses[String(prepared[0]?.extensions['code'])] ?? 400
       return refuse(response, status, prepared)
     }
+    if (request.method === 'GET' && kindOf(prepared) === 'mutation') return refuse(response, 405, [rejected('Send mutations by POST.')])
     const context = prepared.contextValue as Context
     const giveBack = streams.open(context.actor.memberId)
     if (!giveBack) {
@@ -83,7 +84,7 @@ export function createEventsRoute(graphql: GraphQLServer, streams: Streams): Eve
       return refuse(response, 429, [tooMany])
     }
     try {
-      const opened = isSubscription(prepared) ? await prepared.run.subscribe(prepared) : await prepared.run.execute(prepared)
+      const opened = kindOf(prepared) === 'subscription' ? await prepared.run.subscribe(prepared) : await prepared.run.execute(prepared)
       await write(response, Symbol.asyncIterator in opened ? opened : single(opened), context)
     } finally {
       giveBack()

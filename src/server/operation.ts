@@ -37,7 +37,9 @@ export async function prepare(graphql: GraphQLServer, credential: StreamContext,
 
 export const isRefused = (prepared: Operation | readonly GraphQLError[]): prepared is readonly GraphQLError[] => Array.isArray(prepared)
 
-export const isSubscription = ({ document, operationName }: Operation): boolean => getOperationAST(document, operationName)?.operation === 'subscription'
+/** What kind of operation runs; null when the document does not say which of several. */
+export const kindOf = ({ document, operationName }: Operation): 'query' | 'mutation' | 'subscription' | null =>
+  getOperationAST(document, operationName)?.operation ?? null
 
 /** Extensions for the HTTP status mean nothing inside a stream, and Yoga takes them out only where it writes the answer itself. */
 export const withoutHttp = (errors: readonly GraphQLError[]): GraphQLFormattedError[] =>

@@ -129,6 +129,17 @@ test('DS-18 what is too long, no JSON, too deep, or not allowed is refused befor
   expect(foreign.response.headers.get('access-control-allow-origin')).toBeNull()
 })
 
+test('HP-02 a mutation by GET is refused on a stream too', async () => {
+  const query = 'mutation { createApp(input: { slug: "by-get", name: "x" }) { app { id } } }'
+  const headers = { accept: 'text/event-stream', authorization, 'x-graphql-csrf': '1' }
+  expect((await fetch(`${server.url}/graphql?${new URLSearchParams({ query })}`, { headers })).status).toBe(405)
+  expect(await server.sql("SELECT 1 FROM app WHERE slug = 'by-get'")).toEqual([])
+  expect(
+    (await fetch(`${server.url}/graphql?${new URLSearchParams({ query: '{ apps { id } }' })}`, { headers: { accept: 'text/event-stream', authorization } }))
+      .status,
+  ).toBe(400)
+})
+
 test('a reader that stops reading takes no memory, and its end is noticed', async () => {
   await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(0))
   const after = await version()
