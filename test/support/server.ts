@@ -148,3 +148,18 @@ export function dataOf<Data>(answer: GraphQLAnswer<Data>): Data {
 
 /** The codes of an answer's errors. */
 export const codesOf = (answer: GraphQLAnswer<unknown>): string[] => (answer.errors ?? []).map((error) => error.extensions.code)
+
+// What runs beside the requests: the brackets of transactions, the sweeper, the tidying, the beat, the health check.
+const background = [
+  /^(BEGIN|COMMIT|SAVEPOINT|RELEASE|--)/,
+  /FROM api_key WHERE status = 'ACTIVE' AND expires_at <=/,
+  /^\s*WITH gone AS/,
+  /known_ids/,
+  /"public"\."setting"/,
+  /"secret" AS "t0" WHERE "t0"\."kek_id" <>/,
+  /DELETE FROM "public"\."idempotent_create"/,
+  /^\s*SELECT 1\s*$/,
+]
+
+/** The statements of requests alone. */
+export const requestStatements = ({ statements }: TestServer): string[] => statements.filter((sql) => !background.some((each) => each.test(sql)))
