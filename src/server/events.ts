@@ -21,7 +21,6 @@ const rejected = (message: string): GraphQLError => new GraphQLError(message, { 
 
 /** The operation of a request; a string says what is wrong with it, null that it was too long. */
 async function readOperation(request: IncomingMessage): Promise<OperationRequest | string | null> {
-  let text = ''
   if (request.method === 'GET') {
     const search = new URL(request.url ?? '', 'http://localhost').searchParams
     return parseOperation(JSON.stringify({ query: search.get('query'), operationName: search.get('operationName') }), search.get('variables'))
@@ -33,8 +32,7 @@ async function readOperation(request: IncomingMessage): Promise<OperationRequest
     if (size > maxBodyBytes) return null
     parts.push(part)
   }
-  text = Buffer.concat(parts).toString('utf8')
-  return parseOperation(text, null)
+  return parseOperation(Buffer.concat(parts).toString('utf8'), null)
 }
 
 function parseOperation(text: string, variables: string | null): OperationRequest | string {

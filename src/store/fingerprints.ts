@@ -27,10 +27,11 @@ export async function requireFingerprint(client: Client, name: Guarded, configur
     const setting = guarded[name]
     throw new WrongDatabase(`${setting} is not the one that this database was used with. Put the old one back, or add it after a comma: ${setting}=new,old`)
   }
-  if (known === undefined) await rememberFingerprint(client, name, current)
+  // Two nodes may start at once on a new database.
+  if (known === undefined) await client.setting.upsert({ where: { name }, create: { name, value: current }, update: { value: current } })
 }
 
-/** Writes down what this database is written with by now: whoever starts later must know it. */
+/** Writes down what this database is written with by now, if that changed: whoever starts later must know it. */
 export async function rememberFingerprint(client: Client, name: Guarded, value: string): Promise<void> {
-  await client.setting.upsert({ where: { name }, create: { name, value }, update: { value } })
+  await client.setting.updateMany({ where: { name, value: { not: value } }, data: { value } })
 }
