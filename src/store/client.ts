@@ -1,6 +1,6 @@
 import { PGlite, types } from '@electric-sql/pglite'
 import { PrismaPg } from '@prisma/adapter-pg'
-import { Pool } from 'pg'
+import { Client as PgClient, Pool } from 'pg'
 import { PrismaPGlite } from 'pglite-prisma-adapter'
 import { Prisma, PrismaClient } from '../generated/prisma/client.ts'
 import { migratePGlite, migratePostgres } from './schema-engine.ts'
@@ -93,16 +93,21 @@ export function openPostgres(connectionString: string, connections = 10, onState
     client,
     pooled,
     migrate: async () => {
-      const lock = await pool.connect()
+      const lock = new PgClient({ connectionString, connectionTimeoutMillis: 3_000 })
+      // A lock that is lost with its connection is found at COMMIT; without a listener the error would end the process.
+      lock.on('error', () => {})
+      await lock.connect()
       try {
         // In a transaction, which keeps its session through a pooler too, however long others take.
         await lock.query('BEGIN')
         await lock.query('SET LOCAL lock_timeout = 0')
         await lock.query('SET LOCAL idle_in_transaction_session_timeout = 0')
         await lock.query('SELECT pg_advisory_xact_lock($1)', [migrationLock])
-        return await migratePostgres(connectionString)
+        const applied = await migratePostgres(connectionString)
+        await lock.query('COMMIT')
+        return applied
       } finally {
-        lock.release(true)
+        await lock.end()
       }
     },
     close: async () => {

@@ -105,6 +105,8 @@ export const migratePGlite = (pglite: PGlite): Promise<string[]> => applyMigrati
 /** The same for PostgreSQL. A migration that fails leaves nothing behind: each is sent whole, as one implicit transaction. */
 export async function migratePostgres(connectionString: string): Promise<string[]> {
   const pool = new Pool({ connectionString, max: 2 })
+  // Connections still close after `end` has answered; without a listener an error of theirs would end the process.
+  pool.on('error', () => {})
   const factory = new PrismaPg(pool)
   const connect = factory.connect.bind(factory)
   // adapter-pg cuts a script at every semicolon, which breaks functions, and sends the pieces over a pool.
