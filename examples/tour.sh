@@ -18,7 +18,7 @@ INSTANCE=$(gql "$OWNER" 'mutation ($app: ID!) { createAppInstance(input: { appId
 
 # --- watch its key counts, live
 curl -sSN "$URL/graphql" -H "authorization: Bearer $OWNER" -H 'content-type: application/json' -H 'accept: text/event-stream' -d "{\"query\": \"subscription { keyCounts(instanceId: \\\"$INSTANCE\\\") { total active orphaned version } }\"}" > "${TMPDIR:-/tmp}/counts.log" &
-WATCH=$!
+WATCH=$!; sleep 1
 
 # --- create a key: the plaintext is shown this once
 CREATE='mutation ($in: ID!, $name: String!) { createApiKey(input: { instanceId: $in, name: $name, expiresInDays: 30 }) { plaintext apiKey { id hint expiresAt } } }'

@@ -9,17 +9,19 @@ import { createDigests } from './crypto/digest.ts'
 import { createSeals } from './crypto/seal.ts'
 import { expireKeys } from './keys/expire-keys.ts'
 import { createHub } from './live/hub.ts'
+import { createMemberships } from './live/memberships.ts'
 import { createPoller, createWakeUp, noWakeUp } from './live/wake-up.ts'
 import type { Clock, Log, Ports } from './ports.ts'
 import { rewrapSecrets } from './secrets/rewrap-secrets.ts'
 import { createEventsRoute } from './server/events.ts'
 import { createGraphQLServer } from './server/graphql.ts'
 import { createHttpServer } from './server/http.ts'
+import { createMetrics } from './server/metrics.ts'
 import { createRepeater } from './server/repeat.ts'
 import { createStreams } from './server/streams.ts'
 import { attachWebSocket } from './server/websocket.ts'
 import { createChange } from './store/change.ts'
-import { type Database, type OnStatement, openPGlite, openPostgres } from './store/client.ts'
+import { type Database, isTransient, type OnStatement, openPGlite, openPostgres } from './store/client.ts'
 import { BadSecretFile, databaseFolder, lockFolder, secretFile } from './store/data-folder.ts'
 import { knownFingerprints, rememberFingerprint, requireFingerprint } from './store/fingerprints.ts'
 import { createStores } from './store/stores.ts'
@@ -93,32 +95,30 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
     const stores = createStores(database.client)
     await requireFingerprint(database.client, 'pepper', digests.pepperIds, await stores.keys.pepperIds())
     await requireFingerprint(database.client, 'kek', seals.kekIds, await stores.secrets.kekIds())
-    const hub = createHub()
+    const metrics = createMetrics(clock)
+    const live = { ...stores, clock, log, metrics: metrics.port, eventRetentionDays: config.EVENT_RETENTION_DAYS }
+    const hub = createHub(live, isTransient)
+    const verifyToken = createVerifyToken(config, clock, log)
+    const authenticating = { verifyToken, organizationClaim: config.AUTH_ORG_CLAIM }
     let wakeUp = noWakeUp
     const nodes = nodeStore(database.client)
     const ports: Ports = {
-      ...stores,
-      clock,
-      log,
+      ...live,
       hub,
       digests,
       seals,
       cursors: createCursors(peppers[0] as Uint8Array),
       change: createChange(database, clock, {
-        changed: (organizationId) => {
-          hub.changed(organizationId)
-          wakeUp.changed(organizationId)
+        changed: (organizationId, version) => {
+          hub.changed(organizationId, version)
+          wakeUp.changed(organizationId, version)
         },
       }),
-      authenticate: createAuthenticate({
-        verifyToken: createVerifyToken(config, clock, log),
-        organizationClaim: config.AUTH_ORG_CLAIM,
-        members: stores.members,
-      }),
+      authenticate: createAuthenticate({ ...authenticating, members: stores.members }),
+      authenticateLive: createAuthenticate({ ...authenticating, members: createMemberships(stores.members, hub) }),
       propagate: () => propagate(nodes),
       randomBytes,
       maxKeyLifetimeDays: config.MAX_KEY_LIFETIME_DAYS,
-      eventRetentionDays: config.EVENT_RETENTION_DAYS,
     }
     const lastUses = createLastUses(stores.keys)
     const sweep = async (): Promise<void> => {
@@ -144,20 +144,28 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
                 () => 'the database does not answer',
               )
             : 'the server is stopping',
+        warnings: () => (wakeUp.isListening === false ? ['the connection that listens for changes of other nodes is gone: they are seen by polling'] : []),
       }
       const graphql = createGraphQLServer(ports, { production: config.production, allowedOrigins: config.ALLOWED_ORIGINS })
       const verification = createVerificationRoute(ports, lastUses, config.GATEWAY_TOKEN)
       const streams = createStreams(config.WS_MAX_SOCKETS_PER_MEMBER)
       const events = createEventsRoute(graphql, streams)
-      const server = createHttpServer({ graphql, events, verification, health, production: config.production, allowedOrigins: config.ALLOWED_ORIGINS })
-      const sockets = attachWebSocket(server, graphql, streams, ports, {
+      const server = createHttpServer({ graphql, events, verification, health, metrics, production: config.production, allowedOrigins: config.ALLOWED_ORIGINS })
+      const sockets = attachWebSocket(server, graphql, streams, {
         allowedOrigins: config.ALLOWED_ORIGINS,
         subscriptionsPerSocket: config.WS_MAX_SUBSCRIPTIONS_PER_SOCKET,
         messagesPerMinute: config.WS_MAX_MESSAGES_PER_MINUTE,
         frameBytes: config.WS_MAX_FRAME_BYTES,
       })
       const listenUrl = config.DATABASE_LISTEN_URL ?? config.DATABASE_URL
-      if (listenUrl !== undefined && listenUrl !== 'off') wakeUp = createWakeUp(listenUrl, hub, log)
+      if (listenUrl !== undefined && listenUrl !== 'off') wakeUp = createWakeUp(listenUrl, hub, log, metrics.port)
+      metrics.start({
+        sockets: () => sockets.size,
+        streams: () => events.size,
+        subscriptions: () => hub.size,
+        groups: () => hub.groups,
+        isListening: () => wakeUp.isListening,
+      })
       undo.push(() => wakeUp.close())
       const beat = async (): Promise<void> => {
         const known = await nodes.beat(nodeId, [...digests.pepperIds, ...seals.kekIds])
@@ -179,8 +187,9 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       undo.push(async () => {
         serving = false
         const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+        events.close()
         await sockets.close()
-        // Requests under way get this long; streams do not end by themselves.
+        // Requests under way get this long.
         const impatience = setTimeout(() => server.closeAllConnections(), 5_000)
         server.closeIdleConnections()
         await closed

@@ -1,4 +1,5 @@
-import type { Authenticate } from './access/actor.ts'
+import type { Actor, Authenticate } from './access/actor.ts'
+import type { Scope } from './access/scope.ts'
 import type { AppStore } from './apps/store.ts'
 import type { Cursors } from './crypto/cursor.ts'
 import type { Digests } from './crypto/digest.ts'
@@ -6,6 +7,7 @@ import type { Seals } from './crypto/seal.ts'
 import type { EventStore, NewEvent } from './events/store.ts'
 import type { InstanceStore } from './instances/store.ts'
 import type { KeyStore } from './keys/store.ts'
+import type { LiveOperation, Subscriber } from './live/topic.ts'
 import type { MemberStore } from './members/store.ts'
 import type { OrganizationStore } from './organizations/store.ts'
 import type { SecretStore } from './secrets/store.ts'
@@ -40,17 +42,42 @@ export interface Clock {
   now(): Date
 }
 
-/** Wakes whoever watches an organization after a commit. */
+/** Everything that is live on this node: who follows what, and what they get. */
 export interface Hub {
-  changed(organizationId: string): void
-  /** Wakes everybody: something may have been missed. */
-  changedAll(): void
-  /** The organizations that somebody watches here. */
-  watched(): string[]
-  /** One tick at once and one after each change; ticks that nobody took are one. Ends with the signal. */
-  ticks(organizationId: string, signal?: AbortSignal): AsyncIterableIterator<void>
-  /** How many iterators are open. */
+  /** The organization has this version now: a change of this node's own, called after the commit. */
+  changed(organizationId: string, version: bigint): void
+  /** Another node says so; it may be wrong, or nobody. */
+  hinted(organizationId: string, version: bigint): void
+  /** Hints may have been missed. */
+  hintedAll(): void
+  /** The versions of all organizations that are followed here, as they were a moment ago. */
+  polled(rows: readonly { id: string; version: bigint }[]): void
+  /** The organizations that somebody follows here. */
+  followed(): string[]
+  /** How many subscriptions are open, and how many groups they form. */
   readonly size: number
+  readonly groups: number
+  /**
+   * Starts to deliver to the subscriber, who gets what is there at once; answers how to leave. Throws UNAUTHENTICATED, FORBIDDEN or NOT_FOUND
+   * when its actor may not follow this, RESYNC when the past that it wants is not all there.
+   */
+  join(operation: LiveOperation, subscriber: Subscriber): Promise<() => void>
+  /** The member's scope, from memory when their organization is followed; null when they are none. */
+  scopeOf(actor: Pick<Actor, 'organizationId' | 'memberId'>): Promise<Scope | null>
+  /** Calls `end` within a second once the member is removed, wherever; answers how to stop. Throws UNAUTHENTICATED when they are already. */
+  watch(actor: Actor, end: () => void): Promise<() => void>
+}
+
+/** What is counted while it happens. */
+export interface Metrics {
+  delivered(): void
+  conflated(): void
+  /** How long ago what is delivered now occurred. */
+  lag(occurredAt: Date | null): void
+  /** A socket or a stream ended: with its close code, or why it was ended from here. */
+  closed(reason: string): void
+  /** A hint on the channel between the nodes was none. */
+  hintDropped(): void
 }
 
 /** How far a change had reached when it was answered. */
@@ -70,10 +97,13 @@ export interface Ports extends Stores {
   readonly change: Change
   readonly clock: Clock
   readonly hub: Hub
+  readonly metrics: Metrics
   readonly digests: Digests
   readonly seals: Seals
   readonly cursors: Cursors
   readonly authenticate: Authenticate
+  /** The same for what stays open, from memory where the hub knows: clients that come back all at once cost few statements. */
+  readonly authenticateLive: Authenticate
   /** Answers once every serving node refuses what was just denied. */
   readonly propagate: () => Promise<Propagation>
   readonly randomBytes: (size: number) => Uint8Array

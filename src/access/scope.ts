@@ -23,6 +23,18 @@ export const scopeOf = (actor: { organizationId: string; memberId: string; role:
     kept: [] as readonly string[],
   }) as Scope
 
+/**
+ * Every row of the organization, for nobody in particular: what is executed once for all who were each checked before.
+ * Reading who asks is a mistake there, and throws.
+ */
+export function scopeOfAll(organizationId: string): Scope {
+  const nobody = (): never => {
+    throw new Error('a shared execution is for nobody in particular')
+  }
+  const scope = { organizationId, all: true, kept: [] as readonly string[] }
+  return Object.defineProperties(scope, { memberId: { get: nobody }, role: { get: nobody } }) as unknown as Scope
+}
+
 /** The scope of an operation's payloads after it changed an instance that the actor could see: as before the change. */
 export const keepInstance = (scope: Scope, instanceId: string): Scope => ({ ...scope, kept: [...scope.kept, instanceId] })
 

@@ -9,10 +9,6 @@ export const appStore = (client: Statements) => ({
   find: <Query extends Prisma.AppDefaultArgs>(query: Query, scope: Scope, by: { id: string } | { slug: string }) =>
     client.app.findFirst({ ...query, where: { ...by, organizationId: scope.organizationId } }),
 
-  /** How many of these ids are apps in scope. */
-  countOf: (scope: Scope, ids: readonly string[]): Promise<number> =>
-    ids.length === 0 ? Promise.resolve(0) : client.app.count({ where: { organizationId: scope.organizationId, id: { in: [...ids] } } }),
-
   /** Those of these apps that are in scope. */
   among: <Query extends Prisma.AppDefaultArgs>(query: Query, scope: Scope, ids: readonly string[]) =>
     client.app.findMany({ ...query, where: { organizationId: scope.organizationId, id: { in: [...ids] } } }),

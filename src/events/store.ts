@@ -17,6 +17,13 @@ export interface NewEvent {
   secretId?: string
 }
 
+/** An event after which a member may do more, less or nothing. */
+export interface RightsChange {
+  kind: 'INSTANCE_ACCESS_CHANGED' | 'MEMBER_REMOVED' | 'MEMBER_ROLE_CHANGED' | 'INSTANCE_DELETED'
+  memberId: string | null
+  instanceId: string | null
+}
+
 /** Filter on events: for owners and Aura Owners of the organization, nobody else. */
 const eventsIn = (scope: Scope) => (scope.all ? { organizationId: scope.organizationId } : { id: { in: [] } })
 
@@ -43,6 +50,22 @@ export const eventStore = (client: Statements) => ({
   /** When the event of this version occurred; null when there is none. */
   occurredAt: async (organizationId: string, version: bigint): Promise<Date | null> =>
     (await client.event.findUnique({ where: { organizationId_version: { organizationId, version } }, select: { occurredAt: true } }))?.occurredAt ?? null,
+
+  /**
+   * The organization's version, when its newest event occurred, and whose rights changed above `after`: members, and instances that were
+   * deleted. From one statement, so that nothing falls between the version and the events.
+   */
+  rights: async (organizationId: string, after: bigint | null): Promise<{ version: bigint; occurredAt: Date | null; changes: RightsChange[] }> => {
+    const [row] = await client.$queryRaw<{ version: bigint; occurredAt: Date | null; changes: RightsChange[] }[]>`
+      SELECT o.version, newest.occurred_at AS "occurredAt", coalesce((
+        SELECT jsonb_agg(DISTINCT jsonb_build_object('kind', e.kind, 'memberId', e.member_id, 'instanceId', e.instance_id)) FROM event e
+        WHERE e.organization_id = o.id AND e.version > coalesce(${after}::bigint, o.version)
+          AND e.kind IN ('INSTANCE_ACCESS_CHANGED', 'MEMBER_REMOVED', 'MEMBER_ROLE_CHANGED', 'INSTANCE_DELETED')
+      ), '[]'::jsonb) AS changes
+      FROM organization o LEFT JOIN event newest ON newest.organization_id = o.id AND newest.version = o.version WHERE o.id = ${organizationId}`
+    if (!row) throw new Error('the organization is gone')
+    return row
+  },
 
   /** Deletes events that are older; answers how many there were. */
   deleteBefore: async (moment: Date): Promise<number> => (await client.event.deleteMany({ where: { occurredAt: { lt: moment } } })).count,

@@ -14,23 +14,14 @@ export interface Context {
   readonly counts: DataLoader<string, Counts | null>
   /** From which version a stream goes on, when the transport says so; it wins over the argument. */
   readonly resumeAfter: bigint | null
-  /** The version of what a subscription delivered last; null for operations that deliver none. */
-  delivered: bigint | null
 }
 
-/** A subscription lives long: before each event its context is as new, with the scope that the actor has by now. */
-export function renew(context: Context, scope: Scope): void {
-  context.scope = scope
-  context.counts.clearAll()
-}
-
-export function createContext(ports: Ports, actor: Actor, resumeAfter: bigint | null = null): Context {
+export function createContext(ports: Ports, actor: Actor, resumeAfter: bigint | null = null, scope = scopeOf(actor)): Context {
   const context: Context = {
     actor,
     ports,
-    scope: scopeOf(actor),
+    scope,
     resumeAfter,
-    delivered: null,
     counts: new DataLoader<string, Counts | null>(async (ids) => {
       // `viewer.organizations` also shows the caller's other organizations, each with what they see there.
       const others = ids.filter((id) => id.startsWith('org_') && id !== actor.organizationId)
@@ -44,4 +35,13 @@ export function createContext(ports: Ports, actor: Actor, resumeAfter: bigint | 
     }),
   }
   return context
+}
+
+/** A context for executions whose answer goes to many: nobody in particular asks, and a resolver that wants to know who throws. */
+export function createSharedContext(ports: Ports, scope: Scope): Context {
+  const nobody = (): never => {
+    throw new Error('a shared execution is for nobody in particular')
+  }
+  const counts = new DataLoader<string, Counts | null>(nobody)
+  return Object.defineProperty({ ports, scope, counts, resumeAfter: null }, 'actor', { get: nobody }) as unknown as Context
 }

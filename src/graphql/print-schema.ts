@@ -2,4 +2,4 @@ import { lexicographicSortSchema, printSchema as print } from 'graphql'
 import { createSchema } from './schema.ts'
 
 /** The SDL as it stands in `schema/schema.graphql` and is served at `/schema.graphql`. */
-export const printSchema = (): string => `${print(lexicographicSortSchema(createSchema()))}\n`
+export const printSchema = (): string => `${print(lexicographicSortSchema(createSchema().schema))}\n`

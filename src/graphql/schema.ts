@@ -39,15 +39,18 @@ export const rules = {
   Subscription: Object.assign({}, ...features.map(({ Subscription }) => Subscription)) as NonNullable<Rules['Subscription']>,
 } satisfies Rules
 
-/** The schema with its rules on: shield around every root field's `resolve`, the same rules around `subscribe`. */
-export function createSchema(): GraphQLSchema {
-  const schema = builder.toSchema()
+/**
+ * The schema with its rules on: shield around every root field's `resolve`, the same rules around `subscribe`. And the same without rules,
+ * in which answers of subscriptions are executed for many at once: each of them passed the rules and the hub's checks before.
+ */
+export function createSchema(): { schema: GraphQLSchema; unguarded: GraphQLSchema } {
+  const unguarded = builder.toSchema()
   const guarded = applyMiddleware(
-    schema,
+    unguarded,
     shield(
       { Query: { '*': deny, ...rules.Query }, Mutation: { '*': deny, ...rules.Mutation }, Subscription: { '*': deny, ...rules.Subscription } },
       { allowExternalErrors: true, fallbackError: forbidden() },
     ),
   )
-  return guardSubscriptions(guarded, rules.Subscription)
+  return { schema: guardSubscriptions(guarded, rules.Subscription), unguarded }
 }

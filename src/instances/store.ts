@@ -15,10 +15,6 @@ export const instanceStore = (client: Statements) => ({
   find: <Query extends Prisma.AppInstanceDefaultArgs>(query: Query, scope: Scope, id: string) =>
     client.appInstance.findFirst({ ...query, where: { id, ...instancesIn(scope) } }),
 
-  /** How many of these ids are instances in scope. */
-  countOf: (scope: Scope, ids: readonly string[]): Promise<number> =>
-    ids.length === 0 ? Promise.resolve(0) : client.appInstance.count({ where: { AND: [instancesIn(scope), { id: { in: [...ids] } }] } }),
-
   /** Those of these instances that are in scope. */
   among: <Query extends Prisma.AppInstanceDefaultArgs>(query: Query, scope: Scope, ids: readonly string[]) =>
     client.appInstance.findMany({ ...query, where: { AND: [instancesIn(scope), { id: { in: [...ids] } }] } }),

@@ -1,12 +1,28 @@
 import { queryFromInfo } from '@pothos/plugin-prisma'
 import type { GraphQLResolveInfo } from 'graphql'
+import { badInput, notFound } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
-import { type Context, renew } from '../graphql/context.ts'
-import { openSource, received } from '../graphql/source.ts'
+import type { Context } from '../graphql/context.ts'
+import { LiveSource } from '../graphql/live-source.ts'
+import { isId } from '../ids.ts'
+import type { Topic } from '../live/topic.ts'
 import { KeyCounts } from './schema.ts'
 import type { Counts } from './store.ts'
-import { watchKeyCounts } from './watch-key-counts.ts'
-import { watchKeyCountsOf } from './watch-key-counts-of.ts'
+
+/** More apps and instances than this one subscription cannot watch. */
+const maxSubjects = 100
+
+/** The counts of these, or of the whole organization. An instance has the same counts for everybody who may see it; an app has not. */
+function watching(appIds: readonly string[], instanceIds: readonly string[], organizationId: string): Topic {
+  const subjectIds = [...appIds, ...instanceIds]
+  if (!appIds.every((id) => isId(id, 'app')) || !instanceIds.every((id) => isId(id, 'ins'))) throw notFound()
+  return {
+    subjectIds,
+    ownersOnly: false,
+    sameForAll: appIds.length === 0 && instanceIds.length > 0,
+    source: { kind: 'counts', ids: subjectIds.length > 0 ? subjectIds : [organizationId] },
+  }
+}
 
 interface CountsOf {
   app: object | null
@@ -31,9 +47,7 @@ const KeyCountsOf = builder.objectRef<CountsOf>('KeyCountsOf').implement({
 
 /** Gives each subject its row, one statement for the apps and one for the instances, and none for what was not selected. */
 async function withSubjects(changed: readonly Counts[], context: Context, info: GraphQLResolveInfo): Promise<CountsOf[]> {
-  const { ports } = context
-  const scope = await ports.members.scopeNow(context.actor)
-  renew(context, scope)
+  const { ports, scope } = context
   const rowsOf = async (path: 'app' | 'instance', prefix: string): Promise<Map<string, object>> => {
     const ids = changed.map((counts) => counts.subjectId).filter((id) => id.startsWith(prefix))
     if (ids.length === 0) return new Map()
@@ -54,26 +68,27 @@ builder.subscriptionFields((t) => ({
       appId: t.arg.id({ description: 'The keys of this app.' }),
       instanceId: t.arg.id({ description: 'The keys of this instance.' }),
     },
-    subscribe: (_root, subject, context) => openSource(context, (signal) => watchKeyCounts(context.ports, context.actor, subject, signal)),
-    resolve: (counts, _arguments, context) => {
-      const numbers = received(counts)
-      context.delivered = numbers.version
-      return numbers
+    subscribe: (_root, { appId, instanceId }, { actor }) => {
+      if (appId != null && instanceId != null) throw badInput('instanceId', 'give appId or instanceId, not both')
+      const topic = watching(appId == null ? [] : [appId], instanceId == null ? [] : [instanceId], actor.organizationId)
+      return new LiveSource(topic, { ofCounts: ([counts]) => counts }) as AsyncIterable<never>
     },
+    resolve: (counts) => counts,
   }),
   keyCountsOf: t.field({
     type: [KeyCountsOf],
     description:
-      'The same for a page of apps and instances over one subscription; each message holds those that changed, the first one all. At most 100 ids. Ends with NOT_FOUND when one of them leaves the scope of the viewer.',
+      'The same for a page of apps and instances over one subscription; each message holds those that changed, the first one all, and so does one to a client that read too slowly. At most 100 ids. Ends with NOT_FOUND when one of them leaves the scope of the viewer.',
     args: {
       appIds: t.arg.idList({ description: 'Apps to watch.' }),
       instanceIds: t.arg.idList({ description: 'Instances to watch.' }),
     },
-    subscribe: (_root, subjects, context) => openSource(context, (signal) => watchKeyCountsOf(context.ports, context.actor, subjects, signal)),
-    resolve: (changed, _arguments, context, info) => {
-      const counts = received(changed)
-      context.delivered = counts[0]?.version ?? null
-      return withSubjects(counts, context, info)
+    subscribe: (_root, input, { actor }) => {
+      const [appIds, instanceIds] = [[...new Set(input.appIds)], [...new Set(input.instanceIds)]]
+      const size = appIds.length + instanceIds.length
+      if (size < 1 || size > maxSubjects) throw badInput('instanceIds', `give 1 to ${maxSubjects} ids, of apps and instances together`)
+      return new LiveSource(watching(appIds, instanceIds, actor.organizationId), { ofCounts: (changed) => changed }) as AsyncIterable<never>
     },
+    resolve: (changed, _arguments, context, info) => withSubjects(changed, context, info),
   }),
 }))

@@ -1,71 +1,196 @@
-import type { Hub } from '../ports.ts'
+import type { Actor } from '../access/actor.ts'
+import type { Scope } from '../access/scope.ts'
+import { resync, unauthenticated } from '../errors.ts'
+import type { Hub, Ports } from '../ports.ts'
+import { createCountsGroups } from './counts-groups.ts'
+import { createFeedGroups } from './feed-groups.ts'
+import { type Affected, createStanding, type Standing } from './standing.ts'
+import type { Groups, LiveOperation, Membership, Subscriber } from './topic.ts'
 
-interface Watcher {
-  wake(): void
+const day = 24 * 60 * 60 * 1000
+/** Twice the poll: after this time without one, versions may have moved unheard. */
+const currentMs = 1_000
+
+/** One organization that somebody follows or has a socket in. */
+interface Followed {
+  readonly standing: Standing
+  readonly counts: Groups
+  readonly feeds: Groups
+  /** What to call when a member is none any more. */
+  readonly ends: Map<string, Set<() => void>>
+  users: number
 }
 
+type Needs = Pick<Ports, 'members' | 'events' | 'keys' | 'clock' | 'log' | 'metrics' | 'eventRetentionDays'>
+
 /**
- * Wakes watchers of an organization. A watcher holds one bit, "something changed since you last looked": however slowly it reads,
- * it costs no more memory, and it always finds the newest state.
+ * Everything that is live on this node. For each organization that somebody follows it knows the newest version, what its members may see,
+ * and the groups of subscribers who share their answers. Hints and the poll only say that a version moved; what is delivered is read
+ * from the database, and the rights of whoever gets it are examined after it was read.
  */
-export function createHub(): Hub {
-  const organizations = new Map<string, Set<Watcher>>()
-  let size = 0
+export function createHub(ports: Needs, isTransient: (error: unknown) => boolean): Hub {
+  const organizations = new Map<string, Followed>()
+  let numbers = 0
+  let lastPoll = -currentMs
+
+  const retry = (error: unknown): boolean => {
+    const passes = isTransient(error)
+    ports.log.warn({ error: (error as Error).name }, passes ? 'what is followed could not be read; it is tried again' : 'what is followed could not be read')
+    return passes
+  }
+
+  function follow(organizationId: string): Followed {
+    const standing = createStanding(ports, organizationId, {
+      isCurrent: () => performance.now() - lastPoll < currentMs,
+      recheck: (affected) => recheck(followed, affected),
+    })
+    const followed: Followed = {
+      standing,
+      counts: createCountsGroups(ports, standing, retry),
+      feeds: createFeedGroups(ports, standing, retry),
+      ends: new Map(),
+      users: 0,
+    }
+    return followed
+  }
+
+  /** Takes the organization into use until the answered function is called. */
+  function enter(organizationId: string): { followed: Followed; leave: () => void } {
+    const followed = organizations.get(organizationId) ?? follow(organizationId)
+    organizations.set(organizationId, followed)
+    followed.users++
+    let isIn = true
+    const leave = (): void => {
+      if (!isIn) return
+      isIn = false
+      followed.users--
+      if (followed.users === 0) organizations.delete(organizationId)
+    }
+    return { followed, leave }
+  }
+
+  /** Ends, or moves to another group, whoever an event took a right from or gave one; pauses what is on its way until that is done. */
+  async function recheck({ standing, counts, feeds, ends }: Followed, { members, instances }: Affected): Promise<void> {
+    await Promise.all(
+      [counts, feeds].flatMap((groups) =>
+        [...groups.members()].map(async (member) => {
+          const { actor } = member.subscriber
+          const { topic } = member.operation
+          if (!members.has(actor.memberId) && !topic.subjectIds.some((id) => instances.has(id))) return
+          const scope = await standing.check(actor.memberId, topic).catch((error: unknown) => {
+            if (isTransient(error)) throw error
+            groups.end(member, error)
+            return null
+          })
+          if (scope) groups.place(member, scope, null)
+        }),
+      ),
+    )
+    for (const memberId of members) {
+      const open = ends.get(memberId)
+      if (open && !(await standing.scope(memberId))) for (const end of [...open]) end()
+    }
+  }
+
+  /** From which version a feed starts; RESYNC when the past is no longer complete, or when it lies in the future. */
+  async function start({ standing }: Followed, organizationId: string, after: bigint | null): Promise<bigint> {
+    if (after === null) return standing.settled()
+    const version = standing.hasExamined(after) ? await standing.settled() : await standing.examine()
+    if (after > version) throw resync()
+    if (after < version) {
+      const next = await ports.events.occurredAt(organizationId, after + 1n)
+      const floor = ports.clock.now().getTime() - ports.eventRetentionDays * day
+      if (!next || next.getTime() < floor) throw resync()
+    }
+    return after
+  }
+
+  async function join(operation: LiveOperation, subscriber: Subscriber): Promise<() => void> {
+    const { actor } = subscriber
+    const { followed, leave } = enter(actor.organizationId)
+    const { standing, counts, feeds } = followed
+    const member: Membership = { operation, subscriber, number: ++numbers }
+    const { source } = operation.topic
+    const groups = source.kind === 'counts' ? counts : feeds
+    try {
+      await standing.settled()
+      // Refused before it is told anything of versions; and never for what was so a moment ago.
+      let scope = await standing.check(actor.memberId, operation.topic).catch(async (error: unknown) => {
+        if (isTransient(error)) throw error
+        await standing.examine()
+        return standing.check(actor.memberId, operation.topic)
+      })
+      const position = source.kind === 'feed' ? await start(followed, actor.organizationId, source.after) : null
+      scope = await standing.check(actor.memberId, operation.topic)
+      groups.place(member, scope, position)
+    } catch (error) {
+      leave()
+      throw error
+    }
+    return () => {
+      groups.leave(member)
+      leave()
+    }
+  }
+
+  const heard = (organizationId: string, version: bigint): void => {
+    const followed = organizations.get(organizationId)
+    if (followed?.standing.heard(version)) wake(followed)
+  }
+  function wake({ counts, feeds, standing, ends }: Followed): void {
+    counts.wake()
+    feeds.wake()
+    // Sockets without a subscription are ended too; a database out of reach is asked again at the next poll.
+    if (ends.size > 0) standing.examine().catch(() => undefined)
+  }
+
   return {
-    changed: (organizationId) => {
-      for (const watcher of organizations.get(organizationId) ?? []) watcher.wake()
+    changed: heard,
+    hinted: (organizationId, version) => {
+      const followed = organizations.get(organizationId)
+      if (followed && !followed.standing.hasExamined(version)) wake(followed)
     },
-    changedAll: () => {
-      for (const watchers of organizations.values()) for (const watcher of watchers) watcher.wake()
+    hintedAll: () => {
+      for (const followed of organizations.values()) wake(followed)
     },
-    watched: () => [...organizations.keys()],
+    polled: (rows) => {
+      lastPoll = performance.now()
+      for (const { id, version } of rows) heard(id, version)
+    },
+    followed: () => [...organizations.keys()],
     get size() {
-      return size
+      return [...organizations.values()].reduce((sum, { counts, feeds }) => sum + [...counts.members()].length + [...feeds.members()].length, 0)
     },
-    ticks: (organizationId, signal) => {
-      let dirty = true
-      let done = false
-      let waiting: ((result: IteratorResult<void>) => void) | null = null
-      const answer = (result: IteratorResult<void>): boolean => {
-        const take = waiting
-        waiting = null
-        take?.(result)
-        return take !== null
+    get groups() {
+      return [...organizations.values()].reduce((sum, { counts, feeds }) => sum + counts.groups + feeds.groups, 0)
+    },
+    join,
+    scopeOf: async ({ organizationId, memberId }): Promise<Scope | null> => {
+      const { followed, leave } = enter(organizationId)
+      try {
+        await followed.standing.settled()
+        return await followed.standing.scope(memberId)
+      } finally {
+        leave()
       }
-      const watcher: Watcher = {
-        wake: () => {
-          dirty = !answer({ done: false, value: undefined })
-        },
+    },
+    watch: async (actor: Actor, end: () => void): Promise<() => void> => {
+      const { followed, leave } = enter(actor.organizationId)
+      const ends = followed.ends.get(actor.memberId) ?? new Set()
+      followed.ends.set(actor.memberId, ends.add(end))
+      const unwatch = (): void => {
+        ends.delete(end)
+        if (ends.size === 0) followed.ends.delete(actor.memberId)
+        leave()
       }
-      const watchers = organizations.get(organizationId) ?? new Set()
-      organizations.set(organizationId, watchers.add(watcher))
-      size++
-      const end = (): void => {
-        if (done) return
-        done = true
-        size--
-        watchers.delete(watcher)
-        if (watchers.size === 0 && organizations.get(organizationId) === watchers) organizations.delete(organizationId)
-        signal?.removeEventListener('abort', end)
-        answer({ done: true, value: undefined })
+      try {
+        await followed.standing.settled()
+        if (!(await followed.standing.scope(actor.memberId))) throw unauthenticated()
+      } catch (error) {
+        unwatch()
+        throw error
       }
-      if (signal?.aborted) end()
-      else signal?.addEventListener('abort', end)
-      return {
-        [Symbol.asyncIterator]() {
-          return this
-        },
-        next: () => {
-          if (done) return Promise.resolve({ done: true, value: undefined })
-          if (!dirty) return new Promise((resolve) => (waiting = resolve))
-          dirty = false
-          return Promise.resolve({ done: false, value: undefined })
-        },
-        return: () => {
-          end()
-          return Promise.resolve({ done: true, value: undefined })
-        },
-      }
+      return unwatch
     },
   }
 }

@@ -1,46 +1,48 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { Client } from 'pg'
 import { isId } from '../ids.ts'
-import type { Hub, Log } from '../ports.ts'
+import type { Hub, Log, Metrics } from '../ports.ts'
 
 const channel = 'aura_keys'
 /** At most one NOTIFY in this time; what changes meanwhile goes with the next. */
 const coalesceMs = 3
 /** As many organizations as fit into one NOTIFY, whose payload PostgreSQL limits to 8,000 bytes. */
-const idsPerHint = 200
+const idsPerHint = 150
 const maxBackoffMs = 5_000
 
 export interface WakeUp {
-  /** Tells the other nodes that something of the organization changed; called after the commit, never inside. */
-  changed(organizationId: string): void
+  /** Tells the other nodes that the organization has this version now; called after the commit, never inside. */
+  changed(organizationId: string, version: bigint): void
   /** Whether hints of other nodes arrive; null when there is nobody to listen to. */
   readonly isListening: boolean | null
   close(): Promise<void>
 }
 
-/** The ids in a hint. Whoever may connect to the database can send one: what is no list of ids is dropped. */
-export function parseHint(payload: string | undefined): string[] {
-  const ids = (payload ?? '').split(',')
-  return ids.length <= idsPerHint && ids.every((id) => isId(id, 'org')) ? ids : []
+/** What a hint says. Whoever may connect to the database can send one: what is no list of ids and versions is dropped. */
+export function parseHint(payload: string | undefined): { organizationId: string; version: bigint }[] {
+  const parts = (payload ?? '').split(',').map((part) => part.split(':'))
+  if (parts.length > idsPerHint || !parts.every(([id, version, ...more]) => isId(id ?? '', 'org') && /^\d{1,18}$/.test(version ?? '') && more.length === 0))
+    return []
+  return parts.map(([id, version]) => ({ organizationId: id as string, version: BigInt(version as string) }))
 }
 
 /**
  * Carries hints between the nodes of one PostgreSQL by LISTEN and NOTIFY, on a connection of its own that is made again whenever it breaks.
  * A hint that is lost costs latency only: the poller sees the version.
  */
-export function createWakeUp(connectionString: string, hub: Hub, log: Log): WakeUp {
-  const pending = new Set<string>()
+export function createWakeUp(connectionString: string, hub: Pick<Hub, 'hinted' | 'hintedAll'>, log: Log, metrics: Pick<Metrics, 'hintDropped'>): WakeUp {
+  const pending = new Map<string, bigint>()
   let client: Client | null = null
   let closed = false
   let timer: NodeJS.Timeout | null = null
 
   const flush = (): void => {
     timer = null
-    const ids = [...pending]
+    const parts = [...pending].map(([id, version]) => `${id}:${version}`)
     pending.clear()
-    for (let from = 0; from < ids.length; from += idsPerHint) {
+    for (let from = 0; from < parts.length; from += idsPerHint) {
       // A connection that breaks here is noticed by its own error; the poller of the others makes up for the hint.
-      client?.query('SELECT pg_notify($1, $2)', [channel, ids.slice(from, from + idsPerHint).join(',')]).catch(() => undefined)
+      client?.query('SELECT pg_notify($1, $2)', [channel, parts.slice(from, from + idsPerHint).join(',')]).catch(() => undefined)
     }
   }
 
@@ -51,9 +53,9 @@ export function createWakeUp(connectionString: string, hub: Hub, log: Log): Wake
     try {
       await connection.connect()
       connection.on('notification', ({ payload }) => {
-        const ids = parseHint(payload)
-        if (ids.length === 0) log.warn({}, 'a hint that is none was dropped')
-        for (const id of ids) hub.changed(id)
+        const hints = parseHint(payload)
+        if (hints.length === 0) metrics.hintDropped()
+        for (const { organizationId, version } of hints) hub.hinted(organizationId, version)
       })
       await connection.query(`LISTEN ${channel}`)
     } catch {
@@ -65,7 +67,7 @@ export function createWakeUp(connectionString: string, hub: Hub, log: Log): Wake
       return true
     }
     client = connection
-    hub.changedAll()
+    hub.hintedAll()
     await ended
     client = null
     connection.end().catch(() => undefined)
@@ -84,8 +86,8 @@ export function createWakeUp(connectionString: string, hub: Hub, log: Log): Wake
   })()
 
   return {
-    changed: (organizationId) => {
-      pending.add(organizationId)
+    changed: (organizationId, version) => {
+      if ((pending.get(organizationId) ?? -1n) < version) pending.set(organizationId, version)
       timer ??= setTimeout(flush, coalesceMs)
     },
     get isListening() {
@@ -106,15 +108,12 @@ export function createWakeUp(connectionString: string, hub: Hub, log: Log): Wake
 export const noWakeUp: WakeUp = { changed: () => undefined, isListening: null, close: async () => undefined }
 
 /**
- * Wakes the watchers of organizations whose version moved, however it moved: one statement for all that are watched here.
+ * Tells the hub the versions of the organizations that are followed here, however they moved: one statement for all of them.
  * Called every half second, whatever the listener's state, so that no change stays unseen for longer.
  */
-export function createPoller(hub: Hub, versions: (organizationIds: readonly string[]) => Promise<{ id: string; version: bigint }[]>): () => Promise<void> {
-  let known = new Map<string, bigint>()
-  return async () => {
-    const watched = hub.watched()
-    const rows = watched.length === 0 ? [] : await versions(watched)
-    for (const { id, version } of rows) if (known.get(id) !== version) hub.changed(id)
-    known = new Map(rows.map(({ id, version }) => [id, version]))
+export const createPoller =
+  (hub: Pick<Hub, 'followed' | 'polled'>, versions: (organizationIds: readonly string[]) => Promise<{ id: string; version: bigint }[]>) =>
+  async (): Promise<void> => {
+    const followed = hub.followed()
+    hub.polled(followed.length === 0 ? [] : await versions(followed))
   }
-}

@@ -58,9 +58,31 @@ export const memberStore = (client: Statements) => ({
   count: (scope: Scope, where: Prisma.MemberWhereInput): Promise<number> =>
     client.member.count({ where: { AND: [{ organizationId: scope.organizationId }, where] } }),
 
-  /** Those of these ids who are present members. */
-  presentAmong: async (organizationId: string, ids: readonly string[]): Promise<string[]> =>
-    (await client.member.findMany({ where: { organizationId, id: { in: [...ids] }, removedAt: null }, select: { id: true } })).map(({ id }) => id),
+  /** The scopes of those of these ids who are present members. */
+  scopesOf: async (organizationId: string, ids: readonly string[]): Promise<Scope[]> => {
+    const rows = await client.member.findMany({ where: { organizationId, id: { in: [...ids] }, removedAt: null }, select: { id: true, role: true } })
+    return rows.map(({ id, role }) => scopeOf({ organizationId, memberId: id, role }))
+  },
+
+  /** Present members by subject and organization, an id or a slug; many at once, in one statement. */
+  bySubjects: (asked: readonly { subject: string; organization: string }[]) => client.$queryRaw<(PresentMember & { subject: string; organization: string })[]>`
+    SELECT p.subject, p.organization, m.id AS "memberId", m.role::text AS role, o.id AS "organizationId", o.version AS "organizationVersion"
+    FROM jsonb_to_recordset(${JSON.stringify(asked)}::jsonb) AS p(subject text, organization text)
+    JOIN organization o ON p.organization IN (o.id, o.slug)
+    JOIN member m ON m.organization_id = o.id AND m.subject = p.subject AND m.removed_at IS NULL`,
+
+  /**
+   * Which of these apps and instances are in sight: for a member, or with null for whoever sees all of the organization.
+   * The same as the scope says, for many at once.
+   */
+  sees: (organizationId: string, asked: readonly { memberId: string | null; subjectId: string }[]) => client.$queryRaw<
+    { memberId: string | null; subjectId: string }[]
+  >`
+    SELECT p."memberId", p."subjectId" FROM jsonb_to_recordset(${JSON.stringify(asked)}::jsonb) AS p("memberId" text, "subjectId" text)
+    WHERE EXISTS (SELECT 1 FROM app a WHERE a.id = p."subjectId" AND a.organization_id = ${organizationId})
+      OR EXISTS (
+        SELECT 1 FROM app_instance i WHERE i.id = p."subjectId" AND i.organization_id = ${organizationId} AND (p."memberId" IS NULL OR (
+          i.deleted_at IS NULL AND EXISTS (SELECT 1 FROM instance_access x WHERE x.instance_id = i.id AND x.member_id = p."memberId"))))`,
 
   /** How many present members own the organization. */
   owners: (scope: Scope): Promise<number> => client.member.count({ where: { organizationId: scope.organizationId, role: 'OWNER', removedAt: null } }),

@@ -1,15 +1,20 @@
-import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type ExecutionResult, GraphQLError } from 'graphql'
-import type { Context } from '../graphql/context.ts'
+import { GraphQLError } from 'graphql'
 import { type GraphQLServer, maxBodyBytes } from './graphql.ts'
-import { formatted, isRefused, kindOf, type OperationRequest, prepare, withoutHttp } from './operation.ts'
+import { follow, type Wire } from './live.ts'
+import { formatted, isRefused, type Operation, type OperationRequest, prepare, withoutHttp } from './operation.ts'
 import type { Streams } from './streams.ts'
 
 /** Something goes over the line at least this often, so that proxies leave it open and a dead peer is noticed. */
 const keepAliveMs = 12_000
 
-export type EventsRoute = (request: IncomingMessage, response: ServerResponse) => Promise<void>
+export interface EventsRoute {
+  answer(request: IncomingMessage, response: ServerResponse): Promise<void>
+  /** How many are open. */
+  readonly size: number
+  /** Ends them all, without saying that they are complete: clients come back, elsewhere. */
+  close(): void
+}
 
 function refuse(response: ServerResponse, status: number, errors: readonly GraphQLError[]): void {
   response.writeHead(status, { 'content-type': 'application/json; charset=utf-8' }).end(JSON.stringify({ errors: withoutHttp(errors) }))
@@ -49,69 +54,102 @@ function parseOperation(text: string, variables: string | null): OperationReques
   }
 }
 
+/** Writes events on a response. */
+function createWire(response: ServerResponse): Wire {
+  return {
+    write: (json, version) => void response.write(`event: next\n${version === null ? '' : `id: ${version}\n`}data: ${json}\n\n`),
+    get waitingBytes() {
+      return response.writableLength
+    },
+    drained: () =>
+      new Promise((resolve) => {
+        if (!response.writableNeedDrain || response.destroyed) return resolve()
+        response.once('drain', resolve).once('close', resolve)
+      }),
+    // Without the last event a client comes back by itself, with the version that it saw last.
+    finish: (complete) => (complete ? response.end('event: complete\ndata:\n\n') : response.destroy()),
+  }
+}
+
 /**
  * Server-sent events: the same preparation as on the other transports. Each event has the version of its content as its id, and
- * `Last-Event-ID` goes on from there. The next event is taken only when the last one went out: a slow reader costs one event of memory.
+ * `Last-Event-ID` goes on from there.
  */
 export function createEventsRoute(graphql: GraphQLServer, streams: Streams): EventsRoute {
-  return async (request, response) => {
+  const { ports } = graphql
+  const open = new Set<ServerResponse>()
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const operation = await readOperation(request)
     if (operation === null) return refuse(response, 413, [rejected(`The body may have at most ${maxBodyBytes} bytes.`)])
     if (typeof operation === 'string') return refuse(response, 400, [rejected(operation)])
     const { headers } = request
     const organization = headers['x-aura-organization']
     const lastEventId = headers['last-event-id']
-    const prepared = await prepare(
-      graphql,
-      {
-        authorization: headers.authorization,
-        organization: typeof organization === 'string' ? organization : undefined,
-        resumeAfter: typeof lastEventId === 'string' && /^\d{1,15}$/.test(lastEventId) ? BigInt(lastEventId) : null,
-      },
-      operation,
-    )
-    if (isRefused(prepared)) {
-      const status = statuses[String(prepared[0]?.extensions['code'])] ?? 400
-      return refuse(response, status, prepared)
+    const credential = { authorization: headers.authorization, organization: typeof organization === 'string' ? organization : undefined }
+    const caller = {
+      credential,
+      authenticate: () => ports.authenticateLive(credential),
+      resumeAfter: typeof lastEventId === 'string' && /^\d{1,15}$/.test(lastEventId) ? BigInt(lastEventId) : null,
     }
-    if (request.method === 'GET' && kindOf(prepared) === 'mutation') return refuse(response, 405, [rejected('Send mutations by POST.')])
-    const context = prepared.contextValue as Context
-    const giveBack = streams.open(context.actor.memberId)
+    const prepared = await prepare(graphql, caller, operation)
+    if (isRefused(prepared)) return refuse(response, statuses[String(prepared[0]?.extensions['code'])] ?? 400, prepared)
+    if (request.method === 'GET' && prepared.kind === 'mutation') return refuse(response, 405, [rejected('Send mutations by POST.')])
+    const giveBack = streams.open(prepared.contextValue.actor.memberId)
     if (!giveBack) {
       const tooMany = new GraphQLError('You have as many streams and sockets open as you may. Close one first.', { extensions: { code: 'RATE_LIMITED' } })
       return refuse(response, 429, [tooMany])
     }
+    open.add(response)
     try {
-      const opened = kindOf(prepared) === 'subscription' ? await prepared.run.subscribe(prepared) : await prepared.run.execute(prepared)
-      await write(response, Symbol.asyncIterator in opened ? opened : single(opened), context)
+      await stream(prepared, response)
     } finally {
+      open.delete(response)
       giveBack()
     }
   }
-}
 
-async function* single(result: ExecutionResult): AsyncGenerator<ExecutionResult> {
-  yield result
-}
-
-/** Writes events until the source ends or the client leaves. */
-async function write(response: ServerResponse, results: AsyncIterableIterator<ExecutionResult>, context: Context): Promise<void> {
-  const left = new Promise<void>((resolve) => response.once('close', resolve))
-  const gone = left.then(() => ({ done: true as const, value: undefined }))
-  response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' })
-  response.write(':\n\n')
-  const keepAlive = setInterval(() => response.writableNeedDrain || response.write(':\n\n'), keepAliveMs)
-  try {
-    for (;;) {
-      const next = await Promise.race([results.next(), gone])
-      if (next.done) break
-      const id = context.delivered === null ? '' : `id: ${context.delivered}\n`
-      const text = `event: next\n${id}data: ${JSON.stringify(formatted(next.value))}\n\n`
-      if (!response.write(text)) await Promise.race([once(response, 'drain'), left])
+  /** Answers once the stream is over. */
+  async function stream(prepared: Operation, response: ServerResponse): Promise<void> {
+    const wire = createWire(response)
+    const over = new Promise<void>((resolve) => response.once('close', resolve))
+    response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' })
+    response.write(':\n\n')
+    if (prepared.kind !== 'subscription') {
+      wire.write(JSON.stringify(formatted(await prepared.run(prepared))), null)
+      wire.finish(true)
+      return over
     }
-    response.end('event: complete\ndata:\n\n')
-  } finally {
+    const left = await follow(graphql, prepared, wire)
+    if (isRefused(left)) {
+      wire.write(JSON.stringify({ errors: withoutHttp(left) }), null)
+      wire.finish(true)
+      return over
+    }
+    // The credential's end is the stream's, also while nothing happens. setTimeout takes at most 2^31-1 ms.
+    const remainingMs = prepared.contextValue.actor.expiresAt.getTime() - ports.clock.now().getTime()
+    const expiry = setTimeout(() => wire.finish(true), Math.min(Math.max(remainingMs, 0), 2_147_483_647))
+    // Who has read nothing from one comment to the next is gone, or might as well be.
+    let isStuck = false
+    const keepAlive = setInterval(() => {
+      if (response.writableNeedDrain && isStuck) response.destroy()
+      else if (!response.writableNeedDrain) response.write(':\n\n')
+      isStuck = response.writableNeedDrain
+    }, keepAliveMs)
+    await over
+    clearTimeout(expiry)
     clearInterval(keepAlive)
-    await results.return?.()
+    left()
+    ports.metrics.closed(response.writableFinished ? 'stream complete' : 'stream gone')
+  }
+
+  return {
+    answer,
+    get size() {
+      return open.size
+    },
+    close: () => {
+      for (const response of open) response.end()
+    },
   }
 }

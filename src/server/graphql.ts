@@ -1,4 +1,4 @@
-import { type ExecutionArgs, type GraphQLError, parse, specifiedRules, type ValidationRule, ValuesOfCorrectTypeRule } from 'graphql'
+import { type ExecutionArgs, GraphQLError, type GraphQLSchema, parse, specifiedRules, type ValidationRule, ValuesOfCorrectTypeRule } from 'graphql'
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga'
 import { type Context, createContext } from '../graphql/context.ts'
 import { createMaskError } from '../graphql/errors.ts'
@@ -17,14 +17,15 @@ export const maxBodyBytes = 100_000
 export interface StreamContext {
   readonly authorization?: string | undefined
   readonly organization?: string | undefined
-  /** From which version to go on. */
-  readonly resumeAfter?: bigint | null
 }
 
 export interface GraphQLServer {
   readonly yoga: YogaServerInstance<StreamContext, Context>
   /** Makes an error fit to leave the process. */
   readonly mask: (error: unknown) => GraphQLError
+  readonly ports: Ports
+  /** The schema in which answers of subscriptions are executed, see `createSchema`. */
+  readonly unguarded: GraphQLSchema
 }
 
 interface Refusing {
@@ -56,14 +57,19 @@ const limits = (options: { introspection: boolean }, mask: (error: unknown) => G
     return ({ result, setResult }) => setResult(result.map(mask))
   },
   onExecute: (hook) => refuseVariables(hook as unknown as Refusing),
-  onSubscribe: (hook) => refuseVariables(hook as unknown as Refusing),
+  // Sockets and event streams follow subscriptions by themselves; what comes here asked for another form.
+  onSubscribe: (hook) => (hook as unknown as Refusing).setResultAndStopExecution({ errors: [elsewhere()] }),
 })
+
+const elsewhere = (): GraphQLError =>
+  new GraphQLError('Subscriptions come over a WebSocket, or as events to whoever accepts text/event-stream.', { extensions: { code: 'QUERY_REJECTED' } })
 
 /** GraphQL over HTTP and SSE; `getEnveloped` serves the WebSocket with the same hooks. */
 export function createGraphQLServer(ports: Ports, options: { production: boolean; allowedOrigins: readonly string[] }): GraphQLServer {
   const mask = createMaskError({ log: ports.log, requestId: currentRequestId, isTransient, suggestions: !options.production })
+  const { schema, unguarded } = createSchema()
   const yoga = createYoga<StreamContext, Context>({
-    schema: createSchema(),
+    schema,
     graphqlEndpoint: '/graphql',
     context: async (initial) => {
       const headers = initial.request?.headers
@@ -71,7 +77,7 @@ export function createGraphQLServer(ports: Ports, options: { production: boolean
         authorization: headers?.get('authorization') ?? initial.authorization,
         organization: headers?.get('x-aura-organization') ?? initial.organization,
       })
-      return createContext(ports, actor, initial.resumeAfter)
+      return createContext(ports, actor)
     },
     plugins: [limits({ introspection: !options.production }, mask)],
     maskedErrors: { maskError: mask },
@@ -83,5 +89,5 @@ export function createGraphQLServer(ports: Ports, options: { production: boolean
     maxRequestBodySize: maxBodyBytes,
     logging: false,
   })
-  return { yoga, mask }
+  return { yoga, mask, ports, unguarded }
 }

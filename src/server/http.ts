@@ -34,6 +34,8 @@ function admissible(request: IncomingMessage, response: ServerResponse): boolean
 export interface Health {
   /** Null when the process serves, else what is wrong. */
   problem(): Promise<string | null>
+  /** What is wrong although it serves. */
+  warnings(): string[]
 }
 
 /** Node's own HTTP server with every route by its exact path. */
@@ -42,6 +44,7 @@ export function createHttpServer(routes: {
   events: EventsRoute
   verification: VerificationRoute
   health: Health
+  metrics: { readonly contentType: string; text(): Promise<string> }
   production: boolean
   allowedOrigins: readonly string[]
 }): Server {
@@ -57,7 +60,7 @@ export function createHttpServer(routes: {
         const { origin } = request.headers
         if (origin !== undefined && routes.allowedOrigins.includes(origin))
           response.setHeader('access-control-allow-origin', origin).setHeader('vary', 'origin')
-        await routes.events(request, response)
+        await routes.events.answer(request, response)
       } else await routes.graphql.yoga(request, response)
     } else if (path === '/v1/verify') {
       await routes.verification(request, response)
@@ -66,10 +69,15 @@ export function createHttpServer(routes: {
     } else if (path === '/schema.graphql') {
       response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' }).end(sdl)
     } else if (path === '/healthz') {
-      answerJson(response, 200, { status: 'ok' })
+      const warnings = routes.health.warnings()
+      answerJson(response, 200, { status: 'ok', ...(warnings.length > 0 ? { warnings } : {}) })
     } else if (path === '/readyz') {
       const problem = await routes.health.problem()
-      answerJson(response, problem === null ? 200 : 503, problem === null ? { status: 'ready' } : { status: 'not ready', problem })
+      const warnings = routes.health.warnings()
+      const state = problem === null ? { status: 'ready' } : { status: 'not ready', problem }
+      answerJson(response, problem === null ? 200 : 503, { ...state, ...(warnings.length > 0 ? { warnings } : {}) })
+    } else if (path === '/metrics') {
+      response.writeHead(200, { 'content-type': routes.metrics.contentType }).end(await routes.metrics.text())
     } else {
       answerJson(response, 404, { error: 'There is nothing here. GraphQL is at /graphql.' })
     }

@@ -6,6 +6,8 @@ import {
   type GraphQLFormattedError,
   getOperationAST,
 } from 'graphql'
+import type { Actor } from '../access/actor.ts'
+import { type Context, createContext } from '../graphql/context.ts'
 import type { GraphQLServer, StreamContext } from './graphql.ts'
 
 /** What a client sends. */
@@ -15,31 +17,43 @@ export interface OperationRequest {
   readonly operationName?: unknown
 }
 
-/** A checked operation with its context, and Yoga's own functions with every hook that runs over HTTP. */
+/** Who sends it, over what stays open. */
+export interface Caller {
+  readonly credential: StreamContext
+  /** Who subscribes; like `credential`, but from memory where the hub knows. */
+  readonly authenticate: () => Promise<Actor>
+  /** From which version a feed goes on; wins over the argument. */
+  readonly resumeAfter: bigint | null
+}
+
+/** A checked operation with its context. Queries and mutations run through Yoga's own function, with every hook that runs over HTTP. */
 export interface Operation extends ExecutionArgs {
-  readonly run: Record<'execute' | 'subscribe', (args: ExecutionArgs) => Promise<ExecutionResult | AsyncIterableIterator<ExecutionResult>>>
+  readonly kind: 'query' | 'mutation' | 'subscription' | null
+  readonly text: string
+  readonly contextValue: Context
+  readonly run: (args: ExecutionArgs) => Promise<ExecutionResult>
 }
 
 /** Parses and validates an operation with the limits of every transport, and authenticates it; answers what is wrong with it otherwise. */
-export async function prepare(graphql: GraphQLServer, credential: StreamContext, request: OperationRequest): Promise<Operation | readonly GraphQLError[]> {
-  const { schema, execute, subscribe, contextFactory, parse, validate } = graphql.yoga.getEnveloped({ ...credential, params: request } as never)
+export async function prepare(graphql: GraphQLServer, caller: Caller, request: OperationRequest): Promise<Operation | readonly GraphQLError[]> {
+  const { schema, execute, contextFactory, parse, validate } = graphql.yoga.getEnveloped({ ...caller.credential, params: request } as never)
   try {
-    const document = parse(String(request.query ?? ''))
+    const text = String(request.query ?? '')
+    const document = parse(text)
     const errors = validate(schema, document)
     if (errors.length > 0) return errors.map(graphql.mask)
     const operationName = typeof request.operationName === 'string' ? request.operationName : null
-    const operation = { schema, document, operationName, variableValues: (request.variables ?? null) as Record<string, unknown> | null }
-    return { ...operation, contextValue: await contextFactory(), run: { execute, subscribe } } as Operation
+    const variableValues = (request.variables ?? null) as Record<string, unknown> | null
+    const kind = getOperationAST(document, operationName)?.operation ?? null
+    const contextValue =
+      kind === 'subscription' ? createContext(graphql.ports, await caller.authenticate(), caller.resumeAfter) : ((await contextFactory()) as Context)
+    return { schema, document, operationName, variableValues, kind, text, contextValue, run: execute }
   } catch (error) {
     return [graphql.mask(error)]
   }
 }
 
-export const isRefused = (prepared: Operation | readonly GraphQLError[]): prepared is readonly GraphQLError[] => Array.isArray(prepared)
-
-/** What kind of operation runs; null when the document does not say which of several. */
-export const kindOf = ({ document, operationName }: Operation): 'query' | 'mutation' | 'subscription' | null =>
-  getOperationAST(document, operationName)?.operation ?? null
+export const isRefused = <Prepared extends object>(prepared: Prepared | readonly GraphQLError[]): prepared is readonly GraphQLError[] => Array.isArray(prepared)
 
 /** Extensions for the HTTP status mean nothing inside a stream, and Yoga takes them out only where it writes the answer itself. */
 export const withoutHttp = (errors: readonly GraphQLError[]): GraphQLFormattedError[] =>

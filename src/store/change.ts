@@ -7,7 +7,7 @@ import { createStores } from './stores.ts'
 /** The one way to change anything; see `Change` in `ports.ts` for what it promises. */
 export function createChange({ client, pooled }: Pick<Database, 'client' | 'pooled'>, clock: Clock, hub: Pick<Hub, 'changed'>): Change {
   return async (organizationId, body) => {
-    const { answer, changed } = await client
+    const { answer, version } = await client
       .$transaction(async (statements) => {
         if (pooled) await setLocally(statements)
         // Alone and first: what a later statement reads, it reads after the lock was had.
@@ -17,13 +17,13 @@ export function createChange({ client, pooled }: Pick<Database, 'client' | 'pool
         const events: NewEvent[] = []
         const stores = createStores(statements)
         const answer = await body({ ...stores, now, record: (event) => void events.push(event) })
-        if (events.length > 0) await stores.events.append(organizationId, now, events)
-        return { answer, changed: events.length > 0 }
+        const version = events.length > 0 ? await stores.events.append(organizationId, now, events) : null
+        return { answer, version }
       })
       .catch((error: unknown) => {
         throw !(error instanceof AuraError) && isTransient(error) ? unavailable() : error
       })
-    if (changed) hub.changed(organizationId)
+    if (version !== null) hub.changed(organizationId, version)
     return answer
   }
 }

@@ -34,8 +34,6 @@ const nobody = () => vi.waitFor(() => expect(server.app.ports.hub.size).toBe(0))
 
 for (const [transport, subscribe] of Object.entries(transports)) {
   describe(`over ${transport}`, () => {
-    // A socket is watched for its member besides.
-    const sources = transport === 'WebSocket' ? 2 : 1
     const follow = async <Data>(document: { toString(): string }, variables: object, person: Person): Promise<Stream<Data>> => {
       const { subject, organization } = as(person)
       return subscribe<Data>(server, document.toString(), variables, `Bearer ${await server.token(subject, organization)}`)
@@ -60,7 +58,7 @@ for (const [transport, subscribe] of Object.entries(transports)) {
     test('EV-09 without a version only what comes is told, and what is told is there', async () => {
       await nobody()
       const stream = await changes({ instanceId: company.I1 })
-      await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(sources))
+      await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(1))
       const key = await company.createKey('devA', company.I1)
       const told = await next(stream)
       expect(told?.apiKey.id).toBe(key.id)
@@ -111,7 +109,7 @@ for (const [transport, subscribe] of Object.entries(transports)) {
         setInstanceAccess(server.app.ports, company.members.ownA, { instanceId: company.I1, memberId: company.members.dev2A.memberId, role })
       await nobody()
       const stream = await changes({ instanceId: company.I1 }, 'dev2A')
-      await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(sources))
+      await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(1))
       await change(null)
       expect((await stream.next())?.errors?.[0]?.extensions.code).toBe('NOT_FOUND')
       expect(await stream.next()).toBeNull()

@@ -90,8 +90,8 @@ for (const [transport, subscribe] of Object.entries(transports)) {
       for (let round = 0; round < 10; round++) {
         const streams = await Promise.all(Array.from({ length: 20 }, () => watch('ownA', { instanceId: company.I1 })))
         await Promise.all(streams.map((stream) => stream.next()))
-        // Sockets of an organization are watched together for their members.
-        expect(server.app.ports.hub.size).toBe(transport === 'WebSocket' ? 21 : 20)
+        expect(server.app.ports.hub.size).toBe(20)
+        expect(server.app.ports.hub.groups).toBe(1)
         await Promise.all(streams.map((stream) => stream.end()))
         await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(0))
       }

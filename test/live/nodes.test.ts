@@ -54,10 +54,10 @@ test('a change on one node reaches the watchers of every other, those that only 
 
 test('EV-06 hints that are none are dropped, whatever they are', async () => {
   const known = company.members.ownA.organizationId
-  expect(parseHint(known)).toEqual([known])
-  expect(parseHint(`${known},${company.members.ownB.organizationId}`)).toHaveLength(2)
-  for (const payload of [undefined, '', '{"__proto__":{"x":1}}', 'org_', `${known},`, `${known}\n`, 'x'.repeat(8_000), Array(201).fill(known).join()])
-    expect(parseHint(payload)).toEqual([])
+  expect(parseHint(`${known}:7`)).toEqual([{ organizationId: known, version: 7n }])
+  expect(parseHint(`${known}:7,${company.members.ownB.organizationId}:8`)).toHaveLength(2)
+  const odd = [undefined, '', '{"__proto__":{"x":1}}', 'org_', known, `${known}:`, `${known}:-1`, `${known}:1:2`, `${known}:1,`, `${known}:1\n`]
+  for (const payload of [...odd, `${known}:${'9'.repeat(19)}`, 'x'.repeat(8_000), Array(151).fill(`${known}:1`).join()]) expect(parseHint(payload)).toEqual([])
   if (onPostgres)
     for (const payload of ['{"__proto__":1}', 'x'.repeat(7_999), "'; DROP TABLE node; --"])
       await node(0).sql('SELECT pg_notify($1, $2)::text', 'aura_keys', payload)

@@ -128,7 +128,7 @@ test('WS-16 a subscription that fails inside is masked, ends alone, and the sock
   socket.send(subscribe('1'))
   expect(await socket.next()).toMatchObject({ id: '1', type: 'next' })
   await server.app.database.client.$executeRawUnsafe('ALTER TABLE key_count RENAME TO key_count_gone')
-  server.app.ports.hub.changed(company.members.ownA.organizationId)
+  server.app.ports.hub.hintedAll()
   const failed = await socket.next()
   await server.app.database.client.$executeRawUnsafe('ALTER TABLE key_count_gone RENAME TO key_count')
   expect(failed).toMatchObject({ id: '1', payload: { errors: [{ extensions: { code: 'INTERNAL' } }] } })

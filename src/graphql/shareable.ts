@@ -1,0 +1,54 @@
+import { type DocumentNode, type GraphQLSchema, getNamedType, TypeInfo, visit, visitWithTypeInfo } from 'graphql'
+
+/**
+ * The fields whose answer depends on the row alone, not on who asks: only operations that select nothing else share their executions.
+ * A field that is not named here is never shared, so a new one costs executions until somebody has thought about it, and tells nobody
+ * anything.
+ */
+export const shareable: Readonly<Record<string, readonly string[]>> = {
+  Subscription: ['keyCounts', 'keyCountsOf', 'apiKeyChanged', 'events'],
+  KeyCounts: ['active', 'expired', 'orphaned', 'revoked', 'total', 'version'],
+  KeyCountsOf: ['app', 'instance', 'counts'],
+  ApiKeyChange: ['version', 'kind', 'occurredAt', 'apiKey', 'actor'],
+  Event: ['id', 'version', 'kind', 'occurredAt', 'actor', 'apiKey', 'instance', 'app', 'member'],
+  ApiKey: ['id', 'name', 'hint', 'status', 'orphanReason', 'app', 'instance', 'createdBy', 'createdAt', 'expiresAt', 'lastUsedAt', 'revokedAt', 'revokedBy'],
+  App: ['id', 'slug', 'name'],
+  AppInstance: ['id', 'name', 'status', 'app', 'createdBy', 'createdAt', 'deletedAt'],
+  Member: ['id', 'name', 'role', 'joinedAt', 'removedAt'],
+}
+
+interface Analysis {
+  readonly isShareable: boolean
+  /** The variable that says where a feed goes on, if it says nothing else: answers do not depend on it. */
+  readonly resumeVariable: string | null
+}
+
+const analyses = new WeakMap<DocumentNode, Analysis>()
+
+/** Whether an operation's answers depend on nothing but its text, its variables and what is in sight. `document` is valid. */
+export function analyse(schema: GraphQLSchema, document: DocumentNode): Analysis {
+  const known = analyses.get(document)
+  if (known) return known
+  const types = new TypeInfo(schema)
+  const uses = new Map<string, number>()
+  let isShareable = true
+  let resumeVariable: string | null = null
+  visit(
+    document,
+    visitWithTypeInfo(types, {
+      VariableDefinition: () => false,
+      Variable: ({ name }) => void uses.set(name.value, (uses.get(name.value) ?? 0) + 1),
+      Field: ({ name, arguments: given }) => {
+        const parent = types.getParentType()
+        if (name.value !== '__typename' && !shareable[getNamedType(parent)?.name ?? '']?.includes(name.value)) isShareable = false
+        if (parent !== schema.getSubscriptionType()) return
+        const after = given?.find((argument) => argument.name.value === 'after')?.value
+        if (after?.kind === 'Variable') resumeVariable = after.name.value
+      },
+    }),
+  )
+  if (resumeVariable !== null && uses.get(resumeVariable) !== 1) resumeVariable = null
+  const analysis = { isShareable, resumeVariable }
+  analyses.set(document, analysis)
+  return analysis
+}

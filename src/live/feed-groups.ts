@@ -1,0 +1,167 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Scope } from '../access/scope.ts'
+import type { Ports } from '../ports.ts'
+import { gatherMs } from './gather.ts'
+import type { Standing } from './standing.ts'
+import { type Groups, type Membership, visibility } from './topic.ts'
+
+/** How many events one statement reads: what a reader who is far behind costs at once. */
+const batch = 100
+/** A reader who takes longer for what waits to be read is sent away; its last version is where it goes on. */
+const patienceMs = 10_000
+
+interface Group {
+  readonly key: string
+  readonly scope: Scope
+  readonly operation: Membership['operation']
+  readonly members: Set<Membership>
+  /** Everything up to here was delivered to all of them. */
+  position: bigint
+  isRunning: boolean
+  dirty: boolean
+  lastStart: number
+}
+
+/**
+ * The feeds of one organization. Groups that stand at the same version are one: whoever goes on from an older version reads events from the
+ * table until it stands where another group does. So an event is read, executed and serialised once for all who follow it live, and
+ * nothing is missed and nothing comes twice where the past meets the present.
+ */
+export function createFeedGroups(ports: Pick<Ports, 'metrics'>, standing: Standing, retry: (error: unknown) => boolean): Groups {
+  const groups = new Map<string, Set<Group>>()
+  const homes = new Map<Membership, Group>()
+
+  function put(member: Membership, seen: { key: string; scope: Scope }, position: bigint): void {
+    const same = groups.get(seen.key) ?? new Set<Group>()
+    groups.set(seen.key, same)
+    let group = [...same].find((each) => each.position === position)
+    if (!group) {
+      group = { ...seen, operation: member.operation, members: new Set(), position, isRunning: false, dirty: false, lastStart: -gatherMs }
+      same.add(group)
+    }
+    member.operation = group.operation
+    homes.set(member, group)
+    group.members.add(member)
+    void advance(group)
+  }
+
+  function leave(member: Membership): void {
+    const group = homes.get(member)
+    if (!group) return
+    homes.delete(member)
+    group.members.delete(member)
+    if (group.members.size === 0) drop(group)
+  }
+
+  function drop(group: Group): void {
+    const same = groups.get(group.key)
+    same?.delete(group)
+    if (same?.size === 0) groups.delete(group.key)
+  }
+
+  function end(member: Membership, error: unknown): void {
+    leave(member)
+    member.subscriber.end(error)
+  }
+
+  /** Brings the group up to the newest version, and again whenever it was woken meanwhile. */
+  async function advance(group: Group): Promise<void> {
+    group.dirty = true
+    if (group.isRunning) return
+    group.isRunning = true
+    while (group.dirty && group.members.size > 0) {
+      // At most one start per 50 ms; what comes meanwhile goes together.
+      const waitMs = group.lastStart + gatherMs - performance.now()
+      if (waitMs > 0) await pause(waitMs)
+      group.dirty = false
+      group.lastStart = performance.now()
+      try {
+        const upTo = await standing.examine()
+        while (group.position < upTo && group.members.size > 0) await step(group, upTo)
+      } catch (error) {
+        if (!retry(error)) for (const member of [...group.members]) end(member, error)
+        else {
+          group.dirty = true
+          await pause(500)
+        }
+      }
+    }
+    group.isRunning = false
+  }
+
+  async function step(group: Group, upTo: bigint): Promise<void> {
+    const execution = group.operation.under(group.scope)
+    const rows = await execution.read(group.position, upTo, batch)
+    const answers = await Promise.all(rows.map(async (row) => ({ json: await execution.ofEvent(row), version: row.version })))
+    // After everything was read: whoever lost a right by then left the group, or moved to another one with the old position.
+    await standing.examine()
+    for (const { json, version } of answers) {
+      for (const member of [...group.members]) send(group, member, json, version)
+      group.position = version
+    }
+    if (rows.length < batch) group.position = upTo
+    if (answers.length > 0) ports.metrics.lag(standing.occurredAt)
+    join(group)
+  }
+
+  /** Another group that stands at the same version takes the members over. */
+  function join(group: Group): void {
+    const other = [...(groups.get(group.key) ?? [])].find((each) => each !== group && each.position === group.position)
+    if (!other) return
+    for (const member of group.members) {
+      homes.set(member, other)
+      other.members.add(member)
+    }
+    group.members.clear()
+    drop(group)
+    void advance(other)
+  }
+
+  function send(group: Group, member: Membership, json: string, version: bigint): void {
+    if (!member.subscriber.isBehind) {
+      ports.metrics.delivered()
+      member.subscriber.send(json, version)
+      return
+    }
+    // Goes on by itself from where it stands, once it has read what it got.
+    const { key, scope, position } = group
+    leave(member)
+    homes.set(member, { key, scope, operation: member.operation, members: new Set([member]), position, isRunning: true, dirty: false, lastStart: 0 })
+    void park(member)
+  }
+
+  async function park(member: Membership): Promise<void> {
+    const parked = homes.get(member)
+    const drained = await Promise.race([member.subscriber.drained().then(() => true), pause(patienceMs, false, { ref: false })])
+    const now = homes.get(member)
+    if (!parked || now !== parked) return
+    if (drained) {
+      homes.delete(member)
+      return put(member, parked, parked.position)
+    }
+    leave(member)
+    ports.metrics.closed('behind')
+    member.subscriber.fallBehind()
+  }
+
+  return {
+    members: () => homes.keys(),
+    get groups() {
+      return [...groups.values()].reduce((sum, same) => sum + same.size, 0)
+    },
+    place: (member, scope, start) => {
+      const seen = visibility(member, scope)
+      const before = homes.get(member)
+      if (before?.key === seen.key) return
+      const position = before?.position ?? start
+      if (position === null) return
+      leave(member)
+      put(member, seen, position)
+    },
+    leave,
+    end,
+    wake: () => {
+      for (const same of groups.values()) for (const group of same) void advance(group)
+    },
+  }
+}

@@ -1,0 +1,132 @@
+import DataLoader from 'dataloader'
+import type { Scope } from '../access/scope.ts'
+import { forbidden, notFound, unauthenticated } from '../errors.ts'
+import type { RightsChange } from '../events/store.ts'
+import type { Ports } from '../ports.ts'
+import { coalesce, gather } from './gather.ts'
+import type { Topic } from './topic.ts'
+
+/** Whose rights changed. */
+export interface Affected {
+  readonly members: ReadonlySet<string>
+  readonly instances: ReadonlySet<string>
+}
+
+/** What the members of one organization may see, kept in memory and exact up to the version that was examined last. */
+export interface Standing {
+  /** Reads the newest version, and checks anew whoever an event since the last time concerns. Nothing read before it began is newer. */
+  examine(): Promise<bigint>
+  /** Whether a version was examined already. */
+  hasExamined(version: bigint): boolean
+  /** Answers once something was examined after which no newer version was heard of, and that version. */
+  settled(): Promise<bigint>
+  /** Someone says that this is the version now; answers whether it is news. */
+  heard(version: bigint): boolean
+  /** The member's scope; null when they are none. */
+  scope(memberId: string): Promise<Scope | null>
+  /** The member's scope; throws UNAUTHENTICATED, FORBIDDEN or NOT_FOUND when they may not follow the topic. */
+  check(memberId: string, topic: Topic): Promise<Scope>
+  /** When the newest event occurred. */
+  readonly occurredAt: Date | null
+}
+
+export function createStanding(
+  ports: Pick<Ports, 'members' | 'events'>,
+  organizationId: string,
+  options: {
+    /** Whether versions that moved would have been heard of. */
+    isCurrent: () => boolean
+    /** Checks those concerned, before anything newer is delivered. */
+    recheck: (affected: Affected) => Promise<void>
+  },
+): Standing {
+  let examined: bigint | null = null
+  let newest = 0n
+  let occurredAt: Date | null = null
+  /** Moves whenever something kept here was dropped: an answer that was on its way then is asked for again. */
+  let generation = 0
+
+  const scopes = new DataLoader<string, Scope | null>(
+    async (ids) => {
+      const rows = new Map((await ports.members.scopesOf(organizationId, ids)).map((scope) => [scope.memberId, scope]))
+      return ids.map((id) => rows.get(id) ?? null)
+    },
+    { batchScheduleFn: gather() },
+  )
+  const sights = new DataLoader<string, boolean>(
+    async (keys) => {
+      const asked = keys.map((key) => {
+        const [memberId = '', subjectId = ''] = key.split(' ')
+        return { memberId: memberId === '*' ? null : memberId, subjectId }
+      })
+      const rows = new Set((await ports.members.sees(organizationId, asked)).map((row) => `${row.memberId ?? '*'} ${row.subjectId}`))
+      return keys.map((key) => rows.has(key))
+    },
+    { batchScheduleFn: gather() },
+  )
+  /** Only what is so is kept: who asks for what is not there could fill the memory. */
+  async function positive<Value>(loader: DataLoader<string, Value>, key: string): Promise<Value> {
+    const value = await loader.load(key).catch((error: unknown) => {
+      loader.clear(key)
+      throw error
+    })
+    if (!value) loader.clear(key)
+    return value
+  }
+
+  /** The answer of `read`, none of which is older than what was dropped meanwhile. */
+  async function fresh<Value>(read: () => Promise<Value>): Promise<Value> {
+    for (;;) {
+      const before = generation
+      const value = await read()
+      if (generation === before) return value
+    }
+  }
+
+  function forget(changes: readonly RightsChange[]): Affected {
+    generation++
+    scopes.clearAll()
+    sights.clearAll()
+    const of = (name: 'memberId' | 'instanceId', kept: readonly RightsChange[]) => new Set(kept.flatMap((change) => change[name] ?? []))
+    return {
+      members: of('memberId', changes),
+      instances: of(
+        'instanceId',
+        changes.filter(({ kind }) => kind === 'INSTANCE_DELETED'),
+      ),
+    }
+  }
+
+  const examine = coalesce(async () => {
+    const { version, changes, occurredAt: at } = await ports.events.rights(organizationId, examined)
+    if (changes.length > 0) await options.recheck(forget(changes))
+    examined = version
+    occurredAt = at
+    return version
+  })
+  const scope = (memberId: string): Promise<Scope | null> => fresh(() => positive(scopes, memberId))
+
+  return {
+    examine,
+    hasExamined: (version) => examined !== null && examined >= version,
+    settled: () => (examined === null || newest > examined || !options.isCurrent() ? examine() : Promise.resolve(examined)),
+    heard: (version) => {
+      if (version > newest) newest = version
+      return examined === null || version > examined
+    },
+    scope,
+    check: (memberId, topic) =>
+      fresh(async () => {
+        const seen = await positive(scopes, memberId)
+        if (!seen) throw unauthenticated()
+        if (topic.ownersOnly && !seen.all) throw forbidden()
+        const viewer = seen.all ? '*' : memberId
+        const inSight = await Promise.all(topic.subjectIds.map((id) => positive(sights, `${viewer} ${id}`)))
+        if (inSight.includes(false)) throw notFound()
+        return seen
+      }),
+    get occurredAt() {
+      return occurredAt
+    },
+  }
+}

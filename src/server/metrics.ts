@@ -1,0 +1,72 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Clock, Metrics } from '../ports.ts'
+
+/** What is read when somebody asks for the metrics. */
+export interface Readings {
+  sockets(): number
+  streams(): number
+  subscriptions(): number
+  groups(): number
+  /** Whether hints of other nodes arrive; null when there is nobody to listen to. */
+  isListening(): boolean | null
+}
+
+/** Codes of the protocol and of this server; a client can close with any other. */
+const closeCodes = /^(10\d\d|44\d\d|4500|behind|stream \w+)$/
+
+/** Prometheus metrics of one node; the registry is its own, so that a process can hold several. */
+export function createMetrics(clock: Clock) {
+  const registry = new Registry()
+  const registers = [registry]
+  const counter = (name: string, help: string) => new Counter({ name: `aura_keys_${name}`, help, registers })
+  const deliveries = counter('deliveries_total', 'Answers of subscriptions that were sent.')
+  const conflations = counter('conflations_total', 'Answers that were left out, since their reader was behind and gets newer ones.')
+  const hintsDropped = counter('hints_dropped_total', 'Notifications between nodes that were none.')
+  const closes = new Counter({
+    name: 'aura_keys_closes_total',
+    help: 'Sockets and event streams that ended, by close code or reason.',
+    labelNames: ['reason'],
+    registers,
+  })
+  const lag = new Histogram({
+    name: 'aura_keys_delivery_lag_seconds',
+    help: 'From the change to the delivery on this node, by the clocks of both nodes.',
+    buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+    registers,
+  })
+  const port: Metrics = {
+    delivered: () => deliveries.inc(),
+    conflated: () => conflations.inc(),
+    closed: (reason) => closes.inc({ reason: closeCodes.test(reason) ? reason : 'other' }),
+    hintDropped: () => hintsDropped.inc(),
+    lag: (occurredAt) => {
+      if (occurredAt) lag.observe(Math.max(0, clock.now().getTime() - occurredAt.getTime()) / 1000)
+    },
+  }
+  return {
+    port,
+    /** Begins to measure the process; before this the numbers above count alone. */
+    start: (readings: Readings): void => {
+      collectDefaultMetrics({ register: registry })
+      const gauge = (name: string, help: string, read: () => number) =>
+        new Gauge({
+          name: `aura_keys_${name}`,
+          help,
+          registers,
+          collect() {
+            this.set(read())
+          },
+        })
+      gauge('sockets', 'WebSockets that are open.', readings.sockets)
+      gauge('event_streams', 'Event streams that are open.', readings.streams)
+      gauge('subscriptions', 'Subscriptions that are followed.', readings.subscriptions)
+      gauge('subscription_groups', 'Groups that share one execution per change.', readings.groups)
+      gauge('listening', '1 while hints of other nodes arrive, 0 while they do not, -1 when there is nobody to listen to.', () => {
+        const isListening = readings.isListening()
+        return isListening === null ? -1 : Number(isListening)
+      })
+    },
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+  }
+}

@@ -1,0 +1,44 @@
+import { buildSchema, isObjectType, parse } from 'graphql'
+import { expect, test } from 'vitest'
+import { printSchema } from '../../src/graphql/print-schema.ts'
+import { analyse, shareable } from '../../src/graphql/shareable.ts'
+
+const schema = buildSchema(printSchema())
+
+test('every name on the list exists, and none of those that depend on the viewer is on it', () => {
+  for (const [type, fields] of Object.entries(shareable)) {
+    const known = schema.getType(type)
+    expect(isObjectType(known) && fields.filter((name) => !known.getFields()[name])).toEqual([])
+  }
+  const dependent = [
+    'viewerCan',
+    'viewerRole',
+    'viewerCanRevoke',
+    'revokeRefusal',
+    'subject',
+    'email',
+    'subjectName',
+    'secret',
+    'keyCounts',
+    'access',
+    'instances',
+    'apiKeys',
+  ]
+  for (const [type, fields] of Object.entries(shareable)) if (type !== 'Subscription') expect(fields.filter((name) => dependent.includes(name))).toEqual([])
+})
+
+test('a field that nobody has thought about is not shared', () => {
+  const isShareable = (text: string) => analyse(schema, parse(text)).isShareable
+  expect(isShareable('subscription { keyCounts { active __typename } }')).toBe(true)
+  expect(isShareable('subscription { apiKeyChanged { apiKey { ...K } } } fragment K on ApiKey { id instance { name } }')).toBe(true)
+  expect(isShareable('subscription { apiKeyChanged { apiKey { ...K } } } fragment K on ApiKey { id instance { viewerRole } }')).toBe(false)
+  expect(isShareable('subscription { apiKeyChanged { apiKey { createdBy { email } } } }')).toBe(false)
+  expect(isShareable('subscription { __schema: __typename keyCounts { active } }')).toBe(true)
+})
+
+test('the version to go on from tells nothing apart, unless it is used for more', () => {
+  const resumeVariable = (text: string) => analyse(schema, parse(text)).resumeVariable
+  expect(resumeVariable('subscription ($v: Version) { apiKeyChanged(after: $v) { version } }')).toBe('v')
+  expect(resumeVariable('subscription ($v: Version, $b: Boolean!) { events(after: $v) { version id @skip(if: $b) } }')).toBe('v')
+  expect(resumeVariable('subscription ($v: Version) { a: events(after: $v) { id } b: apiKeyChanged(after: $v) { version } }')).toBeNull()
+})
