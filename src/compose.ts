@@ -30,6 +30,9 @@ import { createLastUses } from './verification/last-uses.ts'
 import { propagate } from './verification/propagate.ts'
 import { nodeStore } from './verification/store.ts'
 
+/** Connections that wait to be accepted, when clients come back all at once; beyond it they try again after seconds. The system may allow fewer. */
+const backlog = 8_192
+
 /** What a test sets otherwise. */
 export interface Overrides {
   readonly clock?: Clock
@@ -183,7 +186,7 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
         const repeater = createRepeater(everyMs, task, log)
         undo.push(() => repeater.stop())
       }
-      await new Promise<void>((resolve, reject) => server.once('error', reject).listen(config.PORT, config.HOST, resolve))
+      await new Promise<void>((resolve, reject) => server.once('error', reject).listen({ port: config.PORT, host: config.HOST, backlog }, resolve))
       undo.push(async () => {
         serving = false
         const closed = new Promise<void>((resolve) => server.close(() => resolve()))

@@ -56,16 +56,25 @@ function parseOperation(text: string, variables: string | null): OperationReques
 
 /** Writes events on a response. */
 function createWire(response: ServerResponse): Wire {
+  let draining: Promise<void> | null = null
   return {
     write: (json, version) => void response.write(`event: next\n${version === null ? '' : `id: ${version}\n`}data: ${json}\n\n`),
     get waitingBytes() {
       return response.writableLength
     },
-    drained: () =>
-      new Promise((resolve) => {
-        if (!response.writableNeedDrain || response.destroyed) return resolve()
-        response.once('drain', resolve).once('close', resolve)
-      }),
+    // One wait for all who want to know, however often they ask.
+    drained: () => {
+      if (!response.writableNeedDrain || response.destroyed) return Promise.resolve()
+      draining ??= new Promise<void>((resolve) => {
+        const end = (): void => {
+          response.off('drain', end).off('close', end)
+          draining = null
+          resolve()
+        }
+        response.on('drain', end).on('close', end)
+      })
+      return draining
+    },
     // Without the last event a client comes back by itself, with the version that it saw last.
     finish: (complete) => (complete ? response.end('event: complete\ndata:\n\n') : response.destroy()),
   }

@@ -121,10 +121,22 @@ export function openPostgres(connectionString: string, connections = 10, onState
 const transient =
   /^(P1001|P1002|P1008|P1017|P2024|P2028|P2034|08\d{3}|40001|40P01|53\d{3}|55P03|57P0\d|57014|25P03|25006|58030|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EPIPE)$/
 
-/** Whether trying again later can help. Looks at codes only: the messages hold values. */
+// What the driver says, without a code, of a connection that broke or could not be had in time.
+const broken = new Set([
+  'Connection terminated',
+  'Connection terminated unexpectedly',
+  'Connection terminated due to connection timeout',
+  'timeout exceeded when trying to connect',
+  'timeout expired',
+  'Client has encountered a connection error and is not queryable',
+  'Client was closed and is not queryable',
+])
+
+/** Whether trying again later can help. Looks at codes, and at whole messages of the driver only: others hold values. */
 export function isTransient(error: unknown, depth = 0): boolean {
   if (typeof error !== 'object' || error === null || depth > 5) return false
-  const { code, originalCode, cause, meta, kind } = error as Record<string, unknown>
+  const { code, originalCode, cause, meta, kind, message } = error as Record<string, unknown>
+  if (typeof message === 'string' && broken.has(message)) return true
   if ([code, originalCode].some((value) => typeof value === 'string' && transient.test(value))) return true
   if (kind === 'SocketTimeout' || kind === 'DatabaseNotReachable' || kind === 'ConnectionClosed' || kind === 'TooManyConnections') return true
   const metaRecord = (meta ?? {}) as Record<string, unknown>

@@ -22,7 +22,7 @@ function binaries(): string {
   return join(dirname(createRequire(import.meta.url).resolve(name)), '..', 'native')
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve) => {
     const probe = createServer().listen(0, '127.0.0.1', () => {
       const { port } = probe.address() as { port: number }

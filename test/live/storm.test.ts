@@ -1,0 +1,69 @@
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { WebSocket } from 'ws'
+import { KeyCountsDocument } from '../generated/operations.ts'
+import { type Company, createCompany } from '../support/company.ts'
+import { requestStatements, startServer, type TestServer } from '../support/server.ts'
+
+const sockets = 5_000
+const people = ['ownA', 'auraA', 'devA', 'dev2A'] as const
+
+let server: TestServer
+let company: Company
+
+beforeAll(async () => {
+  server = await startServer({ WS_MAX_SOCKETS_PER_MEMBER: String(sockets) })
+  company = await createCompany(server)
+})
+afterAll(() => server.close())
+
+/** Opens all sockets at once; answers when each has its counts. */
+async function storm(tokens: readonly string[]): Promise<{ open: WebSocket[]; answers: Set<string> }> {
+  const url = `${server.url.replace('http', 'ws')}/graphql`
+  const payload = { query: KeyCountsDocument.toString(), variables: { instanceId: company.I1 } }
+  const answers = new Set<string>()
+  const open = await Promise.all(
+    Array.from(
+      { length: sockets },
+      (_, index) =>
+        new Promise<WebSocket>((resolve, reject) => {
+          const socket = new WebSocket(url, ['graphql-transport-ws'], { perMessageDeflate: false })
+          const say = (message: object): void => socket.send(JSON.stringify(message))
+          socket.on('open', () => say({ type: 'connection_init', payload: { authorization: tokens[index % tokens.length] } }))
+          socket.on('message', (data) => {
+            const message = JSON.parse(String(data)) as { type: string; payload: object }
+            if (message.type === 'connection_ack') say({ id: '1', type: 'subscribe', payload })
+            else if (message.type === 'next') {
+              answers.add(JSON.stringify(message.payload))
+              resolve(socket)
+            } else reject(new Error(message.type))
+          })
+          socket.on('close', (code) => reject(new Error(`closed with ${code}`)))
+          socket.on('error', reject)
+        }),
+    ),
+  )
+  return { open, answers }
+}
+
+// The poll goes on whatever happens: one statement every half second.
+const statements = () => requestStatements(server).filter((sql) => !/^SELECT "t0"\."id", "t0"\."version" FROM "public"\."organization"/.test(sql))
+
+test('five thousand sockets that come back all at once cost a handful of statements', async () => {
+  await company.createKey('ownA', company.I1)
+  const tokens = await Promise.all(people.map(async (person) => `Bearer ${await server.token(person, 'a')}`))
+  server.statements.length = 0
+  // The first time nothing is known of anybody, as after a restart.
+  const first = await storm(tokens)
+  expect(server.app.ports.hub.groups).toBe(1)
+  const whenNew = statements()
+  for (const socket of first.open.slice(1)) socket.removeAllListeners('close').terminate()
+  await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(1), { timeout: 20_000 })
+  server.statements.length = 0
+  const second = await storm(tokens)
+  const whenKnown = statements()
+  expect([first.answers.size, second.answers.size]).toEqual([1, 1])
+  expect(whenNew.length).toBeLessThanOrEqual(12)
+  expect(whenKnown).toEqual([])
+  for (const socket of [...first.open, ...second.open]) socket.removeAllListeners('close').terminate()
+  await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(0), { timeout: 20_000 })
+}, 120_000)
