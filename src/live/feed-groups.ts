@@ -1,4 +1,5 @@
-import { setTimeout as pause } from 'node:timers/promises'
+import { setTimeout as pause, setImmediate as yieldToOthers } from 'node:timers/promises'
+import pLimit from 'p-limit'
 import type { Scope } from '../access/scope.ts'
 import type { Ports } from '../ports.ts'
 import { gatherMs } from './gather.ts'
@@ -7,6 +8,8 @@ import { type Groups, type Membership, visibility } from './topic.ts'
 
 /** How many events one statement reads: what a reader who is far behind costs at once. */
 const batch = 100
+/** How many groups read at a time on this node: however many come back at once, from wherever, the database has time for others. */
+const reading = pLimit(4)
 /** A reader who takes longer for what waits to be read is sent away; its last version is where it goes on. */
 const patienceMs = 10_000
 
@@ -91,8 +94,12 @@ export function createFeedGroups(ports: Pick<Ports, 'metrics'>, standing: Standi
 
   async function step(group: Group, upTo: bigint): Promise<void> {
     const execution = group.operation.under(group.scope)
-    const rows = await execution.read(group.position, upTo, batch)
-    const answers = await Promise.all(rows.map(async (row) => ({ json: await execution.ofEvent(row), version: row.version })))
+    const { rows, answers } = await reading(async () => {
+      // The embedded database answers without a pause: sockets and pings get their turn here.
+      await yieldToOthers()
+      const rows = await execution.read(group.position, upTo, batch)
+      return { rows, answers: await Promise.all(rows.map(async (row) => ({ json: await execution.ofEvent(row), version: row.version }))) }
+    })
     // After everything was read: whoever lost a right by then left the group, or moved to another one with the old position.
     await standing.examine()
     for (const { json, version } of answers) {
