@@ -149,7 +149,7 @@ export function createEventsRoute(graphql: GraphQLServer, streams: Streams): Eve
     clearTimeout(expiry)
     clearInterval(keepAlive)
     left()
-    ports.metrics.closed(response.writableFinished ? 'stream complete' : 'stream gone')
+    ports.metrics.closed(response.writableFinished ? 'stream_complete' : 'stream_gone')
   }
 
   return {
