@@ -58,7 +58,11 @@ function parseOperation(text: string, variables: string | null): OperationReques
 function createWire(response: ServerResponse): Wire {
   let draining: Promise<void> | null = null
   return {
-    write: (json, version) => void response.write(`event: next\n${version === null ? '' : `id: ${version}\n`}data: ${json}\n\n`),
+    write: (json, version) => {
+      // It may have ended a moment before the hub hears so; writing then is an error that ends the process.
+      if (response.writableEnded || response.destroyed) return
+      response.write(`event: next\n${version === null ? '' : `id: ${version}\n`}data: ${json}\n\n`)
+    },
     get waitingBytes() {
       return response.writableLength
     },
@@ -76,7 +80,10 @@ function createWire(response: ServerResponse): Wire {
       return draining
     },
     // Without the last event a client comes back by itself, with the version that it saw last.
-    finish: (complete) => (complete ? response.end('event: complete\ndata:\n\n') : response.destroy()),
+    finish: (complete) => {
+      if (!complete) response.destroy()
+      else if (!response.writableEnded) response.end('event: complete\ndata:\n\n')
+    },
   }
 }
 
@@ -141,7 +148,7 @@ export function createEventsRoute(graphql: GraphQLServer, streams: Streams): Eve
     // Who has read nothing from one comment to the next is gone, or might as well be.
     let isStuck = false
     const keepAlive = setInterval(() => {
-      if (response.writableNeedDrain && isStuck) response.destroy()
+      if (response.writableEnded || (response.writableNeedDrain && isStuck)) response.destroy()
       else if (!response.writableNeedDrain) response.write(':\n\n')
       isStuck = response.writableNeedDrain
     }, keepAliveMs)
