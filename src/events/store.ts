@@ -24,6 +24,15 @@ export interface RightsChange {
   instanceId: string | null
 }
 
+/** What happened since a version. */
+export interface Since {
+  version: bigint
+  occurredAt: Date | null
+  changes: RightsChange[]
+  /** Ids of apps and instances. */
+  subjects: string[]
+}
+
 /** Filter on events: for owners and Aura Owners of the organization, nobody else. */
 const eventsIn = (scope: Scope) => (scope.all ? { organizationId: scope.organizationId } : { id: { in: [] } })
 
@@ -52,16 +61,19 @@ export const eventStore = (client: Statements) => ({
     (await client.event.findUnique({ where: { organizationId_version: { organizationId, version } }, select: { occurredAt: true } }))?.occurredAt ?? null,
 
   /**
-   * The organization's version, when its newest event occurred, and whose rights changed above `after`: members, and instances that were
-   * deleted. From one statement, so that nothing falls between the version and the events.
+   * What happened above `after`, and the version up to which: from one statement, so that nothing falls between them. When the newest event
+   * occurred, whose rights changed, and which apps and instances were concerned by anything.
    */
-  rights: async (organizationId: string, after: bigint | null): Promise<{ version: bigint; occurredAt: Date | null; changes: RightsChange[] }> => {
-    const [row] = await client.$queryRaw<{ version: bigint; occurredAt: Date | null; changes: RightsChange[] }[]>`
+  since: async (organizationId: string, after: bigint | null): Promise<Since> => {
+    const [row] = await client.$queryRaw<Since[]>`
       SELECT o.version, newest.occurred_at AS "occurredAt", coalesce((
         SELECT jsonb_agg(DISTINCT jsonb_build_object('kind', e.kind, 'memberId', e.member_id, 'instanceId', e.instance_id)) FROM event e
         WHERE e.organization_id = o.id AND e.version > coalesce(${after}::bigint, o.version)
           AND e.kind IN ('INSTANCE_ACCESS_CHANGED', 'MEMBER_REMOVED', 'MEMBER_ROLE_CHANGED', 'INSTANCE_DELETED')
-      ), '[]'::jsonb) AS changes
+      ), '[]'::jsonb) AS changes, coalesce((
+        SELECT jsonb_agg(DISTINCT concerned.id) FROM event e, LATERAL (VALUES (e.app_id), (e.instance_id)) AS concerned(id)
+        WHERE e.organization_id = o.id AND e.version > coalesce(${after}::bigint, o.version) AND concerned.id IS NOT NULL
+      ), '[]'::jsonb) AS subjects
       FROM organization o LEFT JOIN event newest ON newest.organization_id = o.id AND newest.version = o.version WHERE o.id = ${organizationId}`
     if (!row) throw new Error('the organization is gone')
     return row

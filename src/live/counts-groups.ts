@@ -33,16 +33,23 @@ interface Group {
 /** What one turn found for a group; null stands for: nothing changed. */
 type Found = { readonly group: Group } & ({ readonly gone: true } | (Pick<Group, 'last' | 'whole'> & { readonly gone: false; readonly changed: Answer | null }))
 
+export interface CountsGroups extends Groups {
+  /** The numbers of these organizations, apps and instances may have changed. */
+  touch(subjectIds: readonly string[]): void
+}
+
 const keyOf = (scope: Scope): string => (scope.all ? '*' : scope.memberId)
 
 /**
  * The counts of one organization, each group's read, executed and serialised once per change however many watch: one statement for all groups
- * of a scope, at most every 50 ms. Whoever reads slowly misses what lies between, never the newest. `retry` says whether a failure may pass;
- * after any other the subscriptions end with it.
+ * of a scope that are concerned, at most every 50 ms. Whoever reads slowly misses what lies between, never the newest. `retry` says whether a
+ * failure may pass; after any other the subscriptions end with it.
  */
-export function createCountsGroups(ports: Pick<Ports, 'keys' | 'metrics'>, standing: Standing, retry: (error: unknown) => boolean): Groups {
+export function createCountsGroups(ports: Pick<Ports, 'keys' | 'metrics'>, standing: Standing, retry: (error: unknown) => boolean): CountsGroups {
   const groups = new Map<string, Group>()
   const homes = new Map<Membership, Group>()
+  /** Whether something happened of which it is not known yet what it concerns. */
+  let isWoken = false
   let isTurning = false
   let isScheduled = false
   let lastTurn = -gatherMs
@@ -59,13 +66,22 @@ export function createCountsGroups(ports: Pick<Ports, 'keys' | 'metrics'>, stand
     isScheduled = false
     isTurning = true
     lastTurn = performance.now()
-    const due = [...groups.values()].filter(isDue)
+    let due: Group[] = []
     let pauseMs: number | undefined
     try {
+      // Tells which groups are concerned, so that a thousand badges do not cost a thousand rows for each change of one.
+      if (isWoken) {
+        isWoken = false
+        await standing.examine().catch((error: unknown) => {
+          isWoken = true
+          throw error
+        })
+      }
+      due = [...groups.values()].filter(isDue)
       const rows = await read(due)
       const found = await Promise.all(due.map((group) => execute(group, rows.get(keyOf(group.scope)))))
       // After everything was read, so that nobody gets what an event before it took away.
-      await standing.examine()
+      if (due.length > 0) await standing.examine()
       for (const each of found) deliver(each)
     } catch (error) {
       const passes = retry(error)
@@ -76,7 +92,7 @@ export function createCountsGroups(ports: Pick<Ports, 'keys' | 'metrics'>, stand
       }
     }
     isTurning = false
-    if ([...groups.values()].some(isDue)) schedule(pauseMs)
+    if (isWoken || [...groups.values()].some(isDue)) schedule(pauseMs)
   }
 
   /** The numbers of all groups that may have changed: one statement per scope. */
@@ -149,7 +165,7 @@ export function createCountsGroups(ports: Pick<Ports, 'keys' | 'metrics'>, stand
 
   /** Gives the member everything, from memory when nothing newer is on its way. */
   function welcome(group: Group, member: Membership): void {
-    if (group.whole && !group.dirty && !isTurning) send(group, member, group.whole)
+    if (group.whole && !group.dirty && !isTurning && !isWoken) send(group, member, group.whole)
     else {
       group.waiting.add(member)
       schedule()
@@ -202,8 +218,19 @@ export function createCountsGroups(ports: Pick<Ports, 'keys' | 'metrics'>, stand
     leave,
     end,
     wake: () => {
-      for (const group of groups.values()) group.dirty = true
-      if (groups.size > 0) schedule()
+      if (groups.size === 0) return
+      isWoken = true
+      schedule()
+    },
+    touch: (subjectIds) => {
+      const touched = new Set(subjectIds)
+      let isAny = false
+      for (const group of groups.values()) {
+        if (!group.ids.some((id) => touched.has(id))) continue
+        group.dirty = true
+        isAny = true
+      }
+      if (isAny) schedule()
     },
   }
 }

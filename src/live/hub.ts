@@ -2,7 +2,7 @@ import type { Actor } from '../access/actor.ts'
 import type { Scope } from '../access/scope.ts'
 import { resync, unauthenticated } from '../errors.ts'
 import type { Hub, Ports } from '../ports.ts'
-import { createCountsGroups } from './counts-groups.ts'
+import { type CountsGroups, createCountsGroups } from './counts-groups.ts'
 import { createFeedGroups } from './feed-groups.ts'
 import { type Affected, createStanding, type Standing } from './standing.ts'
 import type { Groups, LiveOperation, Membership, Subscriber } from './topic.ts'
@@ -14,7 +14,7 @@ const currentMs = 1_000
 /** One organization that somebody follows or has a socket in. */
 interface Followed {
   readonly standing: Standing
-  readonly counts: Groups
+  readonly counts: CountsGroups
   readonly feeds: Groups
   /** What to call when a member is none any more. */
   readonly ends: Map<string, Set<() => void>>
@@ -43,6 +43,7 @@ export function createHub(ports: Needs, isTransient: (error: unknown) => boolean
     const standing = createStanding(ports, organizationId, {
       isCurrent: () => performance.now() - lastPoll < currentMs,
       recheck: (affected) => recheck(followed, affected),
+      touch: (subjectIds) => followed.counts.touch([organizationId, ...subjectIds]),
     })
     const followed: Followed = {
       standing,

@@ -38,6 +38,8 @@ export function createStanding(
     isCurrent: () => boolean
     /** Checks those concerned, before anything newer is delivered. */
     recheck: (affected: Affected) => Promise<void>
+    /** Something happened that concerns these apps and instances. */
+    touch: (subjectIds: readonly string[]) => void
   },
 ): Standing {
   let examined: bigint | null = null
@@ -98,10 +100,11 @@ export function createStanding(
   }
 
   const examine = coalesce(async () => {
-    const { version, changes, occurredAt: at } = await ports.events.rights(organizationId, examined)
+    const { version, changes, subjects, occurredAt: at } = await ports.events.since(organizationId, examined)
     if (changes.length > 0) await options.recheck(forget(changes))
     examined = version
     occurredAt = at
+    if (subjects.length > 0) options.touch(subjects)
     return version
   })
   const scope = (memberId: string): Promise<Scope | null> => fresh(() => positive(scopes, memberId))

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { WebSocket } from 'ws'
+import { setInstanceAccess } from '../../src/instances/set-instance-access.ts'
 import { KeyCountsDocument } from '../generated/operations.ts'
 import { as, type Company, createCompany } from '../support/company.ts'
 import { startServer, type TestServer } from '../support/server.ts'
@@ -128,7 +129,7 @@ test('WS-16 a subscription that fails inside is masked, ends alone, and the sock
   socket.send(subscribe('1'))
   expect(await socket.next()).toMatchObject({ id: '1', type: 'next' })
   await server.app.database.client.$executeRawUnsafe('ALTER TABLE key_count RENAME TO key_count_gone')
-  server.app.ports.hub.hintedAll()
+  await setInstanceAccess(server.app.ports, company.members.ownA, { instanceId: company.I1, memberId: company.members.viewA.memberId, role: 'USER' })
   const failed = await socket.next()
   await server.app.database.client.$executeRawUnsafe('ALTER TABLE key_count_gone RENAME TO key_count')
   expect(failed).toMatchObject({ id: '1', payload: { errors: [{ extensions: { code: 'INTERNAL' } }] } })
