@@ -70,7 +70,7 @@ export interface Hub {
 
 /** What is counted while it happens. */
 export interface Metrics {
-  delivered(): void
+  delivered(answers: number): void
   conflated(): void
   /** How long ago what is delivered now occurred. */
   lag(occurredAt: Date | null): void

@@ -139,33 +139,45 @@ export function createCountsGroups(ports: Pick<Ports, 'keys' | 'metrics'>, stand
     }
     group.last = found.last
     group.whole = found.whole
+    // Alone what a delivery needs stands in these loops: they run ten thousand times per change.
+    let delivered = 0
     if (found.changed) {
-      for (const member of group.current) send(group, member, found.changed)
+      for (const member of group.current) {
+        if (member.subscriber.isBehind) setAside(group, member)
+        else {
+          member.subscriber.send(found.changed.json, found.changed.version)
+          delivered++
+        }
+      }
       ports.metrics.lag(standing.occurredAt)
     }
+    ports.metrics.delivered(delivered)
     // Those who came while newer numbers are on their way wait for these.
-    if (group.whole && !group.dirty) for (const member of group.waiting) send(group, member, group.whole)
+    if (group.whole && !group.dirty) for (const member of group.waiting) greet(group, member, group.whole)
   }
 
-  function send(group: Group, member: Membership, { json, version }: Answer): void {
-    const { subscriber } = member
+  function greet(group: Group, member: Membership, { json, version }: Answer): void {
     group.waiting.delete(member)
-    if (!subscriber.isBehind) {
+    if (member.subscriber.isBehind) setAside(group, member)
+    else {
       group.current.add(member)
-      ports.metrics.delivered()
-      subscriber.send(json, version)
-      return
+      member.subscriber.send(json, version)
+      ports.metrics.delivered(1)
     }
-    ports.metrics.conflated()
+  }
+
+  /** Until the member has read what it got; then it gets everything. */
+  function setAside(group: Group, member: Membership): void {
     group.current.delete(member)
-    void subscriber.drained().then(() => {
+    ports.metrics.conflated()
+    void member.subscriber.drained().then(() => {
       if (homes.get(member) === group) welcome(group, member)
     })
   }
 
   /** Gives the member everything, from memory when nothing newer is on its way. */
   function welcome(group: Group, member: Membership): void {
-    if (group.whole && !group.dirty && !isTurning && !isWoken) send(group, member, group.whole)
+    if (group.whole && !group.dirty && !isTurning && !isWoken) greet(group, member, group.whole)
     else {
       group.waiting.add(member)
       schedule()

@@ -126,7 +126,7 @@ export function createFeedGroups(ports: Pick<Ports, 'metrics'>, standing: Standi
 
   function send(group: Group, member: Membership, json: string, version: bigint): void {
     if (!member.subscriber.isBehind) {
-      ports.metrics.delivered()
+      ports.metrics.delivered(1)
       member.subscriber.send(json, version)
       return
     }

@@ -80,12 +80,13 @@ export interface Wire {
 export async function follow(graphql: GraphQLServer, operation: Operation, wire: Wire): Promise<(() => void) | readonly GraphQLError[]> {
   const { ports, mask } = graphql
   const { actor } = operation.contextValue
+  const expiresAt = actor.expiresAt.getTime()
   try {
     const live = await open(graphql, operation)
     if (isRefused(live)) return live
     const subscriber: Subscriber = {
       actor,
-      send: (json, version) => (ports.clock.now() < actor.expiresAt ? wire.write(json, version) : wire.finish(true)),
+      send: (json, version) => (ports.clock.now().getTime() < expiresAt ? wire.write(json, version) : wire.finish(true)),
       get isBehind() {
         return wire.waitingBytes > maxBehindBytes
       },

@@ -35,7 +35,7 @@ export function createMetrics(clock: Clock) {
     registers,
   })
   const port: Metrics = {
-    delivered: () => deliveries.inc(),
+    delivered: (answers) => deliveries.inc(answers),
     conflated: () => conflations.inc(),
     closed: (reason) => closes.inc({ reason: closeCodes.test(reason) ? reason : 'other' }),
     hintDropped: () => hintsDropped.inc(),
