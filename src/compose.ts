@@ -18,6 +18,7 @@ import { createGraphQLServer } from './server/graphql.ts'
 import { createHttpServer } from './server/http.ts'
 import { createMetrics } from './server/metrics.ts'
 import { createRepeater } from './server/repeat.ts'
+import { createRefused } from './server/request.ts'
 import { createStreams } from './server/streams.ts'
 import { attachWebSocket } from './server/websocket.ts'
 import { createChange } from './store/change.ts'
@@ -120,6 +121,7 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       authenticate: createAuthenticate({ ...authenticating, members: stores.members }),
       authenticateLive: createAuthenticate({ ...authenticating, members: createMemberships(stores.members, hub) }),
       propagate: () => propagate(nodes),
+      refused: createRefused(log, metrics.port),
       randomBytes,
       maxKeyLifetimeDays: config.MAX_KEY_LIFETIME_DAYS,
     }

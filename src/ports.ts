@@ -4,6 +4,7 @@ import type { AppStore } from './apps/store.ts'
 import type { Cursors } from './crypto/cursor.ts'
 import type { Digests } from './crypto/digest.ts'
 import type { Seals } from './crypto/seal.ts'
+import type { ErrorCode } from './errors.ts'
 import type { EventStore, NewEvent } from './events/store.ts'
 import type { InstanceStore } from './instances/store.ts'
 import type { KeyStore } from './keys/store.ts'
@@ -76,6 +77,8 @@ export interface Metrics {
   lag(occurredAt: Date | null): void
   /** A socket or a stream ended: with its close code, or why it was ended from here. */
   closed(reason: string): void
+  /** Somebody asked for what they have no right to. */
+  refused(code: ErrorCode): void
   /** A hint on the channel between the nodes was none. */
   hintDropped(): void
 }
@@ -110,5 +113,7 @@ export interface Ports extends Stores {
   readonly maxKeyLifetimeDays: number
   /** How far back a feed can resume. */
   readonly eventRetentionDays: number
+  /** Writes down that the request under way was refused something: who asked, at which field. Only refusals of rights are written. */
+  readonly refused: (code: ErrorCode, field: string | undefined) => void
   readonly log: Log
 }

@@ -6,12 +6,17 @@ import { backoff, token, worthRetrying } from './retry.mjs'
 
 const url = process.env.URL ?? 'http://127.0.0.1:4000'
 const instanceIds = process.argv.slice(2)
+let authorization
 let refusals = 0
 
 const client = createClient({
-  url: `${url.replace(/^http/, 'ws')}/graphql`,
+  // The token comes before the socket: the server waits three seconds for the first message, and no longer.
+  url: async () => {
+    authorization = `Bearer ${await token()}`
+    return `${url.replace(/^http/, 'ws')}/graphql`
+  },
   webSocketImpl: WebSocket, // browsers have their own
-  connectionParams: async () => ({ authorization: `Bearer ${await token()}` }),
+  connectionParams: () => ({ authorization }),
   retryAttempts: Number.POSITIVE_INFINITY,
   retryWait: backoff,
   // One new token is worth a try; a second refusal is an answer.

@@ -1,7 +1,7 @@
 import { GraphQLError } from 'graphql'
 import { redactKeys } from '../crypto/key-format.ts'
 import { AuraError, errorCodes, unavailable } from '../errors.ts'
-import type { Log } from '../ports.ts'
+import type { Ports } from '../ports.ts'
 
 /** What tells a failure apart without its message, which may hold values. */
 const describe = (error: unknown): object => {
@@ -13,21 +13,26 @@ const describe = (error: unknown): object => {
  * Makes any error fit to leave the process: refusals as they are, errors of the document as QUERY_REJECTED,
  * a database out of reach as UNAVAILABLE, everything else logged without its message and answered as INTERNAL.
  */
-export function createMaskError(options: {
-  log: Log
-  requestId: () => string | undefined
-  isTransient: (error: unknown) => boolean
-  /** Whether errors of a document say what names there are. */
-  suggestions: boolean
-}) {
+export function createMaskError(
+  options: Pick<Ports, 'log' | 'refused'> & {
+    requestId: () => string | undefined
+    isTransient: (error: unknown) => boolean
+    /** Whether errors of a document say what names there are. */
+    suggestions: boolean
+  },
+) {
   return (thrown: unknown): GraphQLError => {
     const error = thrown instanceof GraphQLError ? thrown : null
     const original = error ? (error.originalError ?? null) : thrown
     const { nodes, path, source, positions } = error ?? {}
     const place = { nodes: nodes ?? null, source: source ?? null, positions: positions ?? null, path: path ?? null }
     const at = (refusal: AuraError): GraphQLError => new GraphQLError(refusal.message, { ...place, extensions: { ...refusal.extensions } })
-    if (original instanceof AuraError) return at(original)
-    if (thrown instanceof AuraError) return at(thrown)
+    // An alias may be a key.
+    const where = path && redactKeys(path.join('.'))
+    if (original instanceof AuraError) {
+      options.refused(original.extensions.code, where)
+      return at(original)
+    }
     if (error && (original === null || (original instanceof GraphQLError && !path))) {
       // Only these: Yoga puts the original error of bad JSON there, which repeats the body.
       const { field, http, requestId } = error.extensions
@@ -46,7 +51,7 @@ export function createMaskError(options: {
       return at(unavailable())
     }
     const requestId = options.requestId()
-    options.log.error({ requestId, path: path?.join('.'), ...describe(original) }, 'an operation failed')
+    options.log.error({ requestId, path: where, ...describe(original) }, 'an operation failed')
     return new GraphQLError('Something failed on our side. The log has more under this request id.', {
       ...place,
       extensions: { code: 'INTERNAL', ...(requestId === undefined ? {} : { requestId }) },

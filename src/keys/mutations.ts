@@ -154,6 +154,10 @@ builder.mutationFields((t) => ({
     nullable: true,
     description: 'Up to 100 at once, each with its own outcome, one propagation.',
     args: { input: t.arg({ type: RevokeApiKeysInput, required: true, description: 'Which ones.' }) },
-    resolve: (_root, { input }, { ports, actor }) => revokeApiKeys(ports, actor, input),
+    resolve: async (_root, { input }, { ports, actor }) => {
+      const revoked = await revokeApiKeys(ports, actor, input)
+      for (const { errorCode } of revoked.results) if (errorCode) ports.refused(errorCode, 'revokeApiKeys')
+      return revoked
+    },
   }),
 }))

@@ -8,7 +8,7 @@ import { createSchema } from '../graphql/schema.ts'
 import { variableErrors } from '../graphql/variables.ts'
 import type { Ports } from '../ports.ts'
 import { isTransient } from '../store/client.ts'
-import { currentRequestId } from './request-id.ts'
+import { currentRequest, identify } from './request.ts'
 
 /** Larger bodies are answered with 413. */
 export const maxBodyBytes = 100_000
@@ -66,7 +66,7 @@ const elsewhere = (): GraphQLError =>
 
 /** GraphQL over HTTP and SSE; `getEnveloped` serves the WebSocket with the same hooks. */
 export function createGraphQLServer(ports: Ports, options: { production: boolean; allowedOrigins: readonly string[] }): GraphQLServer {
-  const mask = createMaskError({ log: ports.log, requestId: currentRequestId, isTransient, suggestions: !options.production })
+  const mask = createMaskError({ log: ports.log, refused: ports.refused, requestId: () => currentRequest()?.id, isTransient, suggestions: !options.production })
   const { schema, unguarded } = createSchema()
   const yoga = createYoga<StreamContext, Context>({
     schema,
@@ -77,11 +77,16 @@ export function createGraphQLServer(ports: Ports, options: { production: boolean
         authorization: headers?.get('authorization') ?? initial.authorization,
         organization: headers?.get('x-aura-organization') ?? initial.organization,
       })
+      identify(actor)
       return createContext(ports, actor)
     },
     plugins: [limits({ introspection: !options.production }, mask)],
     maskedErrors: { maskError: mask },
-    cors: { origin: [...options.allowedOrigins], methods: ['GET', 'POST'], credentials: false },
+    // No origin is "every origin" to Yoga, and one is sent to whoever asks: it gets the one that asks, or none of these headers.
+    cors: ({ headers }) => {
+      const origin = headers.get('origin')
+      return origin !== null && options.allowedOrigins.includes(origin) ? { origin: [origin], methods: ['GET', 'POST'], credentials: false } : false
+    },
     graphiql: !options.production,
     landingPage: false,
     multipart: false,

@@ -3,7 +3,7 @@ import { printSchema } from '../graphql/print-schema.ts'
 import type { VerificationRoute } from '../verification/http.ts'
 import type { EventsRoute } from './events.ts'
 import { type GraphQLServer, maxBodyBytes } from './graphql.ts'
-import { withRequestId } from './request-id.ts'
+import { withRequest } from './request.ts'
 
 export function answerJson(response: ServerResponse, status: number, body: object, headers: Readonly<Record<string, string>> = {}): void {
   response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', ...headers }).end(JSON.stringify(body))
@@ -83,7 +83,7 @@ export function createHttpServer(routes: {
     }
   }
   const server = createServer({ headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 2_000 }, (request, response) => {
-    withRequestId((id) => {
+    withRequest((id) => {
       response.setHeader('x-request-id', id)
       response.setHeader('cache-control', 'no-store')
       response.setHeader('x-content-type-options', 'nosniff')

@@ -8,7 +8,7 @@ import { variableErrors } from '../graphql/variables.ts'
 import type { LiveOperation, Subscriber } from '../live/topic.ts'
 import type { GraphQLServer } from './graphql.ts'
 import { formatted, isRefused, type Operation, withoutHttp } from './operation.ts'
-import { withRequestId } from './request-id.ts'
+import { withRequest } from './request.ts'
 
 /** What may wait to be read by one client before nothing is added; with one answer more, this is what a slow reader costs. */
 export const maxBehindBytes = 65_536
@@ -37,7 +37,7 @@ async function open(graphql: GraphQLServer, operation: Operation): Promise<LiveO
     : null
   const contextOf = isShareable ? sharedContexts(graphql) : ownContexts(graphql, contextValue)
   const run = (contextValue: Context, rootValue: unknown): Promise<string> =>
-    withRequestId(async () => {
+    withRequest(async () => {
       const result = await execute({ schema: graphql.unguarded, document, operationName, variableValues, rootValue, contextValue })
       return JSON.stringify(formatted(result.errors ? { ...result, errors: result.errors.map(graphql.mask) } : result))
     })

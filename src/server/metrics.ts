@@ -22,6 +22,12 @@ export function createMetrics(clock: Clock) {
   const deliveries = counter('deliveries_total', 'Answers of subscriptions that were sent.')
   const conflations = counter('conflations_total', 'Answers that were left out, since their reader was behind and gets newer ones.')
   const hintsDropped = counter('hints_dropped_total', 'Notifications between nodes that were none.')
+  const refusals = new Counter({
+    name: 'aura_keys_refusals_total',
+    help: 'Attempts to do what one has no right to, by error code.',
+    labelNames: ['code'],
+    registers,
+  })
   const closes = new Counter({
     name: 'aura_keys_closes_total',
     help: 'Sockets and event streams that ended, by close code or reason.',
@@ -38,6 +44,7 @@ export function createMetrics(clock: Clock) {
     delivered: (answers) => deliveries.inc(answers),
     conflated: () => conflations.inc(),
     closed: (reason) => closes.inc({ reason: closeCodes.test(reason) ? reason : 'other' }),
+    refused: (code) => refusals.inc({ code }),
     hintDropped: () => hintsDropped.inc(),
     lag: (occurredAt) => {
       if (occurredAt) lag.observe(Math.max(0, clock.now().getTime() - occurredAt.getTime()) / 1000)

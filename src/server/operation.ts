@@ -9,6 +9,7 @@ import {
 import type { Actor } from '../access/actor.ts'
 import { type Context, createContext } from '../graphql/context.ts'
 import type { GraphQLServer, StreamContext } from './graphql.ts'
+import { identify } from './request.ts'
 
 /** What a client sends. */
 export interface OperationRequest {
@@ -47,6 +48,7 @@ export async function prepare(graphql: GraphQLServer, caller: Caller, request: O
     const kind = getOperationAST(document, operationName)?.operation ?? null
     const contextValue =
       kind === 'subscription' ? createContext(graphql.ports, await caller.authenticate(), caller.resumeAfter) : ((await contextFactory()) as Context)
+    identify(contextValue.actor)
     return { schema, document, operationName, variableValues, kind, text, contextValue, run: execute }
   } catch (error) {
     return [graphql.mask(error)]

@@ -7,7 +7,7 @@ import { AuraError, unauthenticated } from '../errors.ts'
 import type { GraphQLServer } from './graphql.ts'
 import { follow, type Wire } from './live.ts'
 import { formatted, isRefused, type Operation, prepare, withoutHttp } from './operation.ts'
-import { withRequestId } from './request-id.ts'
+import { withRequest } from './request.ts'
 import type { Streams } from './streams.ts'
 
 export interface SocketLimits {
@@ -120,8 +120,8 @@ function createHooks(graphql: GraphQLServer, streams: Streams, options: SocketLi
         extra.acknowledged()
         return admitted
       } catch (error) {
-        if (error instanceof AuraError && error.extensions.code === 'UNAUTHENTICATED') return false
         graphql.mask(error)
+        if (error instanceof AuraError && error.extensions.code === 'UNAUTHENTICATED') return false
         extra.socket.close(tryAgainLater, 'Try again')
         return false
       }
@@ -137,16 +137,19 @@ function createHooks(graphql: GraphQLServer, streams: Streams, options: SocketLi
         if (!extra.actor || !scope) throw unauthenticated()
         return { ...extra.actor, role: scope.role }
       }
-      const prepared = await prepare(graphql, { credential, authenticate, resumeAfter: null }, payload)
+      const prepared = await withRequest(() => prepare(graphql, { credential, authenticate, resumeAfter: null }, payload), extra.actor)
       return isRefused(prepared) ? prepared : { ...prepared, wire: createWire(extra.socket, id) }
     },
     onError: (_connection, _id, _payload, errors) => withoutHttp(errors),
     onNext: (_connection, _id, _payload, _args, result) => result.errors && formatted(result as ExecutionResult),
-    execute: (args) => withRequestId(() => (args as Operation).run(args)),
+    execute: (args) => {
+      const operation = args as Operation
+      return withRequest(() => operation.run(args), operation.contextValue.actor)
+    },
     subscribe: async (args) => {
       const operation = args as SocketOperation
       const { wire } = operation
-      const leave = await withRequestId(() => follow(graphql, operation, wire))
+      const leave = await withRequest(() => follow(graphql, operation, wire), operation.contextValue.actor)
       if (isRefused(leave)) return { errors: leave }
       wire.left = leave
       return wire.stream

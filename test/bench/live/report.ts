@@ -31,6 +31,7 @@ export function chart(title: string, sizes: readonly number[], lines: Readonly<R
   const ticks = [0, 0.25, 0.5, 0.75, 1].map((part) => Math.round(most * part))
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12">`,
+    `<title>${title}</title>`,
     `<rect width="${width}" height="${height}" fill="white"/><text x="${left}" y="20" font-size="14">${title}</text>`,
     ...ticks.map(
       (value) => `<path d="M${left} ${y(value)}H${width - 20}" stroke="#dddddd"/><text x="${left - 6}" y="${y(value) + 4}" text-anchor="end">${value}</text>`,
