@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 import { pino } from 'pino'
 import { createAuthenticate } from './access/authenticate.ts'
 import { createProviderVerifier, createSecretVerifier, type VerifyToken } from './access/tokens.ts'
@@ -33,6 +34,9 @@ import { nodeStore } from './verification/store.ts'
 
 /** Connections that wait to be accepted, when clients come back all at once; beyond it they try again after seconds. The system may allow fewer. */
 const backlog = 8_192
+
+/** Stopping takes no longer, but for a moment: whoever sent SIGTERM follows with SIGKILL, mostly after ten seconds. */
+const closingMs = 8_500
 
 /** What a test sets otherwise. */
 export interface Overrides {
@@ -87,8 +91,13 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
   const clock = overrides.clock ?? { now: () => new Date() }
   const log = overrides.log ?? pino({ level: config.LOG_LEVEL })
   const undo: (() => Promise<void> | void)[] = []
+  /** Every step is tried, whatever became of those before; a database that does not answer holds up none of them for long. */
   const close = async (): Promise<void> => {
-    for (const step of undo.splice(0).reverse()) await step()
+    const deadline = performance.now() + closingMs
+    for (const step of undo.splice(0).reverse()) {
+      const late = pause(Math.max(100, deadline - performance.now()), undefined, { ref: false })
+      await Promise.race([Promise.resolve().then(step), late]).catch((error: Error) => log.warn({ error: error.name }, 'a step of stopping failed'))
+    }
   }
   try {
     const database = await openDatabase(config, overrides.onStatement, undo)
@@ -144,8 +153,7 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       const health = {
         problem: async () =>
           serving
-            ? database.client.$queryRaw`SELECT 1`.then(
-                () => null,
+            ? Promise.race([database.client.$queryRaw`SELECT 1`.then(() => null), pause(2_000, 'the database does not answer', { ref: false })]).catch(
                 () => 'the database does not answer',
               )
             : 'the server is stopping',
@@ -193,11 +201,10 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
         serving = false
         const closed = new Promise<void>((resolve) => server.close(() => resolve()))
         events.close()
-        await sockets.close()
         // Requests under way get this long.
         const impatience = setTimeout(() => server.closeAllConnections(), 5_000)
         server.closeIdleConnections()
-        await closed
+        await Promise.all([sockets.close(), closed])
         clearTimeout(impatience)
         await lastUses.flush()
       })

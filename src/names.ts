@@ -12,8 +12,10 @@ export function parseName(field: string, text: string): string {
   return name
 }
 
+export const isSlug = (text: string): boolean => /^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/.test(text)
+
 /** 1 to 64 of a-z, 0-9 and inner hyphens. */
 export function parseSlug(field: string, text: string): string {
-  if (!/^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/.test(text)) throw badInput(field, 'must have 1 to 64 of a-z, 0-9 and inner hyphens')
+  if (!isSlug(text)) throw badInput(field, 'must have 1 to 64 of a-z, 0-9 and inner hyphens')
   return text
 }

@@ -51,8 +51,8 @@ export interface Hub {
   hinted(organizationId: string, version: bigint): void
   /** Hints may have been missed. */
   hintedAll(): void
-  /** The versions of all organizations that are followed here, as they were a moment ago. */
-  polled(rows: readonly { id: string; version: bigint }[]): void
+  /** The versions of all organizations that are followed here, no older than `askedAt` (as of `performance.now()`). */
+  polled(rows: readonly { id: string; version: bigint }[], askedAt: number): void
   /** The organizations that somebody follows here. */
   followed(): string[]
   /** How many subscriptions are open, and how many groups they form. */

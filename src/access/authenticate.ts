@@ -1,5 +1,8 @@
 import { unauthenticated } from '../errors.ts'
+import { isId } from '../ids.ts'
+import { isSubject } from '../members/model.ts'
 import type { MemberStore } from '../members/store.ts'
+import { isSlug } from '../names.ts'
 import type { Authenticate } from './actor.ts'
 import type { VerifyToken } from './tokens.ts'
 
@@ -11,8 +14,11 @@ export function createAuthenticate(options: { verifyToken: VerifyToken; organiza
     const payload = await options.verifyToken(token)
     const claimed = payload[options.organizationClaim]
     if (claimed !== undefined && typeof claimed !== 'string') throw unauthenticated()
-    if (!payload.sub || payload.exp === undefined) throw unauthenticated()
-    const [member, ...others] = await options.members.bySubject(payload.sub, claimed ?? organization ?? null)
+    const named = claimed ?? organization ?? null
+    // Looked up together with what others send: a text that the database cannot take would fail for all of them.
+    if (!payload.sub || !isSubject(payload.sub) || (named !== null && !isSlug(named) && !isId(named, 'org'))) throw unauthenticated()
+    if (payload.exp === undefined) throw unauthenticated()
+    const [member, ...others] = await options.members.bySubject(payload.sub, named)
     if (!member || others.length > 0) throw unauthenticated()
     return { ...member, subject: payload.sub, expiresAt: new Date(payload.exp * 1000) }
   }

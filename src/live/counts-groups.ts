@@ -85,7 +85,7 @@ export function createCountsGroups(ports: Pick<Ports, 'keys' | 'metrics'>, stand
       for (const each of found) deliver(each)
     } catch (error) {
       const passes = retry(error)
-      if (passes) pauseMs = 500
+      pauseMs = 500
       for (const group of due) {
         group.dirty = true
         if (!passes) for (const [member, home] of homes) if (home === group) end(member, error)
@@ -149,9 +149,10 @@ export function createCountsGroups(ports: Pick<Ports, 'keys' | 'metrics'>, stand
           delivered++
         }
       }
-      ports.metrics.lag(standing.occurredAt)
     }
     ports.metrics.delivered(delivered)
+    // What newcomers get may be as old as it likes.
+    if (delivered > 0) ports.metrics.lag(standing.occurredAt)
     // Those who came while newer numbers are on their way wait for these.
     if (group.whole && !group.dirty) for (const member of group.waiting) greet(group, member, group.whole)
   }
@@ -166,12 +167,12 @@ export function createCountsGroups(ports: Pick<Ports, 'keys' | 'metrics'>, stand
     }
   }
 
-  /** Until the member has read what it got; then it gets everything. */
+  /** Until the member has read what it got; then it gets everything. One who is gone is left alone until its transport says so. */
   function setAside(group: Group, member: Membership): void {
     group.current.delete(member)
     ports.metrics.conflated()
-    void member.subscriber.drained().then(() => {
-      if (homes.get(member) === group) welcome(group, member)
+    void member.subscriber.drained().then((isThere) => {
+      if (isThere && homes.get(member) === group) welcome(group, member)
     })
   }
 

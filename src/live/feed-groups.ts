@@ -1,6 +1,7 @@
 import { setTimeout as pause, setImmediate as yieldToOthers } from 'node:timers/promises'
 import pLimit from 'p-limit'
 import type { Scope } from '../access/scope.ts'
+import { resync } from '../errors.ts'
 import type { Ports } from '../ports.ts'
 import { gatherMs } from './gather.ts'
 import type { Standing } from './standing.ts'
@@ -8,8 +9,6 @@ import { type Groups, type Membership, visibility } from './topic.ts'
 
 /** How many events one statement reads: what a reader who is far behind costs at once. */
 const batch = 100
-/** How many groups read at a time on this node: however many come back at once, from wherever, the database has time for others. */
-const reading = pLimit(4)
 /** A reader who takes longer for what waits to be read is sent away; its last version is where it goes on. */
 const patienceMs = 10_000
 
@@ -20,6 +19,8 @@ interface Group {
   readonly members: Set<Membership>
   /** Everything up to here was delivered to all of them. */
   position: bigint
+  /** Has stood at the newest version: what it reads since then is new. */
+  isLive: boolean
   isRunning: boolean
   dirty: boolean
   lastStart: number
@@ -30,7 +31,10 @@ interface Group {
  * table until it stands where another group does. So an event is read, executed and serialised once for all who follow it live, and
  * nothing is missed and nothing comes twice where the past meets the present.
  */
-export function createFeedGroups(ports: Pick<Ports, 'metrics'>, standing: Standing, retry: (error: unknown) => boolean): Groups {
+export function createFeedGroups(ports: Pick<Ports, 'metrics' | 'events'>, standing: Standing, retry: (error: unknown) => boolean): Groups {
+  // How many groups of one organization read at a time: however many come back at once, the database has time for others,
+  // and whoever reads what is past never delays those who follow what happens.
+  const [readingPast, readingNew] = [pLimit(2), pLimit(2)]
   const groups = new Map<string, Set<Group>>()
   const homes = new Map<Membership, Group>()
 
@@ -39,7 +43,16 @@ export function createFeedGroups(ports: Pick<Ports, 'metrics'>, standing: Standi
     groups.set(seen.key, same)
     let group = [...same].find((each) => each.position === position)
     if (!group) {
-      group = { ...seen, operation: member.operation, members: new Set(), position, isRunning: false, dirty: false, lastStart: -gatherMs }
+      group = {
+        ...seen,
+        operation: member.operation,
+        members: new Set(),
+        position,
+        isLive: !standing.hasExamined(position + 1n),
+        isRunning: false,
+        dirty: false,
+        lastStart: -gatherMs,
+      }
       same.add(group)
     }
     member.operation = group.operation
@@ -81,6 +94,7 @@ export function createFeedGroups(ports: Pick<Ports, 'metrics'>, standing: Standi
       try {
         const upTo = await standing.examine()
         while (group.position < upTo && group.members.size > 0) await step(group, upTo)
+        group.isLive = true
       } catch (error) {
         if (!retry(error)) for (const member of [...group.members]) end(member, error)
         else {
@@ -94,9 +108,11 @@ export function createFeedGroups(ports: Pick<Ports, 'metrics'>, standing: Standi
 
   async function step(group: Group, upTo: bigint): Promise<void> {
     const execution = group.operation.under(group.scope)
-    const { rows, answers } = await reading(async () => {
+    const { rows, answers } = await (group.isLive ? readingNew : readingPast)(async () => {
       // The embedded database answers without a pause: sockets and pings get their turn here.
       await yieldToOthers()
+      // Old events are deleted at some time, and may be while somebody reads them.
+      if (!group.isLive && !(await ports.events.occurredAt(group.scope.organizationId, group.position + 1n))) throw resync()
       const rows = await execution.read(group.position, upTo, batch)
       return { rows, answers: await Promise.all(rows.map(async (row) => ({ json: await execution.ofEvent(row), version: row.version }))) }
     })
@@ -107,7 +123,7 @@ export function createFeedGroups(ports: Pick<Ports, 'metrics'>, standing: Standi
       group.position = version
     }
     if (rows.length < batch) group.position = upTo
-    if (answers.length > 0) ports.metrics.lag(standing.occurredAt)
+    if (answers.length > 0 && group.isLive) ports.metrics.lag(standing.occurredAt)
     join(group)
   }
 
@@ -133,22 +149,28 @@ export function createFeedGroups(ports: Pick<Ports, 'metrics'>, standing: Standi
     // Goes on by itself from where it stands, once it has read what it got.
     const { key, scope, position } = group
     leave(member)
-    homes.set(member, { key, scope, operation: member.operation, members: new Set([member]), position, isRunning: true, dirty: false, lastStart: 0 })
+    homes.set(member, {
+      key,
+      scope,
+      operation: member.operation,
+      members: new Set([member]),
+      position,
+      isLive: false,
+      isRunning: true,
+      dirty: false,
+      lastStart: 0,
+    })
     void park(member)
   }
 
   async function park(member: Membership): Promise<void> {
     const parked = homes.get(member)
-    const drained = await Promise.race([member.subscriber.drained().then(() => true), pause(patienceMs, false, { ref: false })])
-    const now = homes.get(member)
-    if (!parked || now !== parked) return
-    if (drained) {
-      homes.delete(member)
-      return put(member, parked, parked.position)
-    }
+    const isThere = await Promise.race([member.subscriber.drained(), pause(patienceMs, null, { ref: false })])
+    // One who is gone is left alone until its transport says so.
+    if (!parked || homes.get(member) !== parked || isThere === false) return
     leave(member)
-    ports.metrics.closed('behind')
-    member.subscriber.fallBehind()
+    if (isThere) put(member, parked, parked.position)
+    else member.subscriber.fallBehind()
   }
 
   return {

@@ -8,8 +8,8 @@ import { type Affected, createStanding, type Standing } from './standing.ts'
 import type { Groups, LiveOperation, Membership, Subscriber } from './topic.ts'
 
 const day = 24 * 60 * 60 * 1000
-/** Twice the poll: after this time without one, versions may have moved unheard. */
-const currentMs = 1_000
+/** Four polls: after this time without one, versions may have moved unheard, and whoever joins has them read. */
+const currentMs = 2_000
 
 /** One organization that somebody follows or has a socket in. */
 interface Followed {
@@ -154,8 +154,8 @@ export function createHub(ports: Needs, isTransient: (error: unknown) => boolean
     hintedAll: () => {
       for (const followed of organizations.values()) wake(followed)
     },
-    polled: (rows) => {
-      lastPoll = performance.now()
+    polled: (rows, askedAt) => {
+      lastPoll = askedAt
       for (const { id, version } of rows) heard(id, version)
     },
     followed: () => [...organizations.keys()],

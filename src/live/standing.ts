@@ -125,8 +125,10 @@ export function createStanding(
         if (topic.ownersOnly && !seen.all) throw forbidden()
         const viewer = seen.all ? '*' : memberId
         const inSight = await Promise.all(topic.subjectIds.map((id) => positive(sights, `${viewer} ${id}`)))
-        if (inSight.includes(false)) throw notFound()
-        return seen
+        if (!inSight.includes(false)) return seen
+        // They may have been removed between the two statements, and are told so.
+        scopes.clear(memberId)
+        throw (await positive(scopes, memberId)) ? notFound() : unauthenticated()
       }),
     get occurredAt() {
       return occurredAt

@@ -40,8 +40,8 @@ export interface Subscriber {
   send(json: string, version: bigint): void
   /** Whether so much waits to be read that nothing may be added. */
   readonly isBehind: boolean
-  /** Answers once everything was read, or the client is gone. */
-  drained(): Promise<void>
+  /** Answers true once everything was read, false when the client is gone. */
+  drained(): Promise<boolean>
   /** The last answer, with the reason. */
   end(error: unknown): void
   /** Ends with a code that says to come back and go on from the last version. */

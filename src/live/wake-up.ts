@@ -9,11 +9,14 @@ const coalesceMs = 3
 /** As many organizations as fit into one NOTIFY, whose payload PostgreSQL limits to 8,000 bytes. */
 const idsPerHint = 150
 const maxBackoffMs = 5_000
+/** How often the connection is asked whether it still is one, and how long it has to answer: a network can swallow it without a word. */
+const checkMs = 5_000
+const answerMs = 2_000
 
 export interface WakeUp {
   /** Tells the other nodes that the organization has this version now; called after the commit, never inside. */
   changed(organizationId: string, version: bigint): void
-  /** Whether hints of other nodes arrive; null when there is nobody to listen to. */
+  /** Whether hints of other nodes arrive; null when there is nobody to listen to, or before that was tried. */
   readonly isListening: boolean | null
   close(): Promise<void>
 }
@@ -33,6 +36,8 @@ export function parseHint(payload: string | undefined): { organizationId: string
 export function createWakeUp(connectionString: string, hub: Pick<Hub, 'hinted' | 'hintedAll'>, log: Log, metrics: Pick<Metrics, 'hintDropped'>): WakeUp {
   const pending = new Map<string, bigint>()
   let client: Client | null = null
+  /** Nothing is wrong before it was tried. */
+  let isTried = false
   let closed = false
   let timer: NodeJS.Timeout | null = null
 
@@ -68,7 +73,15 @@ export function createWakeUp(connectionString: string, hub: Pick<Hub, 'hinted' |
     }
     client = connection
     hub.hintedAll()
+    const checks = setInterval(() => {
+      const silent = setTimeout(() => connection.connection.stream.destroy(), answerMs)
+      connection.query('SELECT 1').then(
+        () => clearTimeout(silent),
+        () => clearTimeout(silent),
+      )
+    }, checkMs)
     await ended
+    clearInterval(checks)
     client = null
     connection.end().catch(() => undefined)
     return true
@@ -78,6 +91,7 @@ export function createWakeUp(connectionString: string, hub: Pick<Hub, 'hinted' |
   const running = (async () => {
     for (let backoffMs = 50; !closed; ) {
       const listened = await listen()
+      isTried = true
       if (closed) break
       log.warn({}, 'the listening connection is gone; polling meanwhile')
       backoffMs = listened ? 50 : Math.min(backoffMs * 2, maxBackoffMs)
@@ -91,7 +105,7 @@ export function createWakeUp(connectionString: string, hub: Pick<Hub, 'hinted' |
       timer ??= setTimeout(flush, coalesceMs)
     },
     get isListening() {
-      return client !== null
+      return client === null && !isTried ? null : client !== null
     },
     close: async () => {
       if (timer) clearTimeout(timer)
@@ -115,5 +129,7 @@ export const createPoller =
   (hub: Pick<Hub, 'followed' | 'polled'>, versions: (organizationIds: readonly string[]) => Promise<{ id: string; version: bigint }[]>) =>
   async (): Promise<void> => {
     const followed = hub.followed()
-    hub.polled(followed.length === 0 ? [] : await versions(followed))
+    // What is read is at least as new as the moment before it was asked for, however long the answer takes.
+    const askedAt = performance.now()
+    hub.polled(followed.length === 0 ? [] : await versions(followed), askedAt)
   }

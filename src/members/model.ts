@@ -10,9 +10,12 @@ export interface NewMember {
   role: OrganizationRole
 }
 
+/** Whether a member can have this `sub`. */
+export const isSubject = (text: string): boolean => /^[\x21-\x7e]{1,255}$/.test(text)
+
 /** What is stored of a new member; BAD_USER_INPUT names the field that cannot be. */
 export function parseMember(input: NewMember): Omit<NewMember, 'email'> & { email: string | null } {
-  if (!/^[\x21-\x7e]{1,255}$/.test(input.subject)) throw badInput('subject', 'must have 1 to 255 printable ASCII characters without spaces')
+  if (!isSubject(input.subject)) throw badInput('subject', 'must have 1 to 255 printable ASCII characters without spaces')
   const email = input.email ?? null
   if (email !== null && !/^[^\s@]{1,64}@[^\s@]{1,255}$/.test(email)) throw badInput('email', 'must be an address such as ada@example.com')
   return { subject: input.subject, name: parseName('name', input.name), email, role: input.role }

@@ -40,11 +40,15 @@ async function readOperation(request: IncomingMessage): Promise<OperationRequest
   return parseOperation(Buffer.concat(parts).toString('utf8'), null)
 }
 
+const members = ['query', 'variables', 'operationName', 'extensions']
+
 function parseOperation(text: string, variables: string | null): OperationRequest | string {
   try {
     const body: unknown = JSON.parse(text)
     if (typeof body !== 'object' || body === null || Array.isArray(body)) return 'The body must be one operation.'
     const operation = { ...body, ...(variables === null ? {} : { variables: JSON.parse(variables) as unknown }) } as OperationRequest
+    const unknown = Object.keys(operation).find((name) => !members.includes(name))
+    if (unknown !== undefined) return `The body may have no other members than ${members.join(', ')}.`
     if (typeof operation.query !== 'string') return 'Must provide query string.'
     const given = operation.variables ?? null
     if (given !== null && (typeof given !== 'object' || Array.isArray(given))) return 'Variables must be an object.'
@@ -55,12 +59,17 @@ function parseOperation(text: string, variables: string | null): OperationReques
 }
 
 /** Writes events on a response. */
-function createWire(response: ServerResponse): Wire {
-  let draining: Promise<void> | null = null
+function createWire(response: ServerResponse): Wire & { readonly fellBehind: boolean } {
+  let fellBehind = false
+  let draining: Promise<boolean> | null = null
+  // It may have ended a moment before the hub hears so; writing then is an error that ends the process.
+  const isOver = (): boolean => response.writableEnded || response.destroyed
   return {
+    get fellBehind() {
+      return fellBehind
+    },
     write: (json, version) => {
-      // It may have ended a moment before the hub hears so; writing then is an error that ends the process.
-      if (response.writableEnded || response.destroyed) return
+      if (isOver()) return
       response.write(`event: next\n${version === null ? '' : `id: ${version}\n`}data: ${json}\n\n`)
     },
     get waitingBytes() {
@@ -68,21 +77,25 @@ function createWire(response: ServerResponse): Wire {
     },
     // One wait for all who want to know, however often they ask.
     drained: () => {
-      if (!response.writableNeedDrain || response.destroyed) return Promise.resolve()
-      draining ??= new Promise<void>((resolve) => {
-        const end = (): void => {
-          response.off('drain', end).off('close', end)
+      draining ??= new Promise<boolean>((resolve) => {
+        const answer = (isThere: boolean) => (): void => {
+          response.off('drain', read).off('close', gone)
           draining = null
-          resolve()
+          resolve(isThere && !isOver())
         }
-        response.on('drain', end).on('close', end)
+        const [read, gone] = [answer(true), answer(false)]
+        if (isOver()) setImmediate(gone)
+        else if (!response.writableNeedDrain) setImmediate(read)
+        else response.on('drain', read).on('close', gone)
       })
       return draining
     },
     // Without the last event a client comes back by itself, with the version that it saw last.
     finish: (complete) => {
-      if (!complete) response.destroy()
-      else if (!response.writableEnded) response.end('event: complete\ndata:\n\n')
+      if (!complete) {
+        fellBehind = true
+        response.destroy()
+      } else if (!response.writableEnded) response.end('event: complete\ndata:\n\n')
     },
   }
 }
@@ -96,19 +109,25 @@ export function createEventsRoute(graphql: GraphQLServer, streams: Streams): Eve
   const open = new Set<ServerResponse>()
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    // Before anything is waited for: it closes once, and may do so at any time.
+    const over = new Promise<void>((resolve) => response.once('close', resolve))
     const operation = await readOperation(request)
     if (operation === null) return refuse(response, 413, [rejected(`The body may have at most ${maxBodyBytes} bytes.`)])
     if (typeof operation === 'string') return refuse(response, 400, [rejected(operation)])
     const { headers } = request
     const organization = headers['x-aura-organization']
-    const lastEventId = headers['last-event-id']
+    const lastEventId = headers['last-event-id'] ?? ''
+    if (typeof lastEventId !== 'string' || !/^\d{0,15}$/.test(lastEventId)) {
+      return refuse(response, 400, [rejected('Last-Event-ID must be the id of an event of this stream: a version.')])
+    }
     const credential = { authorization: headers.authorization, organization: typeof organization === 'string' ? organization : undefined }
     const caller = {
       credential,
       authenticate: () => ports.authenticateLive(credential),
-      resumeAfter: typeof lastEventId === 'string' && /^\d{1,15}$/.test(lastEventId) ? BigInt(lastEventId) : null,
+      resumeAfter: lastEventId === '' ? null : BigInt(lastEventId),
     }
     const prepared = await prepare(graphql, caller, operation)
+    if (response.destroyed) return
     if (isRefused(prepared)) return refuse(response, statuses[String(prepared[0]?.extensions['code'])] ?? 400, prepared)
     if (request.method === 'GET' && prepared.kind === 'mutation') return refuse(response, 405, [rejected('Send mutations by POST.')])
     const giveBack = streams.open(prepared.contextValue.actor.memberId)
@@ -118,7 +137,7 @@ export function createEventsRoute(graphql: GraphQLServer, streams: Streams): Eve
     }
     open.add(response)
     try {
-      await stream(prepared, response)
+      await stream(prepared, response, over)
     } finally {
       open.delete(response)
       giveBack()
@@ -126,9 +145,8 @@ export function createEventsRoute(graphql: GraphQLServer, streams: Streams): Eve
   }
 
   /** Answers once the stream is over. */
-  async function stream(prepared: Operation, response: ServerResponse): Promise<void> {
+  async function stream(prepared: Operation, response: ServerResponse, over: Promise<void>): Promise<void> {
     const wire = createWire(response)
-    const over = new Promise<void>((resolve) => response.once('close', resolve))
     response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' })
     response.write(':\n\n')
     if (prepared.kind !== 'subscription') {
@@ -156,7 +174,7 @@ export function createEventsRoute(graphql: GraphQLServer, streams: Streams): Eve
     clearTimeout(expiry)
     clearInterval(keepAlive)
     left()
-    ports.metrics.closed(response.writableFinished ? 'stream_complete' : 'stream_gone')
+    ports.metrics.closed(response.writableFinished ? 'stream_complete' : wire.fellBehind ? 'stream_behind' : 'stream_gone')
   }
 
   return {

@@ -3,6 +3,7 @@ import { printSchema } from '../graphql/print-schema.ts'
 import type { VerificationRoute } from '../verification/http.ts'
 import type { EventsRoute } from './events.ts'
 import { type GraphQLServer, maxBodyBytes } from './graphql.ts'
+import { isKnownOrigin } from './origins.ts'
 import { withRequest } from './request.ts'
 
 export function answerJson(response: ServerResponse, status: number, body: object, headers: Readonly<Record<string, string>> = {}): void {
@@ -58,6 +59,8 @@ export function createHttpServer(routes: {
       }
       if (request.method !== 'OPTIONS' && /text\/event-stream/.test(request.headers.accept ?? '')) {
         const { origin } = request.headers
+        if (!isKnownOrigin(request.headers, routes.allowedOrigins))
+          return reject(response, 403, 'Pages of this origin may not read events here: see ALLOWED_ORIGINS.')
         if (origin !== undefined && routes.allowedOrigins.includes(origin))
           response.setHeader('access-control-allow-origin', origin).setHeader('vary', 'origin')
         await routes.events.answer(request, response)

@@ -45,11 +45,17 @@ async function open(graphql: GraphQLServer, operation: Operation): Promise<LiveO
     topic: source.topic,
     key,
     under: (scope) => {
-      const context = contextOf(scope)
+      // One for reading and executing: what was read with the selection is found there. Everything in it is at least as new as the first
+      // version that is asked for, so a list in an answer can be followed from that one.
+      let context: Context | null = null
+      const since = (version: bigint): Context => {
+        context ??= contextOf(scope, version)
+        return context
+      }
       return {
-        read: (after, upTo, take) => source.read(context, after, upTo, take),
-        ofCounts: (changed) => run(context, source.ofCounts(changed)),
-        ofEvent: (row) => run(context, row),
+        read: (after, upTo, take) => source.read(since(after), after, upTo, take),
+        ofCounts: (changed) => run(since(changed[0]?.version ?? 0n), source.ofCounts(changed)),
+        ofEvent: (row) => run(since(row.version), row),
       }
     },
   }
@@ -62,8 +68,8 @@ const sharedContexts =
     createSharedContext(ports, scope)
 const ownContexts =
   ({ ports }: GraphQLServer, { actor }: Context) =>
-  (scope: Scope): Context =>
-    createContext(ports, { ...actor, role: scope.role }, null, scope)
+  (scope: Scope, organizationVersion: bigint): Context =>
+    createContext(ports, { ...actor, role: scope.role, organizationVersion }, null, scope)
 
 /** A transport's own part of a subscriber. */
 export interface Wire {
@@ -71,7 +77,8 @@ export interface Wire {
   write(json: string, version: bigint | null): void
   /** Bytes that wait to be read. */
   readonly waitingBytes: number
-  drained(): Promise<void>
+  /** Answers true once everything was read, false when the client is gone. */
+  drained(): Promise<boolean>
   /** Says that nothing more comes, and stops; `complete` is false when the client shall come back. */
   finish(complete: boolean): void
 }
@@ -92,7 +99,9 @@ export async function follow(graphql: GraphQLServer, operation: Operation, wire:
       },
       drained: () => wire.drained(),
       end: (error) => {
-        wire.write(JSON.stringify({ data: null, errors: withoutHttp([mask(error)]) }), null)
+        // Whoever caused it is another: the refusal is written down under the name of this one.
+        const refusal = withRequest(() => mask(error), actor)
+        wire.write(JSON.stringify({ data: null, errors: withoutHttp([refusal]) }), null)
         wire.finish(true)
       },
       fallBehind: () => wire.finish(false),

@@ -12,7 +12,7 @@ export interface Readings {
 }
 
 /** Codes of the protocol and of this server; a client can close with any other. */
-const closeCodes = /^(10\d\d|44\d\d|4500|behind|stream_\w+)$/
+const closeCodes = /^(10\d\d|44\d\d|4500|stream_\w+)$/
 
 /** Prometheus metrics of one node; the registry is its own, so that a process can hold several. */
 export function createMetrics(clock: Clock) {

@@ -1,0 +1,168 @@
+import { type ExecutionResult, GraphQLError } from 'graphql'
+import { CloseCode, type ServerOptions } from 'graphql-ws'
+import type { WebSocket } from 'ws'
+import type { Actor } from '../access/actor.ts'
+import { AuraError, unauthenticated } from '../errors.ts'
+import type { GraphQLServer } from './graphql.ts'
+import { follow, type Wire } from './live.ts'
+import { formatted, isRefused, type Operation, prepare, withoutHttp } from './operation.ts'
+import { withRequest } from './request.ts'
+import type { Streams } from './streams.ts'
+
+/** The standard's code for: come back later. Clients do so by themselves, and go on from their last version. */
+const tryAgainLater = 1013
+
+const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
+
+/** What a socket's hooks know of it. */
+export interface Connection {
+  readonly socket: WebSocket
+  actor: Actor | null
+  /** Ends the wait for the acknowledgement. */
+  acknowledged(): void
+  /** What runs here by its id: also what the client completed while it was being prepared, which graphql-ws knows no longer. */
+  readonly running: Map<string, SocketWire>
+}
+
+/** Where the answers of one operation of a socket go. */
+interface SocketWire extends Wire {
+  /** The hub writes to the socket; graphql-ws gets a stream that yields nothing, and ends with the subscription. */
+  readonly stream: AsyncGenerator<never>
+  /** Tells how to leave what is followed. */
+  joined(leave: () => void): void
+  /** Nothing more is sent, from whichever side the end comes. */
+  stop(): void
+}
+
+interface SocketOperation extends Operation {
+  readonly wire: SocketWire
+}
+
+function createWire({ socket, running }: Connection, id: string): SocketWire {
+  const head = `{"id":${JSON.stringify(id)},"type":"next","payload":`
+  let leave: (() => void) | null = null
+  let isOver = false
+  let end: () => void = () => undefined
+  const ended = new Promise<IteratorResult<never>>((resolve) => {
+    end = () => resolve({ done: true, value: undefined })
+  })
+  const stop = (): void => {
+    if (isOver) return
+    isOver = true
+    running.delete(id)
+    leave?.()
+    end()
+  }
+  const stopped = (): Promise<IteratorResult<never>> => {
+    stop()
+    return ended
+  }
+  const stream = { [Symbol.asyncIterator]: () => stream, next: () => ended, return: stopped, throw: stopped } as unknown as AsyncGenerator<never>
+  const wire: SocketWire = {
+    stream,
+    stop,
+    joined: (how) => {
+      leave = how
+      if (isOver) how()
+    },
+    write: (json) => socket.send(`${head}${json}}`),
+    get waitingBytes() {
+      return socket.bufferedAmount
+    },
+    // A ping is written after everything that waits; on a socket that closes it fails.
+    drained: () => new Promise((resolve) => socket.ping(undefined, undefined, (error?: Error | null) => resolve(!error && socket.readyState === socket.OPEN))),
+    finish: (complete) => (complete ? stop() : socket.close(tryAgainLater, 'You read too slowly: come back and go on from your last version')),
+  }
+  running.set(id, wire)
+  return wire
+}
+
+const refusal = (code: 'RATE_LIMITED' | 'QUERY_REJECTED', message: string): GraphQLError[] => [new GraphQLError(message, { extensions: { code } })]
+
+export function createHooks(
+  graphql: GraphQLServer,
+  streams: Streams,
+  options: { readonly subscriptionsPerSocket: number },
+): ServerOptions<{ authorization?: string; organization?: string }, Connection> {
+  const { ports } = graphql
+
+  /** Whatever must end with the socket begins here. */
+  async function admit({ socket, running }: Connection, actor: Actor): Promise<boolean> {
+    const isClosed = (): boolean => socket.readyState === socket.CLOSED
+    // It may have closed while its credential was checked, and will not say so again.
+    if (socket.readyState !== socket.OPEN) return false
+    const giveBack = streams.open(actor.memberId)
+    if (!giveBack) {
+      socket.close(4429, 'Too many sockets')
+      return false
+    }
+    // setTimeout takes at most 2^31-1 ms; no token of ours lives that long unasked.
+    const left = Math.min(actor.expiresAt.getTime() - ports.clock.now().getTime(), 2_147_483_647)
+    const expiry = setTimeout(() => socket.close(CloseCode.Forbidden, 'The token expired'), Math.max(left, 0))
+    socket.once('close', () => {
+      giveBack()
+      clearTimeout(expiry)
+      for (const wire of running.values()) wire.stop()
+    })
+    const unwatch = await ports.hub.watch(actor, () => socket.close(CloseCode.Forbidden, 'The member was removed'))
+    if (isClosed()) unwatch()
+    else socket.once('close', unwatch)
+    return true
+  }
+
+  return {
+    connectionInitWaitTimeout: 3_000,
+    onConnect: async ({ connectionParams, extra }) => {
+      try {
+        extra.actor = await ports.authenticateLive({ authorization: text(connectionParams?.authorization), organization: text(connectionParams?.organization) })
+        const admitted = await admit(extra, extra.actor)
+        extra.acknowledged()
+        return admitted
+      } catch (error) {
+        graphql.mask(error)
+        if (error instanceof AuraError && error.extensions.code === 'UNAUTHENTICATED') return false
+        extra.socket.close(tryAgainLater, 'Try again')
+        return false
+      }
+    },
+    onSubscribe: async ({ connectionParams, extra }, id, payload) => {
+      if (extra.running.size >= options.subscriptionsPerSocket) {
+        return refusal('RATE_LIMITED', `A socket may have at most ${options.subscriptionsPerSocket} operations at once.`)
+      }
+      if (extra.running.has(id)) return refusal('QUERY_REJECTED', 'The operation with this id has not ended yet: use another id.')
+      const wire = createWire(extra, id)
+      const credential = { authorization: text(connectionParams?.authorization), organization: text(connectionParams?.organization) }
+      // The token was checked when the socket opened, which ends with it; what the member may do is asked again.
+      const authenticate = async (): Promise<Actor> => {
+        const scope = extra.actor && (await ports.hub.scopeOf(extra.actor))
+        if (!extra.actor || !scope) throw unauthenticated()
+        return { ...extra.actor, role: scope.role }
+      }
+      const prepared = await withRequest(() => prepare(graphql, { credential, authenticate, resumeAfter: null }, payload), extra.actor)
+      // Without a kind there is no such operation, as graphql-ws will say.
+      if (isRefused(prepared) || prepared.kind === null) wire.stop()
+      return isRefused(prepared) ? prepared : { ...prepared, wire }
+    },
+    onError: (_connection, _id, _payload, errors) => withoutHttp(errors),
+    onNext: (_connection, _id, _payload, _args, result) => result.errors && formatted(result as ExecutionResult),
+    execute: async (args) => {
+      const operation = args as SocketOperation
+      try {
+        return await withRequest(() => operation.run(operation), operation.contextValue.actor)
+      } finally {
+        operation.wire.stop()
+      }
+    },
+    subscribe: async (args) => {
+      const operation = args as SocketOperation
+      const { wire } = operation
+      const leave = await withRequest(() => follow(graphql, operation, wire), operation.contextValue.actor)
+      if (isRefused(leave)) {
+        wire.stop()
+        return { errors: leave }
+      }
+      wire.joined(leave)
+      return wire.stream
+    },
+  }
+}
