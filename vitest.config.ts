@@ -1,9 +1,32 @@
+import { accessSync, constants } from 'node:fs'
 import { createRequire } from 'node:module'
+import { delimiter, join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 
 // Every file of these folders runs once on each store; the reporter counts that they are equally many.
 const onBothStores = ['test/*/**/*.test.ts']
 const withoutStore = ['test/architecture/**', 'test/crypto/**', 'test/contract/**', 'test/config/**', 'test/graphql-unit/**']
+
+/** Programs of the system that some files drive. Where one is missing these files are left out, and the reporter says so; never in CI. */
+const programs: Readonly<Record<string, readonly string[]>> = {
+  'test/examples/tour.test.ts': ['bash', 'curl', 'jq'],
+  'test/examples/rotate-key.test.ts': ['bash', 'curl', 'jq'],
+  'test/examples/two-nodes.test.ts': ['nginx'],
+  'test/live/pooler.test.ts': ['pgbouncer'],
+}
+
+function isInstalled(program: string): boolean {
+  return [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin'].some((folder) => {
+    try {
+      accessSync(join(folder, program), constants.X_OK)
+      return true
+    } catch {
+      return false
+    }
+  })
+}
+
+const leftOut = process.env['CI'] ? [] : Object.entries(programs).filter(([, needed]) => !needed.every(isInstalled))
 
 // One copy of graphql: shield and the middleware load its CommonJS form, and two copies do not know each other's types.
 export const resolve = { alias: [{ find: /^graphql$/, replacement: createRequire(import.meta.url).resolve('graphql') }] }
@@ -13,7 +36,7 @@ const project = (name: 'pglite' | 'postgresql') => ({
   test: {
     name,
     include: onBothStores,
-    exclude: withoutStore,
+    exclude: [...withoutStore, ...leftOut.map(([file]) => file)],
     globalSetup: name === 'postgresql' ? ['test/support/postgres.ts'] : [],
     env: { TEST_STORE: name },
     testTimeout: 60_000,
@@ -25,7 +48,7 @@ export default defineConfig({
   test: {
     pool: 'forks',
     maxWorkers: 2,
-    reporters: ['default', './test/support/reporter.ts'],
+    reporters: ['default', ['./test/support/reporter.ts', { leftOut: Object.fromEntries(leftOut) }]],
     projects: [
       { resolve, test: { name: 'no store', include: withoutStore.map((folder) => `${folder}/*.test.ts`), testTimeout: 60_000 } },
       project('pglite'),
