@@ -60,7 +60,7 @@ function createMeasure(document: DocumentNode): (set: SelectionSetNode, root: bo
   return ofSet
 }
 
-const rejected = (message: string): GraphQLError => new GraphQLError(message, { extensions: { code: 'QUERY_REJECTED' } })
+export const rejected = (message: string): GraphQLError => new GraphQLError(message, { extensions: { code: 'QUERY_REJECTED' } })
 
 function shape(context: ValidationContext): ASTVisitor {
   const measure = createMeasure(context.getDocument())

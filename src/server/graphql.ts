@@ -4,8 +4,8 @@ import { type Context, createContext } from '../graphql/context.ts'
 import { createMaskError } from '../graphql/errors.ts'
 import { limitRules, maxTokens } from '../graphql/limits.ts'
 import { literals } from '../graphql/literals.ts'
+import { refusals } from '../graphql/refusals.ts'
 import { createSchema } from '../graphql/schema.ts'
-import { variableErrors } from '../graphql/variables.ts'
 import type { Ports } from '../ports.ts'
 import { isTransient } from '../store/client.ts'
 import { currentRequest, identify } from './request.ts'
@@ -34,7 +34,7 @@ interface Refusing {
 }
 
 function refuseVariables({ args, setResultAndStopExecution }: Refusing): void {
-  const errors = variableErrors(args)
+  const errors = refusals(args)
   if (errors.length > 0) setResultAndStopExecution({ errors })
 }
 

@@ -3,8 +3,8 @@ import { createSourceEventStream, execute, type GraphQLError } from 'graphql'
 import type { Scope } from '../access/scope.ts'
 import { type Context, createContext, createSharedContext } from '../graphql/context.ts'
 import { LiveSource } from '../graphql/live-source.ts'
+import { refusals } from '../graphql/refusals.ts'
 import { analyse } from '../graphql/shareable.ts'
-import { variableErrors } from '../graphql/variables.ts'
 import type { LiveOperation, Subscriber } from '../live/topic.ts'
 import type { GraphQLServer } from './graphql.ts'
 import { formatted, isRefused, type Operation, withoutHttp } from './operation.ts'
@@ -24,7 +24,7 @@ const canonical = (value: unknown): string =>
 /** Asks the field what it follows, with its rule on; answers what is wrong otherwise. */
 async function open(graphql: GraphQLServer, operation: Operation): Promise<LiveOperation | readonly GraphQLError[]> {
   const { document, operationName, variableValues, schema, text, contextValue } = operation
-  const wrong = variableErrors(operation)
+  const wrong = refusals(operation)
   if (wrong.length > 0) return wrong
   const source = await createSourceEventStream({ schema, document, operationName, variableValues, contextValue })
   if (!(source instanceof LiveSource)) return ('errors' in source ? (source.errors ?? []) : []).map(graphql.mask)
