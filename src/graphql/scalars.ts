@@ -2,6 +2,8 @@ import { badInput } from '../errors.ts'
 import { builder } from './builder.ts'
 
 const rfc3339 = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/i
+// The year 0 is one before Christ in PostgreSQL, which Prisma cannot write; both hold all that is between.
+const earliest = Date.parse('0001-01-01T00:00:00Z')
 const latest = Date.UTC(10_000, 0, 1)
 
 function parseDateTime(value: unknown): Date {
@@ -12,7 +14,7 @@ function parseDateTime(value: unknown): Date {
   const calendar = new Date(Date.UTC(year, month - 1, day, hour, minute, second))
   const real = calendar.getUTCMonth() === month - 1 && calendar.getUTCDate() === day && calendar.getUTCHours() === hour
   const instant = new Date(Date.parse(match[0]))
-  if (!real || second > 59 || minute > 59 || Number.isNaN(instant.getTime()) || instant.getTime() >= latest) {
+  if (!real || second > 59 || minute > 59 || !(instant.getTime() >= earliest && instant.getTime() < latest)) {
     throw badInput('DateTime', 'is not a date of the calendar')
   }
   return instant

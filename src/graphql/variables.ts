@@ -6,6 +6,12 @@ const bad = (field: string, message: string): GraphQLError => new GraphQLError(`
 /** What is said of a text that PostgreSQL could not hold, in variables and literals alike. */
 export const noNul = 'must not contain the character U+0000'
 
+/** No input has as many levels. What walks through values calls itself at each, and so ends where the stack does. */
+const maxNesting = 20
+
+const isDeeper = (value: unknown, levels: number): boolean =>
+  typeof value === 'object' && value !== null && (levels === 0 || Object.values(value).some((item) => isDeeper(item, levels - 1)))
+
 /** The paths to texts with a NUL in them. */
 function nulPaths(value: unknown, path: readonly string[]): string[] {
   if (typeof value === 'string') return value.includes('\0') ? [path.join('.')] : []
@@ -19,7 +25,10 @@ function nulPaths(value: unknown, path: readonly string[]): string[] {
  */
 export function variableErrors({ schema, document, operationName, variableValues }: ExecutionArgs): GraphQLError[] {
   const operation = getOperationAST(document, operationName)
-  const errors: GraphQLError[] = []
+  // Those too that the operation does not declare: they tell one subscription from another.
+  const deep = Object.keys(variableValues ?? {}).filter((name) => isDeeper(variableValues?.[name], maxNesting))
+  const errors = deep.map((name) => bad(redactKeys(name), `may have at most ${maxNesting} levels`))
+  if (errors.length > 0) return errors.slice(0, 10)
   for (const definition of operation?.variableDefinitions ?? []) {
     const name = definition.variable.name.value
     const type = typeFromAST(schema, definition.type)
