@@ -1,7 +1,8 @@
-import type { Scope } from '../access/scope.ts'
+import { keysIn, type Scope } from '../access/scope.ts'
 import type { EventKind } from '../generated/prisma/enums.ts'
 import { newId } from '../ids.ts'
 import type { Prisma, Statements } from '../store/client.ts'
+import { keyEventKinds } from './model.ts'
 
 /** One thing that happened, before it has its version. */
 export interface NewEvent {
@@ -39,6 +40,10 @@ const eventsIn = (scope: Scope) => (scope.all ? { organizationId: scope.organiza
 export const eventStore = (client: Statements) => ({
   find: <Query extends Prisma.EventDefaultArgs>(query: Query, scope: Scope, id: string) =>
     client.event.findFirst({ ...query, where: { id, ...eventsIn(scope) } }),
+
+  /** The same for an event of a key in scope, which everybody who may see the key may read, as a change of that key. */
+  findKeyChange: <Query extends Prisma.EventDefaultArgs>(query: Query, scope: Scope, id: string) =>
+    client.event.findFirst({ ...query, where: { id, organizationId: scope.organizationId, kind: { in: keyEventKinds }, apiKey: keysIn(scope) } }),
 
   page: <Query extends Prisma.EventDefaultArgs>(query: Query, scope: Scope, page: { where: Prisma.EventWhereInput; orderBy: object[]; take: number }) =>
     client.event.findMany({

@@ -21,7 +21,8 @@ export function createReload({ ports, scope }: Context): { $connect(): Promise<v
     apiKey: delegate((query, id) => ports.keys.find(query, scope, id)),
     member: delegate((query, id) => ports.members.find(query, scope, id)),
     secret: delegate((query, id) => ports.secrets.find(query, scope, id)),
-    event: delegate((query, id) => ports.events.find(query, scope, id)),
+    // Who is not shown events came to this one through `apiKeyChanged`.
+    event: delegate((query, id) => (scope.all ? ports.events.find(query, scope, id) : ports.events.findKeyChange(query, scope, id))),
   }
   return { $connect: () => Promise.reject(new Error('rows are read through stores')), ...delegates }
 }
