@@ -18,6 +18,10 @@ export interface KeyRecord {
   instanceDeletedAt: Date | null
   creatorRemovedAt: Date | null
   expiresAt: Date
+  /** When it was stored as EXPIRED. */
+  expiredAt: Date | null
+  /** The database's time when it answered. */
+  readAt: Date
 }
 
 interface StatusCounts {

@@ -157,7 +157,8 @@ export const keyStore = (client: Statements) => ({
     const [row] = await client.$queryRaw<KeyRecord[]>`
       SELECT k.id, k.name, k.organization_id AS "organizationId", k.app_id AS "appId", k.instance_id AS "instanceId", k.created_by_id AS "createdById",
         d.pepper_id AS "pepperId", d.digest, k.revoked_at AS "revokedAt", k.orphan_reason::text AS "orphanReason",
-        i.deleted_at AS "instanceDeletedAt", m.removed_at AS "creatorRemovedAt", k.expires_at AS "expiresAt"
+        i.deleted_at AS "instanceDeletedAt", m.removed_at AS "creatorRemovedAt", k.expires_at AS "expiresAt",
+        k.expired_at AS "expiredAt", now() AS "readAt"
       FROM api_key k JOIN key_digest d ON d.key_id = k.id JOIN app_instance i ON i.id = k.instance_id JOIN member m ON m.id = k.created_by_id
       WHERE k.id = ${id}`
     return row ?? null
