@@ -1,14 +1,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { printSchema } from '../graphql/print-schema.ts'
 import type { VerificationRoute } from '../verification/http.ts'
+import { answerJson } from './body.ts'
 import type { EventsRoute } from './events.ts'
 import { type GraphQLServer, maxBodyBytes } from './graphql.ts'
 import { isKnownOrigin } from './origins.ts'
 import { withRequest } from './request.ts'
-
-export function answerJson(response: ServerResponse, status: number, body: object, headers: Readonly<Record<string, string>> = {}): void {
-  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', ...headers }).end(JSON.stringify(body))
-}
 
 /** A refusal in the form of a GraphQL answer, for what never reaches GraphQL. */
 function reject(response: ServerResponse, status: number, message: string, headers: Readonly<Record<string, string>> = {}): void {

@@ -2,28 +2,13 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isId } from '../ids.ts'
 import type { Ports } from '../ports.ts'
+import { answerJson, readBody } from '../server/body.ts'
 import type { LastUses } from './last-uses.ts'
 import { type Outcome, verifyKey } from './verify-key.ts'
 
 export type VerificationRoute = (request: IncomingMessage, response: ServerResponse) => Promise<void>
 
 const maxBodyBytes = 4_096
-
-function answer(response: ServerResponse, status: number, body: object, headers: Readonly<Record<string, string>> = {}): void {
-  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', ...headers }).end(JSON.stringify(body))
-}
-
-/** The whole body; null as soon as it is too long. */
-async function readBody(request: IncomingMessage): Promise<string | null> {
-  const parts: Buffer[] = []
-  let size = 0
-  for await (const part of request as AsyncIterable<Buffer>) {
-    size += part.length
-    if (size > maxBodyBytes) return null
-    parts.push(part)
-  }
-  return Buffer.concat(parts).toString('utf8')
-}
 
 function parseBody(text: string): { key: string; instanceId: string } | null {
   try {
@@ -50,22 +35,22 @@ export function createVerificationRoute(
   gatewayToken: string | undefined,
 ): VerificationRoute {
   return async (request, response) => {
-    if (request.method !== 'POST') return answer(response, 405, { error: 'Use POST.' }, { allow: 'POST' })
+    if (request.method !== 'POST') return answerJson(response, 405, { error: 'Use POST.' }, { allow: 'POST' })
     const token = request.headers['x-aura-gateway-token']
     if (gatewayToken !== undefined && !(typeof token === 'string' && timingSafeEqual(sha256(token), sha256(gatewayToken)))) {
-      return answer(response, 401, { error: 'Send the gateway token as X-Aura-Gateway-Token.' })
+      return answerJson(response, 401, { error: 'Send the gateway token as X-Aura-Gateway-Token.' })
     }
-    const text = await readBody(request)
-    if (text === null) return answer(response, 413, { error: `The body may have at most ${maxBodyBytes} bytes.` }, { connection: 'close' })
-    const input = parseBody(text)
-    if (!input) return answer(response, 400, { error: 'Send {"key": "aura_…", "instanceId": "ins_…"} as JSON.' })
+    const body = await readBody(request, maxBodyBytes)
+    if ('error' in body) return answerJson(response, body.status, { error: body.error }, body.status === 413 ? { connection: 'close' } : {})
+    const input = parseBody(body.text)
+    if (!input) return answerJson(response, 400, { error: 'Send {"key": "aura_…", "instanceId": "ins_…"} as JSON.' })
     try {
       const outcome = await verifyKey(ports, input)
       if (outcome.code === 'VALID') lastUses.used(outcome.key.id, ports.clock.now())
-      answer(response, 200, describe(outcome))
+      answerJson(response, 200, describe(outcome))
     } catch (error) {
       ports.log.error({ error: (error as Error).name }, 'a verification could not be decided')
-      answer(response, 503, { error: 'The server cannot know right now. Try again.' }, { 'retry-after': '1' })
+      answerJson(response, 503, { error: 'The server cannot know right now. Try again.' }, { 'retry-after': '1' })
     }
   }
 }

@@ -1,0 +1,45 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { formatKey } from '../../src/crypto/key-format.ts'
+import { newId } from '../../src/ids.ts'
+import { verifyKey } from '../../src/verification/verify-key.ts'
+import { type Company, createCompany, type TestKey } from '../support/company.ts'
+import { startServer, type TestServer } from '../support/server.ts'
+
+let server: TestServer
+let company: Company
+let key: TestKey
+
+beforeAll(async () => {
+  server = await startServer()
+  company = await createCompany(server)
+  key = await company.createKey('devA', company.I1)
+})
+afterAll(() => server.close())
+
+test('an unknown key is compared like a known one, so that the time tells nothing', async () => {
+  const { ports } = server.app
+  const compared: { pepperId: string; bytes: number }[] = []
+  const digests = {
+    ...ports.digests,
+    matches: (...[plaintext, pepperId, digest]: Parameters<typeof ports.digests.matches>) => {
+      compared.push({ pepperId, bytes: digest.length })
+      return ports.digests.matches(plaintext, pepperId, digest)
+    },
+  }
+  const forged = (id: string): string => formatKey(id, new Uint8Array(32).fill(9)).expose()
+  for (const text of [forged(newId('key')), forged(key.id)]) {
+    expect(await verifyKey({ ...ports, digests }, { key: text, instanceId: company.I1 })).toEqual({ code: 'NOT_FOUND' })
+  }
+  expect(compared).toEqual(Array(2).fill({ pepperId: ports.digests.currentId, bytes: 32 }))
+})
+
+test('a body that is no UTF-8 is 400, however it would be mended', async () => {
+  const json = Buffer.from(JSON.stringify({ key: key.plaintext, instanceId: company.I1, note: '?' }))
+  const post = (body: Buffer): Promise<Response> => fetch(`${server.url}/v1/verify`, { method: 'POST', body: new Uint8Array(body) })
+  expect((await post(json)).status).toBe(200)
+  const broken = Buffer.from(json)
+  broken[json.lastIndexOf('?')] = 0xff
+  const answer = await post(broken)
+  expect(answer.status).toBe(400)
+  expect(await answer.json()).toEqual({ error: 'The body must be UTF-8.' })
+})
