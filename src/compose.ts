@@ -120,7 +120,7 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       hub,
       digests,
       seals,
-      cursors: createCursors(peppers[0] as Uint8Array),
+      cursors: createCursors(peppers, () => digests.currentId),
       change: createChange(database, clock, {
         changed: (organizationId, version) => {
           hub.changed(organizationId, version)

@@ -1,4 +1,5 @@
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
+import { pepperOf } from './digest.ts'
 
 /** Cursors that only the server can make, each good for one organization and one list. */
 export interface Cursors {
@@ -10,21 +11,26 @@ export interface Cursors {
 
 const macBytes = 16
 
-/** `secret`: 32 bytes; the signing key is derived under a label of its own. */
-export function createCursors(secret: Uint8Array): Cursors {
-  const key = new Uint8Array(hkdfSync('sha256', secret, '', 'aura-keys cursor', 32))
-  const mac = (list: string, body: Buffer): Buffer => createHmac('sha256', key).update(`${list.length}:${list}`).update(body).digest().subarray(0, macBytes)
+/**
+ * `peppers`: 32 bytes each; the signing keys are derived under a label of their own. `currentId` names the pepper to sign with, which every
+ * serving node knows; cursors under the others are good too, so that a change of peppers refuses none.
+ */
+export function createCursors(peppers: readonly Uint8Array[], currentId: () => string): Cursors {
+  const keys = new Map(peppers.map((pepper) => [pepperOf(pepper).id, new Uint8Array(hkdfSync('sha256', pepper, '', 'aura-keys cursor', 32))]))
+  const mac = (key: Uint8Array, list: string, body: Buffer): Buffer =>
+    createHmac('sha256', key).update(`${list.length}:${list}`).update(body).digest().subarray(0, macBytes)
   return {
     seal: (list, position) => {
       const body = Buffer.from(JSON.stringify(position))
-      return Buffer.concat([mac(list, body), body]).toString('base64url')
+      return Buffer.concat([mac(keys.get(currentId()) as Uint8Array, list, body), body]).toString('base64url')
     },
     open: (list, cursor) => {
       const bytes = Buffer.from(cursor, 'base64url')
       // A re-encoded cursor must be the same text: base64url decoding ignores stray bits and characters.
       if (bytes.length <= macBytes || bytes.toString('base64url') !== cursor) return null
       const body = bytes.subarray(macBytes)
-      return timingSafeEqual(mac(list, body), bytes.subarray(0, macBytes)) ? (JSON.parse(body.toString()) as (string | null)[]) : null
+      const signature = bytes.subarray(0, macBytes)
+      return [...keys.values()].some((key) => timingSafeEqual(mac(key, list, body), signature)) ? (JSON.parse(body.toString()) as (string | null)[]) : null
     },
   }
 }
