@@ -129,7 +129,7 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       }),
       authenticate: createAuthenticate({ ...authenticating, members: stores.members }),
       authenticateLive: createAuthenticate({ ...authenticating, members: createMemberships(stores.members, hub) }),
-      propagate: () => propagate(nodes),
+      propagate: () => propagate(nodes, log),
       refused: createRefused(log, metrics.port),
       randomBytes,
       maxKeyLifetimeDays: config.MAX_KEY_LIFETIME_DAYS,

@@ -46,5 +46,7 @@ export const conflict = (message: string, field?: string): AuraError => new Aura
 export const resync = (): AuraError =>
   new AuraError('RESYNC', 'Events since this version are not all there. Read the current state again, and go on from its version.', 'after')
 
-export const unavailable = (message = 'The database is busy or out of reach. Nothing was changed; try again.'): AuraError =>
-  new AuraError('UNAVAILABLE', message)
+/** Unless it is known that nothing was changed, it is not said: the connection may be lost at the commit, or after it. */
+export const unavailable = (
+  message = 'The database is busy or out of reach. A change may or may not have been made: look again, or repeat it with the same idempotencyKey.',
+): AuraError => new AuraError('UNAVAILABLE', message)

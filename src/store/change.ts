@@ -7,6 +7,7 @@ import { createStores } from './stores.ts'
 /** The one way to change anything; see `Change` in `ports.ts` for what it promises. */
 export function createChange({ client, pooled }: Pick<Database, 'client' | 'pooled'>, clock: Clock, hub: Pick<Hub, 'changed'>): Change {
   return async (organizationId, body) => {
+    let committing = false
     const { answer, version } = await client
       .$transaction(async (statements) => {
         if (pooled) await setLocally(statements)
@@ -18,10 +19,12 @@ export function createChange({ client, pooled }: Pick<Database, 'client' | 'pool
         const stores = createStores(statements)
         const answer = await body({ ...stores, now, record: (event) => void events.push(event) })
         const version = events.length > 0 ? await stores.events.append(organizationId, now, events) : null
+        committing = true
         return { answer, version }
       })
       .catch((error: unknown) => {
-        throw !(error instanceof AuraError) && isTransient(error) ? unavailable() : error
+        if (error instanceof AuraError || !isTransient(error)) throw error
+        throw committing ? unavailable() : unavailable('The database is busy or out of reach. Nothing was changed; try again.')
       })
     if (version !== null) hub.changed(organizationId, version)
     return answer
