@@ -39,6 +39,13 @@ const origins = z
     'must be origins such as https://portal.example, with commas between',
   )
 
+/** Over plain HTTP anybody on the way could answer with keys of their own. */
+function isSafeUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false
+  const { protocol, hostname } = new URL(text)
+  return protocol === 'https:' || (protocol === 'http:' && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname))
+}
+
 const settings = z.object({
   NODE_ENV: z.string().default('development'),
   PORT: count(0, 65_535, 4000),
@@ -58,7 +65,7 @@ const settings = z.object({
   AUTH_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
   AUTH_JWKS_URL: z
     .string()
-    .refine((text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol), "must be the https:// URL of the identity provider's keys")
+    .refine(isSafeUrl, "must be the https:// URL of the identity provider's keys; http:// only on this machine, such as http://127.0.0.1:9000/jwks")
     .optional(),
   AUTH_ISSUER: z.string().optional(),
   AUTH_AUDIENCE: z.string().optional(),
@@ -92,11 +99,15 @@ export interface Provider {
 
 export type Config = Readonly<z.infer<typeof settings>> & { readonly production: boolean; readonly provider: Provider | null }
 
-/** The settings of this process; an empty variable counts as unset. Throws `ConfigError` with all problems at once. */
+/** Without these the process would serve all the same, but whoever asks, or from another database: an empty one is a mistake. */
+const neverEmpty = ['GATEWAY_TOKEN', 'DATABASE_URL']
+
+/** The settings of this process; an empty variable counts as unset, but for those of `neverEmpty`. Throws `ConfigError` with all problems at once. */
 export function loadConfig(environment: Readonly<Record<string, string | undefined>> = process.env): Config {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''))
   const result = settings.safeParse(given)
   const problems = result.success ? [] : result.error.issues.map((issue) => `${String(issue.path[0])} ${issue.message}`)
+  for (const name of neverEmpty) if (environment[name] === '') problems.push(`${name} is set but empty: give it a value, or unset it`)
   if (given['DATABASE_LISTEN_URL'] !== undefined && given['DATABASE_URL'] === undefined)
     problems.push('DATABASE_LISTEN_URL has no meaning without DATABASE_URL')
   const url = given['AUTH_JWKS_URL']

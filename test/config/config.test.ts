@@ -28,3 +28,33 @@ test('a list of peppers has the current one first', () => {
   const [current, old] = [Buffer.alloc(32, 1).toString('base64'), Buffer.alloc(32, 2).toString('base64')]
   expect(loadConfig({ KEY_PEPPER: `${current}, ${old}` }).KEY_PEPPER?.map((bytes) => bytes[0])).toEqual([1, 2])
 })
+
+test('an empty gateway token or database is a mistake, not a server that is open or starts anew', () => {
+  for (const name of ['GATEWAY_TOKEN', 'DATABASE_URL']) {
+    expect(() => loadConfig({ [name]: '' })).toThrow(ConfigError)
+    expect(() => loadConfig({ [name]: '' })).toThrow(`a problem:\n  - ${name} is set but empty: give it a value, or unset it`)
+  }
+})
+
+test("the provider's keys come over https, or from this machine", () => {
+  const load = (url: string) => loadConfig({ AUTH_JWKS_URL: url, AUTH_ISSUER: 'i', AUTH_AUDIENCE: 'a' })
+  for (const url of [
+    'https://login.example/jwks',
+    'http://localhost:9000/jwks',
+    'http://127.0.0.1/jwks',
+    'http://127.8.8.8:1/jwks',
+    'http://[::1]:9000/jwks',
+  ]) {
+    expect(load(url).provider?.url).toBe(url)
+  }
+  for (const url of [
+    'http://login.example/jwks',
+    'http://127.0.0.1.example/jwks',
+    'http://localhost.example/',
+    'http://10.0.0.1/jwks',
+    'ftp://localhost/jwks',
+    'jwks',
+  ]) {
+    expect(() => load(url), url).toThrow(/AUTH_JWKS_URL must be the https:/)
+  }
+})
