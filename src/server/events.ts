@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { GraphQLError } from 'graphql'
-import { type GraphQLServer, maxBodyBytes } from './graphql.ts'
+import type { GraphQLServer } from './graphql.ts'
 import { follow, type Wire } from './live.ts'
 import { formatted, isRefused, type Operation, type OperationRequest, prepare, withoutHttp } from './operation.ts'
 import type { Streams } from './streams.ts'
@@ -9,7 +9,8 @@ import type { Streams } from './streams.ts'
 const keepAliveMs = 12_000
 
 export interface EventsRoute {
-  answer(request: IncomingMessage, response: ServerResponse): Promise<void>
+  /** `body`: the text of a POST. */
+  answer(request: IncomingMessage, response: ServerResponse, body: string): Promise<void>
   /** How many are open. */
   readonly size: number
   /** Ends them all, without saying that they are complete: clients come back, elsewhere. */
@@ -24,20 +25,11 @@ const statuses: Readonly<Record<string, number>> = { UNAUTHENTICATED: 401, UNAVA
 
 const rejected = (message: string): GraphQLError => new GraphQLError(message, { extensions: { code: 'QUERY_REJECTED' } })
 
-/** The operation of a request; a string says what is wrong with it, null that it was too long. */
-async function readOperation(request: IncomingMessage): Promise<OperationRequest | string | null> {
-  if (request.method === 'GET') {
-    const search = new URL(request.url ?? '', 'http://localhost').searchParams
-    return parseOperation(JSON.stringify({ query: search.get('query'), operationName: search.get('operationName') }), search.get('variables'))
-  }
-  const parts: Buffer[] = []
-  let size = 0
-  for await (const part of request as AsyncIterable<Buffer>) {
-    size += part.length
-    if (size > maxBodyBytes) return null
-    parts.push(part)
-  }
-  return parseOperation(Buffer.concat(parts).toString('utf8'), null)
+/** The operation of a request, whose body was read before; a string says what is wrong with it. */
+function readOperation({ method, url }: IncomingMessage, body: string): OperationRequest | string {
+  if (method !== 'GET') return parseOperation(body, null)
+  const search = new URL(url ?? '', 'http://localhost').searchParams
+  return parseOperation(JSON.stringify({ query: search.get('query'), operationName: search.get('operationName') }), search.get('variables'))
 }
 
 const members = ['query', 'variables', 'operationName', 'extensions']
@@ -108,11 +100,11 @@ export function createEventsRoute(graphql: GraphQLServer, streams: Streams): Eve
   const { ports } = graphql
   const open = new Set<ServerResponse>()
 
-  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async function answer(request: IncomingMessage, response: ServerResponse, body: string): Promise<void> {
     // Before anything is waited for: it closes once, and may do so at any time.
     const over = new Promise<void>((resolve) => response.once('close', resolve))
-    const operation = await readOperation(request)
-    if (operation === null) return refuse(response, 413, [rejected(`The body may have at most ${maxBodyBytes} bytes.`)])
+    if (response.destroyed) return
+    const operation = readOperation(request, body)
     if (typeof operation === 'string') return refuse(response, 400, [rejected(operation)])
     const { headers } = request
     const organization = headers['x-aura-organization']

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { printSchema } from '../graphql/print-schema.ts'
 import type { VerificationRoute } from '../verification/http.ts'
-import { answerJson } from './body.ts'
+import { answerJson, readBody } from './body.ts'
 import type { EventsRoute } from './events.ts'
 import { type GraphQLServer, maxBodyBytes } from './graphql.ts'
 import { isKnownOrigin } from './origins.ts'
@@ -54,14 +54,21 @@ export function createHttpServer(routes: {
       if (request.method === 'GET' && routes.production && /text\/html/.test(request.headers.accept ?? '') && request.headers['x-graphql-csrf'] !== '1') {
         return reject(response, 400, 'A GET needs the header "x-graphql-csrf: 1".')
       }
+      let body = ''
+      if (request.method === 'POST') {
+        const read = await readBody(request, maxBodyBytes)
+        if ('error' in read) return reject(response, read.status, read.error, { connection: 'close' })
+        if (read.text === '') return reject(response, 400, 'The body is empty: send {"query": "…"} as JSON.')
+        body = read.text
+      }
       if (request.method !== 'OPTIONS' && /text\/event-stream/.test(request.headers.accept ?? '')) {
         const { origin } = request.headers
         if (!isKnownOrigin(request.headers, routes.allowedOrigins))
           return reject(response, 403, 'Pages of this origin may not read events here: see ALLOWED_ORIGINS.')
         if (origin !== undefined && routes.allowedOrigins.includes(origin))
           response.setHeader('access-control-allow-origin', origin).setHeader('vary', 'origin')
-        await routes.events.answer(request, response)
-      } else await routes.graphql.yoga(request, response)
+        await routes.events.answer(request, response, body)
+      } else await routes.graphql.yoga(Object.assign(request, { body }), response)
     } else if (path === '/v1/verify') {
       await routes.verification(request, response)
     } else if (request.method !== 'GET' && request.method !== 'HEAD') {
