@@ -25,12 +25,20 @@ export function endProcesses(): void {
 export interface Server {
   readonly pid: number
   readonly url: string
+  end(): Promise<void>
+}
+
+const ending = (child: ChildProcess) => async (): Promise<void> => {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const ended = new Promise((resolve) => child.once('exit', resolve))
+  child.kill('SIGKILL')
+  await ended
 }
 
 /** One of the small servers beside this file; it says where it listens. */
 export function startSmallServer(name: 'bare-server' | 'stock-server'): Promise<Server> {
   const child = start(0, `test/bench/live/${name}.mjs`)
-  return new Promise((resolve) => child.once('message', ({ url }: { url: string }) => resolve({ pid: child.pid ?? 0, url })))
+  return new Promise((resolve) => child.once('message', ({ url }: { url: string }) => resolve({ pid: child.pid ?? 0, url, end: ending(child) })))
 }
 
 /** This server, as `npm start` runs it. */
@@ -42,7 +50,7 @@ export async function startThisServer(env: Record<string, string>): Promise<Serv
       ({ status }) => status === 200,
       () => false,
     )
-    if (ready) return { pid: child.pid ?? 0, url }
+    if (ready) return { pid: child.pid ?? 0, url, end: ending(child) }
     if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}`)
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
@@ -51,6 +59,7 @@ export async function startThisServer(env: Record<string, string>): Promise<Serv
 export interface Clients {
   open(how: { url: string; authorization: string; subscriptions: object[]; answers: number; count: number; wave: number; isSilent?: boolean }): Promise<void>
   cut(): Promise<void>
+  end(): Promise<void>
   /** The moments at which each version arrived, since the last report. */
   report(): Promise<[version: number, moments: number[]][]>
   /** The newest number of active keys by subscription. */
@@ -64,7 +73,7 @@ export function startClients(): Clients {
       child.once('message', (message: { answer: Answer; error?: string }) => (message.error ? reject(new Error(message.error)) : resolve(message.answer)))
       child.send({ command, ...input })
     })
-  return { open: (how) => ask('open', how), cut: () => ask('cut'), report: () => ask('report'), newest: () => ask('newest') }
+  return { open: (how) => ask('open', how), cut: () => ask('cut'), report: () => ask('report'), newest: () => ask('newest'), end: ending(child) }
 }
 
 /** CPU time of a process so far, in microseconds. */
