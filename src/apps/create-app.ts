@@ -14,7 +14,7 @@ export async function createApp(ports: Pick<Ports, 'change'>, actor: Actor, inpu
     const scope = await members.scopeNow(actor)
     if (!scope.all) throw forbidden()
     if ((await apps.find({ select: { id: true } }, scope, { slug })) !== null) throw conflict('slug: an app with this slug exists', 'slug')
-    if ((await apps.count(scope)) >= maxApps) throw conflict(`An organization has at most ${maxApps} apps.`)
+    if ((await apps.count(scope)) >= maxApps) throw conflict(`slug: an organization has at most ${maxApps} apps`, 'slug')
     await apps.insert({ id: appId, organizationId: scope.organizationId, slug, name, createdAt: now })
     record({ kind: 'APP_CREATED', subjectName: name, actorId: scope.memberId, appId })
   })
