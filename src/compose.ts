@@ -27,6 +27,7 @@ import { type Database, isTransient, type OnStatement, openPGlite, openPostgres 
 import { BadSecretFile, databaseFolder, lockFolder, secretFile } from './store/data-folder.ts'
 import { knownFingerprints, rememberFingerprint, requireFingerprint } from './store/fingerprints.ts'
 import { createStores } from './store/stores.ts'
+import { dayMs } from './time.ts'
 import { createVerificationRoute } from './verification/http.ts'
 import { createLastUses } from './verification/last-uses.ts'
 import { propagate } from './verification/propagate.ts'
@@ -145,7 +146,7 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       while ((await rewrapSecrets(ports)) > 0);
       const now = clock.now()
       await ports.keys.forget(now)
-      if (config.AUDIT_RETENTION_DAYS !== null) await ports.events.deleteBefore(new Date(now.getTime() - config.AUDIT_RETENTION_DAYS * 86_400_000))
+      if (config.AUDIT_RETENTION_DAYS !== null) await ports.events.deleteBefore(new Date(now.getTime() - config.AUDIT_RETENTION_DAYS * dayMs))
     }
     const listen = async (): Promise<string> => {
       const nodeId = randomUUID()

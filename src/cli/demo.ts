@@ -11,8 +11,7 @@ import { revokeApiKeys } from '../keys/revoke-api-keys.ts'
 import { addMember } from '../members/add-member.ts'
 import { bootstrapOrganization } from '../organizations/bootstrap-organization.ts'
 import { createChange } from '../store/change.ts'
-
-const day = 24 * 60 * 60 * 1000
+import { dayMs } from '../time.ts'
 
 /** Who is in the demo organization; their subjects are their addresses. */
 const people: readonly { subject: string; name: string; role: OrganizationRole }[] = [
@@ -104,14 +103,14 @@ export async function loadDemo(app: App): Promise<void> {
   const clock = { now: () => new Date(Math.min(time, start)) }
   const ports = { ...app.ports, clock, change: createChange(app.database, clock, app.ports.hub) }
   const at = (daysAgo: number): void => {
-    time = start - daysAgo * day
+    time = start - daysAgo * dayMs
   }
   const actorOf = (ids: { organizationId: string; memberId: string }): Actor => ({
     ...ids,
     subject: '',
     role: 'OWNER',
     organizationVersion: 0n,
-    expiresAt: new Date(start + day),
+    expiresAt: new Date(start + dayMs),
   })
 
   at(365)

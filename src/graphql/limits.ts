@@ -10,10 +10,10 @@ import {
 } from 'graphql'
 
 export const maxTokens = 2_000
-export const maxDepth = 12
-export const maxAliases = 50
-export const maxDirectives = 5
-export const maxRootMutationFields = 5
+const maxDepth = 12
+const maxAliases = 50
+const maxDirectives = 5
+const maxRootMutationFields = 5
 
 interface Measure {
   depth: number

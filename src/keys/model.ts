@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Scope } from '../access/scope.ts'
 import { badInput } from '../errors.ts'
 import type { ApiKeyStatus, InstanceRole, OrphanReason } from '../generated/prisma/enums.ts'
+import { dayMs } from '../time.ts'
 
 /** What verification decides on. */
 export interface KeyRecord {
@@ -57,7 +58,7 @@ export function parseIdempotencyKey(text: string | null | undefined): string | n
 }
 
 /** How long an idempotency key is remembered. */
-export const idempotencyMs = 24 * 60 * 60 * 1000
+export const idempotencyMs = dayMs
 
 /** What tells one input of createApiKey from another: the fields as they were sent. */
 export const inputHash = (input: {
@@ -72,8 +73,6 @@ export const inputHash = (input: {
   return createHash('sha256').update(raw).digest()
 }
 
-const day = 24 * 60 * 60 * 1000
-
 /** When a new key ends, from exactly one of the two forms. */
 export function expiration(
   input: { expiresAt?: Date | null | undefined; expiresInDays?: number | null | undefined },
@@ -86,9 +85,9 @@ export function expiration(
   if (expiresInDays != null && (expiresInDays < 1 || expiresInDays > maxLifetimeDays)) {
     throw badInput('expiresInDays', `must be from 1 to ${maxLifetimeDays}`)
   }
-  if (expiresInDays != null) return new Date(now.getTime() + expiresInDays * day)
+  if (expiresInDays != null) return new Date(now.getTime() + expiresInDays * dayMs)
   const end = expiresAt as Date
   if (end.getTime() <= now.getTime()) throw badInput('expiresAt', 'must be in the future')
-  if (end.getTime() > now.getTime() + maxLifetimeDays * day) throw badInput('expiresAt', `must be at most ${maxLifetimeDays} days away`)
+  if (end.getTime() > now.getTime() + maxLifetimeDays * dayMs) throw badInput('expiresAt', `must be at most ${maxLifetimeDays} days away`)
   return end
 }

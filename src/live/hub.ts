@@ -2,12 +2,12 @@ import type { Actor } from '../access/actor.ts'
 import type { Scope } from '../access/scope.ts'
 import { resync, unauthenticated } from '../errors.ts'
 import type { Hub, Ports } from '../ports.ts'
+import { dayMs } from '../time.ts'
 import { type CountsGroups, createCountsGroups } from './counts-groups.ts'
 import { createFeedGroups } from './feed-groups.ts'
 import { type Affected, createStanding, type Standing } from './standing.ts'
 import type { Groups, LiveOperation, Membership, Subscriber } from './topic.ts'
 
-const day = 24 * 60 * 60 * 1000
 /** Four polls: after this time without one, versions may have moved unheard, and whoever joins has them read. */
 const currentMs = 2_000
 
@@ -100,7 +100,7 @@ export function createHub(ports: Needs, isTransient: (error: unknown) => boolean
     if (after > version) throw resync()
     if (after < version) {
       const next = await ports.events.occurredAt(organizationId, after + 1n)
-      const floor = ports.clock.now().getTime() - ports.eventRetentionDays * day
+      const floor = ports.clock.now().getTime() - ports.eventRetentionDays * dayMs
       if (!next || next.getTime() < floor) throw resync()
     }
     return after

@@ -11,7 +11,7 @@ import { formatted, isRefused, type Operation, withoutHttp } from './operation.t
 import { withRequest } from './request.ts'
 
 /** What may wait to be read by one client before nothing is added; with one answer more, this is what a slow reader costs. */
-export const maxBehindBytes = 65_536
+const maxBehindBytes = 65_536
 
 /** JSON with the members of every object in one order, so that equal values are equal texts. */
 const canonical = (value: unknown): string =>

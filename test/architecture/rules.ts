@@ -17,7 +17,7 @@ export const isUseCase = (path: string): boolean => featureOf(path) !== null && 
 const ranks = ['pure', 'store', 'ports', 'use case or adapter', 'schema', 'transport', 'compose', 'command line'] as const
 export type Rank = (typeof ranks)[number]
 
-const pure = /^src\/(errors|ids|names|config)\.ts$|^src\/crypto\/|\/model\.ts$|^src\/verification\/decide\.ts$|^src\/access\/(actor|scope)\.ts$/
+const pure = /^src\/(errors|ids|names|time|config)\.ts$|^src\/crypto\/|\/model\.ts$|^src\/verification\/decide\.ts$|^src\/access\/(actor|scope)\.ts$/
 const stores = /\/store\.ts$|^src\/store\/(client|schema-engine|data-folder|fingerprints)\.ts$/
 const schema = /^src\/graphql\/|\/(schema|queries|mutations|subscriptions|rules)\.ts$|^src\/access\/guard\.ts$/
 const transport = /^src\/server\/|^src\/verification\/http\.ts$/
