@@ -10,7 +10,7 @@ import { Member } from './schema.ts'
 const MemberFilter = builder.inputType('MemberFilter', {
   description: 'Which members; an omitted or null member means no restriction.',
   fields: (t) => ({
-    search: t.string({ description: 'Part of the name, ASCII letters in either case; for organization owners, of the address too.' }),
+    search: t.string({ description: 'Part of the name, ASCII letters in either case; for OWNERs of the organization, of the address too.' }),
     subject: t.string({ description: 'The `sub` of their tokens, exactly. Who may not see subjects finds only themselves.' }),
     includeRemoved: t.boolean({ description: 'Default false.' }),
   }),
@@ -38,8 +38,8 @@ interface ListArguments extends PageArguments {
 const matching = ({ filter }: ListArguments, scope: Scope): Prisma.MemberWhereInput => ({
   AND: [
     ...(filter?.includeRemoved ? [] : [{ removedAt: null }]),
-    ...(filter?.search ? [{ OR: [{ name: containing(filter.search) }, ...(scope.all ? [{ email: containing(filter.search) }] : [])] }] : []),
-    ...(filter?.subject != null ? [{ subject: filter.subject, ...(scope.all ? {} : { id: scope.memberId }) }] : []),
+    ...(filter?.search ? [{ OR: [{ name: containing(filter.search) }, ...(scope.role === 'OWNER' ? [{ email: containing(filter.search) }] : [])] }] : []),
+    ...(filter?.subject != null ? [{ subject: filter.subject, ...(scope.role === 'OWNER' ? {} : { id: scope.memberId }) }] : []),
   ],
 })
 

@@ -12,22 +12,22 @@ export const OrganizationRoleEnum = builder.enumType('OrganizationRole', {
 })
 
 export const Member = builder.prismaObject('Member', {
-  description: 'A person or a service in an organization. subject and email are null except to organization owners and to the member.',
+  description: 'A person or a service in an organization. subject and email are null except to OWNERs of the organization and to the member.',
   interfaces: [Node],
   select: { id: true },
   fields: (t) => ({
     subject: t.string({
       nullable: true,
-      description: "The `sub` of the member's tokens; for organization owners and the member.",
+      description: "The `sub` of the member's tokens; for OWNERs of the organization and the member.",
       select: { subject: true },
-      resolve: (member, _arguments, { scope }) => (scope.all || scope.memberId === member.id ? member.subject : null),
+      resolve: (member, _arguments, { scope }) => (scope.role === 'OWNER' || scope.memberId === member.id ? member.subject : null),
     }),
     name: t.exposeString('name', { description: 'The name for people.' }),
     email: t.string({
       nullable: true,
-      description: 'The address; for organization owners and the member.',
+      description: 'The address; for OWNERs of the organization and the member.',
       select: { email: true },
-      resolve: (member, _arguments, { scope }) => (scope.all || scope.memberId === member.id ? member.email : null),
+      resolve: (member, _arguments, { scope }) => (scope.role === 'OWNER' || scope.memberId === member.id ? member.email : null),
     }),
     role: t.expose('role', { type: OrganizationRoleEnum, description: 'The role in the organization.' }),
     joinedAt: t.expose('joinedAt', { type: 'DateTime', description: 'When the member was added.' }),

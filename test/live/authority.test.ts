@@ -24,7 +24,7 @@ afterAll(async () => {
 })
 
 let people = 0
-const newcomer = async (role: 'MEMBER' | 'AURA_OWNER' = 'MEMBER'): Promise<{ subject: string; memberId: string }> => {
+const newcomer = async (role: 'MEMBER' | 'AURA_OWNER' | 'OWNER' = 'MEMBER'): Promise<{ subject: string; memberId: string }> => {
   const subject = `newcomer-${people++}`
   const { memberId } = await addMember(server.app.ports, company.members.ownA, { subject, name: subject, role })
   await setInstanceAccess(server.app.ports, company.members.ownA, { instanceId: company.I1, memberId, role: 'USER' })
@@ -55,7 +55,7 @@ for (const [transport, subscribe] of Object.entries(transports)) {
     })
 
     test('each event is read with the rights and the numbers of its moment, not of when the stream opened', async () => {
-      const { subject, memberId } = await newcomer('AURA_OWNER')
+      const { subject, memberId } = await newcomer('OWNER')
       const query =
         'subscription ($id: ID, $after: Version) { apiKeyChanged(instanceId: $id, after: $after) { apiKey { createdBy { subject } instance { keyCounts { total } viewerCan { revokeOrphanedKeys } } } } }'
       const stream = subscribe<{ apiKeyChanged: { apiKey: { createdBy: { subject: string | null }; instance: object } } }>(
