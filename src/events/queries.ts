@@ -3,6 +3,7 @@ import { builder } from '../graphql/builder.ts'
 import { type Keyset, type KeysetOrder, keyset, type PageArguments } from '../graphql/pages.ts'
 import type { Prisma } from '../store/client.ts'
 import { Event, EventKindEnum } from './schema.ts'
+import { countLimit } from './store.ts'
 
 const AuditLogFilter = builder.inputType('AuditLogFilter', {
   description: 'Which entries; an omitted or null member means no restriction.',
@@ -28,10 +29,8 @@ const newestFirst: KeysetOrder<Row> = {
   equal: (value) => ({ version: BigInt(value) }),
 }
 
-/** Counting stops here. */
-const countLimit = 10_000
-
 interface EventPage extends ReturnType<Keyset<Row>['connect']> {
+  /** How many match, at most one above `countLimit`. */
   count: () => Promise<number>
 }
 
@@ -41,7 +40,14 @@ const EventConnection = builder.connectionObject(
     name: 'EventConnection',
     description: 'A page of the audit log.',
     fields: (t) => ({
-      totalCount: t.int({ description: 'How many match in all; counting stops at 10,000.', resolve: (page) => (page as unknown as EventPage).count() }),
+      totalCount: t.int({
+        description: 'How many match in all; counting stops at 10,000.',
+        resolve: async (page) => Math.min(await (page as unknown as EventPage).count(), countLimit),
+      }),
+      totalCountIsExact: t.boolean({
+        description: 'False: there are more than totalCount says.',
+        resolve: async (page) => (await (page as unknown as EventPage).count()) <= countLimit,
+      }),
     }),
   },
   { name: 'EventEdge', description: 'An entry in a page.' },
@@ -78,7 +84,8 @@ builder.queryField('auditLog', (t) =>
       const { where, orderBy, take } = page.query
       const query = queryFromInfo({ context, info, typeName: 'Event', path: ['edges', 'node'], select: { id: true, version: true } })
       const rows = await ports.events.page(query as { select: Prisma.EventSelect }, scope, { where: { AND: [where, matching(list)] }, orderBy, take })
-      const answer: EventPage = { ...page.connect(rows as unknown as Row[]), count: () => ports.events.count(scope, matching(list), countLimit) }
+      let count: Promise<number> | null = null
+      const answer: EventPage = { ...page.connect(rows as unknown as Row[]), count: () => (count ??= ports.events.count(scope, matching(list))) }
       return answer as never
     },
   }),

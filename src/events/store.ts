@@ -34,6 +34,9 @@ export interface Since {
   subjects: string[]
 }
 
+/** Counting stops here. */
+export const countLimit = 10_000
+
 /** Filter on events: for owners and Aura Owners of the organization, nobody else. */
 const eventsIn = (scope: Scope) => (scope.all ? { organizationId: scope.organizationId } : { id: { in: [] } })
 
@@ -53,9 +56,9 @@ export const eventStore = (client: Statements) => ({
       take: page.take,
     }),
 
-  /** How many events match, never more than `limit`. */
-  count: (scope: Scope, where: Prisma.EventWhereInput, limit: number): Promise<number> =>
-    client.event.count({ where: { AND: [eventsIn(scope), where] }, take: limit }),
+  /** How many events match, never more than one above `countLimit`. */
+  count: (scope: Scope, where: Prisma.EventWhereInput): Promise<number> =>
+    client.event.count({ where: { AND: [eventsIn(scope), where] }, take: countLimit + 1 }),
 
   /** Events above `after` in their order, with the client's selection; row and scope in one statement. */
   following: <Query extends Prisma.EventDefaultArgs>(query: Query, where: Prisma.EventWhereInput, after: bigint, upTo: bigint, take: number) =>
@@ -85,7 +88,9 @@ export const eventStore = (client: Statements) => ({
   },
 
   /** Deletes events that are older; answers how many there were. */
-  deleteBefore: async (moment: Date): Promise<number> => (await client.event.deleteMany({ where: { occurredAt: { lt: moment } } })).count,
+  deleteBefore: (moment: Date): Promise<number> =>
+    // By organization, since the index on times begins with it.
+    client.$executeRaw`DELETE FROM event e USING organization o WHERE e.organization_id = o.id AND e.occurred_at < ${moment}`,
 
   /**
    * Gives the events the next versions of the organization, in their order, and moves its version on, in one statement.
