@@ -235,7 +235,7 @@ async function openDatabase(config: Config, onStatement: OnStatement | undefined
   if (config.DATABASE_URL === undefined) {
     const lock = lockFolder(config.DATA_DIR)
     undo.push(() => lock.release())
-    const database = await openPGlite(databaseFolder(config.DATA_DIR).path, onStatement)
+    const database = await openPGlite(databaseFolder(config.DATA_DIR), onStatement)
     undo.push(() => database.close())
     return database
   }

@@ -1,6 +1,20 @@
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chmodSync, cpSync, existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -11,15 +25,30 @@ export class FolderInUse extends Error {
   override readonly name = 'FolderInUse'
 }
 
-/** When a process started, in the system's own words; null when there is no such process. */
+interface Holder {
+  readonly processId: number
+  readonly startedAt: string | null
+  /** Where that process id means something: the host, and the process namespace on it. Missing in older locks. */
+  readonly machine?: string
+}
+
+// Not the boot: a machine that was started again finds its own lock, whose holder is gone.
+function machine(): string {
+  try {
+    return `${hostname()} ${readlinkSync('/proc/self/ns/pid')}`
+  } catch {
+    return hostname()
+  }
+}
+
+/** When a process started, in the system's own words; null when there is no such process, or it is dead and only nobody has asked after it yet. */
 function startOf(processId: number): string | null {
   try {
-    // The 22nd field, counted after the command's closing bracket, which may itself hold spaces and brackets.
-    return (
-      readFileSync(`/proc/${processId}/stat`, 'utf8')
-        .replace(/^.*\) /s, '')
-        .split(' ')[19] ?? null
-    )
+    // The third field and the 22nd, counted after the command's closing bracket, which may itself hold spaces and brackets.
+    const fields = readFileSync(`/proc/${processId}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ')
+    return /^[ZX]/.test(fields[0] ?? '') ? null : (fields[19] ?? null)
   } catch {
     if (existsSync('/proc/self/stat')) return null
   }
@@ -30,13 +59,16 @@ function startOf(processId: number): string | null {
   }
 }
 
-/** Makes the folder (0700) and takes its lock, at once if its holder is dead; throws `FolderInUse` while another process has it. */
+/**
+ * Makes the folder (0700) and takes its lock, at once if its holder is dead; throws `FolderInUse` while another process has it, or one of another
+ * machine or container had it last.
+ */
 export function lockFolder(folder: string): { release(): void } {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   chmodSync(folder, 0o700)
   const lock = join(folder, 'lock')
   const mine = join(folder, `lock.${process.pid}`)
-  writeFileSync(mine, JSON.stringify({ processId: process.pid, startedAt: startOf(process.pid) }), { mode: 0o600 })
+  writeFileSync(mine, JSON.stringify({ processId: process.pid, startedAt: startOf(process.pid), machine: machine() } satisfies Holder), { mode: 0o600 })
   try {
     for (let attempts = 0; ; attempts++) {
       try {
@@ -49,6 +81,12 @@ export function lockFolder(folder: string): { release(): void } {
       const text = existsSync(lock) ? readFileSync(lock, 'utf8') : null
       if (text === null) continue
       const holder = parseLock(text)
+      // Whether a process of another machine or container lives cannot be seen from here.
+      if (holder?.machine !== undefined && holder.machine !== machine()) {
+        throw new FolderInUse(
+          `The data directory ${folder} is in use by process ${holder.processId} of another machine or container (${holder.machine}). If that one is gone for certain, delete ${lock}.`,
+        )
+      }
       if (holder && startOf(holder.processId) === holder.startedAt) {
         throw new FolderInUse(`The data directory ${folder} is in use by process ${holder.processId}. Stop that one, or set DATA_DIR to another folder.`)
       }
@@ -64,24 +102,29 @@ export function lockFolder(folder: string): { release(): void } {
   return { release: () => rmSync(lock, { force: true }) }
 }
 
-function parseLock(text: string): { processId: number; startedAt: string } | null {
+function parseLock(text: string): Holder | null {
   try {
-    return JSON.parse(text) as { processId: number; startedAt: string }
+    return JSON.parse(text) as Holder
   } catch {
     return null
   }
 }
 
-/** The folder of the embedded database; a copy of the template when there was none. */
-export function databaseFolder(folder: string): { path: string; isNew: boolean } {
+/** The folder of the embedded database (0700, its files 0600); a copy of the template when there was none. */
+export function databaseFolder(folder: string): string {
   const path = join(folder, 'pg')
-  if (existsSync(path)) return { path, isNew: false }
+  if (existsSync(path)) return path
   if (!existsSync(templateFolder)) throw new Error('The database template is missing. Run: npm run build')
   const half = join(folder, 'pg.new')
   rmSync(half, { recursive: true, force: true })
   cpSync(templateFolder, half, { recursive: true })
+  // Packages are often installed readable for everybody, and so is the template.
+  chmodSync(half, 0o700)
+  for (const entry of readdirSync(half, { recursive: true, withFileTypes: true })) {
+    chmodSync(join(entry.parentPath, entry.name), entry.isDirectory() ? 0o700 : 0o600)
+  }
   renameSync(half, path)
-  return { path, isNew: true }
+  return path
 }
 
 /** What stands in the data directory cannot be used as it is. */

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { FolderInUse, lockFolder, secretFile } from '../../src/store/data-folder.ts'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { databaseFolder, FolderInUse, lockFolder, secretFile } from '../../src/store/data-folder.ts'
 
 let folder: string
 beforeEach(() => {
@@ -13,7 +13,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
 const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8)
 const lock = (content: object): void => writeFileSync(join(folder, 'lock'), JSON.stringify(content))
-const own = (): { processId: number; startedAt: string } => {
+const own = (): { processId: number; startedAt: string; machine: string } => {
   const held = lockFolder(folder)
   const content = JSON.parse(readFileSync(join(folder, 'lock'), 'utf8'))
   held.release()
@@ -40,6 +40,46 @@ test('the lock of a dead process is taken over at once', async () => {
   await new Promise((resolve) => child.once('exit', resolve))
   lock({ processId: child.pid, startedAt: own().startedAt })
   lockFolder(folder).release()
+})
+
+test('the lock of a process that was killed is taken over, although its parent does not ask after it', async () => {
+  // `sh` starts the child, stops itself, and so leaves a zombie.
+  const parent = spawn('sh', ['-c', 'sleep 600 & echo $!; kill -STOP $$; wait'], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const child = Number(await new Promise<string>((resolve) => parent.stdout.once('data', (part) => resolve(String(part)))))
+  const stat = (id: number | undefined): string[] =>
+    readFileSync(`/proc/${id}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ')
+  try {
+    if (!existsSync('/proc/self/stat')) return
+    await vi.waitFor(() => expect(stat(parent.pid)[0]).toBe('T'))
+    lock({ ...own(), processId: child, startedAt: stat(child)[19] })
+    expect(() => lockFolder(folder)).toThrow(FolderInUse)
+    process.kill(child, 'SIGKILL')
+    await vi.waitFor(() => expect(stat(child)[0]).toBe('Z'))
+    lockFolder(folder).release()
+  } finally {
+    process.kill(child, 'SIGKILL')
+    parent.kill('SIGKILL')
+  }
+})
+
+test('the lock of another machine or container is never taken over, and the refusal says what to delete', () => {
+  const { machine } = own()
+  lock({ processId: 4_000_000, startedAt: '1', machine: `elsewhere ${machine}` })
+  expect(() => lockFolder(folder)).toThrow(FolderInUse)
+  expect(() => lockFolder(folder)).toThrow(`delete ${join(folder, 'lock')}`)
+  expect(readdirSync(folder)).toEqual(['lock'])
+  lock({ processId: 4_000_000, startedAt: '1', machine })
+  lockFolder(folder).release()
+})
+
+test('the database copied from the template is for its owner alone', () => {
+  const path = databaseFolder(folder)
+  const modes = new Map<string, string>([[path, modeOf(path)]])
+  for (const entry of readdirSync(path, { recursive: true, encoding: 'utf8' })) modes.set(entry, modeOf(join(path, entry)))
+  expect(modes.size).toBeGreaterThan(100)
+  expect([...modes].filter(([name, mode]) => mode !== (statSync(name === path ? path : join(path, name)).isDirectory() ? '700' : '600'))).toEqual([])
 })
 
 test('the lock of another process that had the same id is taken over', () => {
