@@ -40,17 +40,17 @@ test('the audit log counts to 10,000, and says whether there are more', async ()
 })
 
 test('what lies between two times is found, and what is too old deleted, by an index', async () => {
-  const index = 'event_organization_id_occurred_at_idx'
+  const index = /event_organization_id_occurred_at_idx.*\n.*Index Cond: \(\(?organization_id = .*occurred_at </
   const ago = (days: number): Date => new Date(server.time.now.getTime() - days * 86_400_000)
   server.statements.length = 0
   const found = await page({ since: ago(11).toISOString(), until: ago(10).toISOString() })
   expect(found?.totalCount).toBe(1_440)
   const count = requestStatements(server).find((sql) => /count/i.test(sql)) ?? ''
-  expect(await planOf(server, count)).toContain(index)
+  expect(await planOf(server, count)).toMatch(index)
 
   server.statements.length = 0
   expect(await server.app.ports.events.deleteBefore(ago(10))).toBeGreaterThan(1_440)
-  expect(await planOf(server, server.statements.find((sql) => sql.startsWith('DELETE')) ?? '')).toContain(index)
+  expect(await planOf(server, server.statements.find((sql) => sql.startsWith('DELETE')) ?? '', `'${ago(25).toISOString()}'`)).toMatch(index)
   expect(await page({ until: ago(10).toISOString() })).toMatchObject({ totalCount: 0 })
   expect(await page({ kinds: ['MEMBER_ADDED'] })).toMatchObject({ totalCount: 5 })
 })
