@@ -32,11 +32,17 @@ export interface Locked extends Stores {
   record(event: NewEvent): void
 }
 
+export interface NewOrganization {
+  readonly id: string
+  readonly slug: string
+  readonly name: string
+}
+
 /**
  * The one way to change anything: locks the organization's row, runs `body` in later statements, numbers its events, commits,
- * then wakes the hub. `body` throws to undo everything.
+ * then wakes the hub. `body` throws to undo everything. A new organization is made first, in the same transaction; CONFLICT if its slug is taken.
  */
-export type Change = <Answer>(organizationId: string, body: (locked: Locked) => Promise<Answer>) => Promise<Answer>
+export type Change = <Answer>(organization: string | NewOrganization, body: (locked: Locked) => Promise<Answer>) => Promise<Answer>
 
 /** Time of day; the test's clock is set by hand. */
 export interface Clock {

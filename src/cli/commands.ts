@@ -12,6 +12,22 @@ import { serve } from './serve.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
 
+interface Bootstrap {
+  readonly org: string
+  readonly owner: string
+  readonly slug?: string
+  readonly name?: string
+}
+
+const slugOf = (name: string): string =>
+  name
+    .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .slice(0, 64)
+    .replace(/^-+|-+$/g, '')
+
 function createProgram(): Command {
   const program = new Command('aura-keys').description('Manages the API keys of Aura Apps.').version(version)
   program.showHelpAfterError().showSuggestionAfterError()
@@ -58,16 +74,15 @@ function createProgram(): Command {
   program
     .command('bootstrap')
     .description('make an organization with its first owner')
-    .requiredOption('--org <name>', 'the name of the organization; its slug is made from it')
+    .requiredOption('--org <name>', 'the name of the organization')
     .requiredOption('--owner <subject>', "the owner's subject, as in their tokens")
-    .action(async ({ org, owner }: { org: string; owner: string }) => {
+    .option('--slug <slug>', 'its short name, of a-z, 0-9 and hyphens; made from the name if that has such letters')
+    .option('--name <name>', "the owner's name for people; the first 64 characters of the subject if left out")
+    .action(async ({ org, owner, slug = slugOf(org), name = owner.slice(0, 64) }: Bootstrap) => {
+      if (slug === '') throw new ConfigError(['--slug must be given: the name of the organization has no letters of which one could be made'])
       const app = await compose(loadConfig())
       try {
-        const slug = org
-          .toLowerCase()
-          .replace(/[^a-z0-9]+/g, '-')
-          .replace(/^-+|-+$/g, '')
-        const { organizationId, memberId } = await bootstrapOrganization(app.ports, { slug, name: org, owner: { subject: owner, name: owner } })
+        const { organizationId, memberId } = await bootstrapOrganization(app.ports, { slug, name: org, owner: { subject: owner, name } })
         console.log(JSON.stringify({ organizationId, slug, memberId }))
       } finally {
         await app.close()

@@ -1,20 +1,17 @@
-import { conflict } from '../errors.ts'
 import { newId } from '../ids.ts'
 import { type NewMember, parseMember } from '../members/model.ts'
 import { parseName, parseSlug } from '../names.ts'
 import type { Ports } from '../ports.ts'
 
-/** Makes an organization with its first owner. Only the command line calls it: no caller of the API has the right to. */
+/** Makes an organization with its first owner, both or neither. Only the command line calls it: no caller of the API has the right to. */
 export async function bootstrapOrganization(
-  ports: Pick<Ports, 'change' | 'organizations'>,
+  ports: Pick<Ports, 'change'>,
   input: { slug: string; name: string; owner: Omit<NewMember, 'role'> },
 ): Promise<{ organizationId: string; memberId: string }> {
   const organization = { id: newId('org'), slug: parseSlug('slug', input.slug), name: parseName('name', input.name) }
   const owner = parseMember({ ...input.owner, role: 'OWNER' })
   const memberId = newId('mem')
-  if (await ports.organizations.bySlug(organization.slug)) throw conflict(`The organization ${organization.slug} exists already.`, 'slug')
-  await ports.organizations.insert(organization)
-  await ports.change(organization.id, async ({ members, now, record }) => {
+  await ports.change(organization, async ({ members, now, record }) => {
     await members.insert({ ...owner, id: memberId, organizationId: organization.id, joinedAt: now })
     record({ kind: 'MEMBER_ADDED', subjectName: owner.name, actorId: memberId, memberId })
   })

@@ -1,81 +1,26 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { chmodSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import { chmodSync, existsSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
-import { Client } from 'pg'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
-import { withDatabase } from '../support/postgres.ts'
+import { createHome, type Home, onPostgres } from '../support/processes.ts'
 
-const onPostgres = process.env['TEST_STORE'] === 'postgresql'
-const name = `process_${randomBytes(6).toString('hex')}`
-const folder = mkdtempSync(join(tmpdir(), 'aura-keys-process-'))
-const env: Record<string, string> = { PATH: process.env['PATH'] ?? '', HOME: folder, DATA_DIR: join(folder, 'data'), HOST: '127.0.0.1' }
-const children: ChildProcess[] = []
-
-async function admin(sql: string): Promise<void> {
-  const client = new Client({ connectionString: inject('postgresUrl') })
-  await client.connect()
-  await client.query(sql)
-  await client.end()
-}
+let home: Home
+let env: Home['env']
+let cli: Home['cli']
+let serve: Home['serve']
+let folder: string
 
 beforeAll(async () => {
-  const port = await new Promise<number>((resolve) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const address = probe.address() as { port: number }
-      probe.close(() => resolve(address.port))
-    })
-  })
-  env['PORT'] = String(port)
-  if (!onPostgres) return
-  await admin(`CREATE DATABASE ${name}`)
-  env['DATABASE_URL'] = withDatabase(inject('postgresUrl'), name)
-  env['AUTH_SECRET'] = 'a secret for the processes of tests'
-  env['KEY_PEPPER'] = randomBytes(32).toString('base64')
-  env['SECRETS_KEK'] = randomBytes(32).toString('base64')
+  home = await createHome()
+  ;({ env, cli, serve, folder } = home)
 })
-afterAll(async () => {
-  for (const child of children) child.kill('SIGKILL')
-  if (onPostgres) await admin(`DROP DATABASE ${name} WITH (FORCE)`)
-  rmSync(folder, { recursive: true, force: true })
-})
-
-const url = (): string => `http://127.0.0.1:${env['PORT']}`
-
-async function cli(commandLine: string[], more: Record<string, string> = {}): Promise<{ code: number; stdout: string; stderr: string }> {
-  try {
-    return { code: 0, ...(await promisify(execFile)(process.execPath, ['dist/main.js', ...commandLine], { env: { ...env, ...more } })) }
-  } catch (error) {
-    return error as { code: number; stdout: string; stderr: string }
-  }
-}
-
-/** A server process that serves, with everything that it printed so far. */
-async function serve(): Promise<{ child: ChildProcess; printed: string[]; exited: Promise<number | null> }> {
-  const child = spawn(process.execPath, ['dist/main.js', 'serve', '--demo'], { env, stdio: ['ignore', 'pipe', 'pipe'] })
-  children.push(child)
-  const printed: string[] = []
-  const exited = new Promise<number | null>((resolve) => child.once('exit', resolve))
-  await new Promise<void>((resolve, reject) => {
-    for (const stream of [child.stdout, child.stderr]) {
-      stream?.on('data', (part: Buffer) => {
-        printed.push(String(part))
-        if (printed.join('').includes('serves at')) resolve()
-      })
-    }
-    child.once('exit', () => reject(new Error(`the server ended: ${printed.join('')}`)))
-  })
-  return { child, printed, exited }
-}
+afterAll(() => home.remove())
 
 async function graphql(query: string, as = 'owner'): Promise<Record<string, never>> {
   const { stdout } = await cli(['token', '--org', 'demo', '--as', `${as}@demo.example`])
   const headers = { authorization: `Bearer ${stdout.trim()}`, 'content-type': 'application/json' }
-  const answer = (await (await fetch(`${url()}/graphql`, { method: 'POST', headers, body: JSON.stringify({ query }) })).json()) as {
+  const answer = (await (await fetch(`${home.url}/graphql`, { method: 'POST', headers, body: JSON.stringify({ query }) })).json()) as {
     data: never
     errors?: unknown
   }
@@ -85,14 +30,14 @@ async function graphql(query: string, as = 'owner'): Promise<Record<string, neve
 
 const counts = '{ viewer { organization { version keyCounts { active expired orphaned revoked } } } apiKeys { totalCount } }'
 const verify = async (key: string, instanceId: string): Promise<string> =>
-  ((await (await fetch(`${url()}/v1/verify`, { method: 'POST', body: JSON.stringify({ key, instanceId }) })).json()) as { code: string }).code
+  ((await (await fetch(`${home.url}/v1/verify`, { method: 'POST', body: JSON.stringify({ key, instanceId }) })).json()) as { code: string }).code
 
 test('the first start loads the demo and says what to type next; after a kill -9 everything acknowledged is there', async () => {
   const first = await serve()
   expect(first.printed.join('')).toContain('Loading the demo')
   expect(first.printed.join('')).toContain('npx aura-keys token --org demo --as owner@demo.example')
-  expect(await (await fetch(`${url()}/healthz`)).json()).toEqual({ status: 'ok' })
-  expect((await fetch(`${url()}/readyz`)).status).toBe(200)
+  expect(await (await fetch(`${home.url}/healthz`)).json()).toEqual({ status: 'ok' })
+  expect((await fetch(`${home.url}/readyz`)).status).toBe(200)
 
   type Found = { app: { instances: { edges: [{ node: { id: string } }] } } }
   const found = (await graphql('{ app(slug: "analyst") { instances(first: 1) { edges { node { id } } } } }')) as unknown as Found
@@ -120,7 +65,7 @@ test('the first start loads the demo and says what to type next; after a kill -9
 
   // CF-10: with a socket open, a stop takes no longer than it must.
   const { stdout: token } = await cli(['token', '--org', 'demo', '--as', 'owner@demo.example'])
-  const socket = new WebSocket(`${url().replace('http', 'ws')}/graphql`, ['graphql-transport-ws'])
+  const socket = new WebSocket(`${home.url.replace('http', 'ws')}/graphql`, ['graphql-transport-ws'])
   await new Promise((resolve) => socket.once('open', resolve))
   socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${token.trim()}` } }))
   await new Promise((resolve) => socket.once('message', resolve))
@@ -226,6 +171,13 @@ test('migrate, bootstrap, --help and --version do what they say', async () => {
   const again = await cli(['bootstrap', '--org', 'New Company', '--owner', 'ada@new.example'])
   expect(again).toMatchObject({ code: 1, stdout: '' })
   expect(again.stderr).toContain('new-company exists')
+  const letters = await cli(['bootstrap', '--org', '日本', '--owner', 'x'.repeat(200)])
+  expect([letters.code, letters.stdout]).toEqual([2, ''])
+  expect(letters.stderr).toContain('--slug')
+  const named = await cli(['bootstrap', '--org', '日本', '--slug', 'nihon', '--owner', 'x'.repeat(200)])
+  expect(JSON.parse(named.stdout)).toMatchObject({ slug: 'nihon' })
+  const owned = await cli(['bootstrap', '--org', 'Société Générale', '--owner', 'sub-2', '--name', 'Ada Byron'])
+  expect(JSON.parse(owned.stdout)).toMatchObject({ slug: 'societe-generale' })
   for (const command of ['serve', 'token', 'migrate', 'bootstrap']) expect((await cli(['--help'])).stdout).toContain(command)
   expect((await cli(['--version'])).stdout).toBe('0.1.0\n')
 })
