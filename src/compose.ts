@@ -74,8 +74,6 @@ export interface App {
   readonly ports: Ports
   readonly database: Database
   readonly config: Config
-  /** Whether no organization exists yet. */
-  readonly isEmpty: boolean
   /** Moves what is due and writes what gathered; runs by itself once the app listens. */
   sweep(): Promise<void>
   /** Re-wraps secrets under the current key-encryption key and deletes what need not be kept; likewise. */
@@ -216,7 +214,6 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       ports,
       database,
       config,
-      isEmpty: !(await stores.organizations.anyExists()),
       sweep,
       tidy,
       listen,

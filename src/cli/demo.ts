@@ -13,6 +13,9 @@ import { bootstrapOrganization } from '../organizations/bootstrap-organization.t
 import { createChange } from '../store/change.ts'
 import { dayMs } from '../time.ts'
 
+/** The organizations that `loadDemo` makes. */
+export const demoSlugs = ['demo', 'other'] as const
+
 /** Who is in the demo organization; their subjects are their addresses. */
 const people: readonly { subject: string; name: string; role: OrganizationRole }[] = [
   { subject: 'aura@demo.example', name: 'Amira Haddad', role: 'AURA_OWNER' },
@@ -95,7 +98,7 @@ function readKey(text: string): KeyPlan {
 
 /**
  * Loads the demo organizations into an empty database, through the use cases and a clock that walks through the last year,
- * so that rows, counts and events agree. `log` is told once it is done.
+ * so that rows, counts and events agree.
  */
 export async function loadDemo(app: App): Promise<void> {
   const start = app.ports.clock.now().getTime()

@@ -1,6 +1,6 @@
 import { compose } from '../compose.ts'
 import type { Config } from '../config.ts'
-import { loadDemo } from './demo.ts'
+import { ensureDemo } from './ensure-demo.ts'
 
 /** What to type next, in the shell that the reader has. */
 function welcome(url: string, config: Config, demo: boolean): string {
@@ -30,11 +30,7 @@ export async function serve(config: Config, wantsDemo: boolean): Promise<void> {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve())
   })
   try {
-    if (app.isEmpty && (wantsDemo || config.DATABASE_URL === undefined)) {
-      console.log('Loading the demo company …')
-      await loadDemo(app)
-    }
-    const demo = (await app.ports.organizations.bySlug('demo')) !== null
+    const demo = await ensureDemo(app, wantsDemo || config.DATABASE_URL === undefined)
     console.log(welcome(await app.listen(), config, demo))
     await stop
     stopping = true

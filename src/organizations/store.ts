@@ -23,8 +23,6 @@ export const organizationStore = (client: Statements) => ({
 
   insert: (organization: { id: string; slug: string; name: string }) => client.organization.create({ data: organization, select: { id: true } }),
 
-  bySlug: (slug: string) => client.organization.findUnique({ where: { slug }, select: { id: true } }),
-
   anyExists: async (): Promise<boolean> => (await client.organization.findFirst({ select: { id: true } })) !== null,
 })
 

@@ -17,6 +17,8 @@ export interface Database {
   readonly pooled: boolean
   /** Applies missing migrations and returns their names. Nodes that start at once wait for each other. */
   migrate(): Promise<string[]>
+  /** Runs the body while no other node runs one; `waiting` is called when it must wait for one. Whoever dies inside makes way. */
+  alone<Answer>(body: () => Promise<Answer>, waiting: () => void): Promise<Answer>
   close(): Promise<void>
 }
 
@@ -41,6 +43,7 @@ export async function openPGlite(folder: string, onStatement?: OnStatement): Pro
     client,
     pooled: false,
     migrate: () => migratePGlite(pglite),
+    alone: (body) => body(),
     close: async () => {
       await client.$disconnect()
       await pglite.close()
@@ -72,6 +75,31 @@ export const setLocally = (statements: Statements): Promise<unknown> => statemen
   SELECT set_config('lock_timeout', ${String(lockTimeoutMs)}, true), set_config('idle_in_transaction_session_timeout', ${String(idleInTransactionMs)}, true)`
 
 const migrationLock = 7_283_645_119
+const aloneLock = 7_283_645_120
+
+/** Runs the body under an advisory lock, on a connection of its own, whose loss gives the lock back. */
+async function withLock<Answer>(connectionString: string, id: number, body: () => Promise<Answer>, waiting?: () => void): Promise<Answer> {
+  const lock = new PgClient({ connectionString, connectionTimeoutMillis: 3_000 })
+  // A lock that is lost with its connection is found at COMMIT; without a listener the error would end the process.
+  lock.on('error', () => {})
+  await lock.connect()
+  try {
+    // In a transaction, which keeps its session through a pooler too, however long others take.
+    await lock.query('BEGIN')
+    await lock.query('SET LOCAL lock_timeout = 0')
+    await lock.query('SET LOCAL idle_in_transaction_session_timeout = 0')
+    const { rows } = await lock.query<{ had: boolean }>('SELECT pg_try_advisory_xact_lock($1) AS had', [id])
+    if (!rows[0]?.had) {
+      waiting?.()
+      await lock.query('SELECT pg_advisory_xact_lock($1)', [id])
+    }
+    const answer = await body()
+    await lock.query('COMMIT')
+    return answer
+  } finally {
+    await lock.end()
+  }
+}
 
 /**
  * PostgreSQL by URL, through a pool of `connections`. `pooled`: the URL is that of a pooler in transaction mode, whose sessions are nobody's:
@@ -92,24 +120,8 @@ export function openPostgres(connectionString: string, connections = 10, onState
     kind: 'postgresql',
     client,
     pooled,
-    migrate: async () => {
-      const lock = new PgClient({ connectionString, connectionTimeoutMillis: 3_000 })
-      // A lock that is lost with its connection is found at COMMIT; without a listener the error would end the process.
-      lock.on('error', () => {})
-      await lock.connect()
-      try {
-        // In a transaction, which keeps its session through a pooler too, however long others take.
-        await lock.query('BEGIN')
-        await lock.query('SET LOCAL lock_timeout = 0')
-        await lock.query('SET LOCAL idle_in_transaction_session_timeout = 0')
-        await lock.query('SELECT pg_advisory_xact_lock($1)', [migrationLock])
-        const applied = await migratePostgres(connectionString)
-        await lock.query('COMMIT')
-        return applied
-      } finally {
-        await lock.end()
-      }
-    },
+    migrate: () => withLock(connectionString, migrationLock, () => migratePostgres(connectionString)),
+    alone: (body, waiting) => withLock(connectionString, aloneLock, body, waiting),
     close: async () => {
       await client.$disconnect()
       await pool.end()

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { loadDemo } from '../../src/cli/demo.ts'
+import { recount } from '../support/recount.ts'
 import { authSecret, startServer, type TestServer } from '../support/server.ts'
 
 const script = readFileSync('examples/tour.sh', 'utf8')
@@ -60,4 +61,23 @@ test('the demo looks like a real company: four apps, a dozen instances, about si
   for (const status of ['ACTIVE', 'EXPIRED', 'ORPHANED', 'REVOKED']) expect(await count(`api_key WHERE status = '${status}'`)).toBeGreaterThan(3)
   expect(await count("api_key WHERE status = 'ACTIVE' AND expires_at < now() + interval '3 days'")).toBeGreaterThan(1)
   expect(await count('organization')).toBe(2)
+})
+
+test('after the tour the counts, the events and the rows of the demo agree', async () => {
+  expect(await recount(server)).toEqual([])
+  // Each status has as many keys as events tell of, and versions have no gap.
+  const [told] = await server.sql(`
+    SELECT count(*) FILTER (WHERE kind = 'API_KEY_CREATED') AS created, count(*) FILTER (WHERE kind = 'API_KEY_REVOKED') AS revoked,
+      count(*) FILTER (WHERE kind = 'API_KEY_ORPHANED') AS orphaned, count(*) FILTER (WHERE kind = 'API_KEY_EXPIRED') AS expired,
+      count(*) FILTER (WHERE kind = 'APP_CREATED') AS apps, count(*) FILTER (WHERE kind = 'INSTANCE_CREATED') AS instances,
+      count(*) FILTER (WHERE kind = 'INSTANCE_DELETED') AS deleted, count(*) FILTER (WHERE kind = 'MEMBER_ADDED') AS members FROM event`)
+  const [rows] = await server.sql(`
+    SELECT count(*) AS created, count(revoked_at) AS revoked, count(orphan_reason) AS orphaned, count(expired_at) AS expired,
+      (SELECT count(*) FROM app) AS apps, (SELECT count(*) FROM app_instance) AS instances, (SELECT count(deleted_at) FROM app_instance) AS deleted,
+      (SELECT count(*) FROM member) AS members FROM api_key`)
+  expect(told).toEqual(rows)
+  expect(
+    await server.sql(`SELECT o.slug FROM organization o WHERE o.version <> (SELECT count(*) FROM event e WHERE e.organization_id = o.id)
+      OR o.version <> (SELECT max(e.version) FROM event e WHERE e.organization_id = o.id)`),
+  ).toEqual([])
 })

@@ -1,0 +1,21 @@
+import type { Client } from './client.ts'
+
+/** How far the demo is: null when nobody began to load it. */
+export async function demoState(client: Client): Promise<'loading' | 'loaded' | null> {
+  const row = await client.setting.findUnique({ where: { name: 'demo' }, select: { value: true } })
+  return row ? (row.value as 'loading' | 'loaded') : null
+}
+
+export const setDemoState = (client: Client, value: 'loading' | 'loaded') =>
+  client.setting.upsert({ where: { name: 'demo' }, create: { name: 'demo', value }, update: { value }, select: { name: true } })
+
+/** Empties a database in which there is nothing but half of a demo; deletes nothing, and answers false, when there is anything else. */
+export const discardHalfDemo = (client: Client, slugs: readonly string[]): Promise<boolean> =>
+  client.$transaction(async (statements) => {
+    // Nobody may add an organization between the look and the deletion.
+    await statements.$executeRaw`LOCK TABLE organization IN ACCESS EXCLUSIVE MODE`
+    const others = await statements.organization.count({ where: { slug: { notIn: [...slugs] } } })
+    // Keys and events are never deleted row by row. Every table of an organization refers to it, but for the counters.
+    if (others === 0) await statements.$executeRaw`TRUNCATE organization, key_count CASCADE`
+    return others === 0
+  })
