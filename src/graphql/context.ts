@@ -3,6 +3,7 @@ import type { Actor } from '../access/actor.ts'
 import { type Scope, scopeOf } from '../access/scope.ts'
 import type { Counts } from '../keys/store.ts'
 import type { Ports } from '../ports.ts'
+import { createRows, type Rows } from './rows.ts'
 
 /** What every resolver of one operation gets. */
 export interface Context {
@@ -12,6 +13,8 @@ export interface Context {
   scope: Scope
   /** Key counts by organization, app or instance id, gathered into one statement per step of the execution; null out of scope. */
   readonly counts: DataLoader<string, Counts | null>
+  /** Rows that a list's rows point to, gathered likewise. */
+  readonly rows: Rows
   /** From which version a stream goes on, when the transport says so; it wins over the argument. */
   readonly resumeAfter: bigint | null
 }
@@ -22,6 +25,7 @@ export function createContext(ports: Ports, actor: Actor, resumeAfter: bigint | 
     ports,
     scope,
     resumeAfter,
+    rows: createRows(ports, () => context.scope),
     counts: new DataLoader<string, Counts | null>(async (ids) => {
       // `viewer.organizations` also shows the caller's other organizations, each with what they see there.
       const others = ids.filter((id) => id.startsWith('org_') && id !== actor.organizationId)
@@ -43,5 +47,7 @@ export function createSharedContext(ports: Ports, scope: Scope): Context {
     throw new Error('a shared execution is for nobody in particular')
   }
   const counts = new DataLoader<string, Counts | null>(nobody)
-  return Object.defineProperty({ ports, scope, counts, resumeAfter: null }, 'actor', { get: nobody }) as unknown as Context
+  return Object.defineProperty({ ports, scope, counts, rows: createRows(ports, () => scope), resumeAfter: null }, 'actor', {
+    get: nobody,
+  }) as unknown as Context
 }

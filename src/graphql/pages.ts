@@ -1,7 +1,7 @@
 import type { Cursors } from '../crypto/cursor.ts'
 import { badInput } from '../errors.ts'
 
-const defaultPageSize = 20
+export const defaultPageSize = 20
 export const maxPageSize = 100
 
 export interface PageArguments {

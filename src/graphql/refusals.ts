@@ -1,5 +1,5 @@
 import type { ExecutionArgs, GraphQLError } from 'graphql'
-import { rowErrors } from './rows.ts'
+import { rowErrors } from './row-limit.ts'
 import { variableErrors } from './variables.ts'
 
 /** What is wrong with a valid operation now that its variables are known: asked on every transport before anything is executed. */

@@ -50,6 +50,10 @@ export const keyStore = (client: Statements) => ({
   find: <Query extends Prisma.ApiKeyDefaultArgs>(query: Query, scope: Scope, id: string) =>
     client.apiKey.findFirst({ ...query, where: { id, ...keysIn(scope) } }),
 
+  /** Those of these keys that are in scope. */
+  among: <Query extends Prisma.ApiKeyDefaultArgs>(query: Query, scope: Scope, ids: readonly string[]) =>
+    client.apiKey.findMany({ ...query, where: { AND: [keysIn(scope), { id: { in: [...ids] } }] } }),
+
   page: <Query extends Prisma.ApiKeyDefaultArgs>(
     query: Query,
     scope: Scope,

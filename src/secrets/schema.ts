@@ -18,7 +18,7 @@ export const Secret = builder.prismaObject('Secret', {
       nullable: true,
       description: 'The key that was saved here, with the state that it has now; null when the viewer may not see it.',
       select: { apiKeyId: true },
-      resolve: (query, { apiKeyId }, _arguments, { ports, scope }) => (apiKeyId === null ? nothing(query) : ports.keys.find(query, scope, apiKeyId)),
+      resolve: (query, { apiKeyId }, _arguments, { rows }) => (apiKeyId === null ? nothing(query) : rows.load('keys', query, apiKeyId)),
     }),
   }),
 })

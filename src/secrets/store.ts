@@ -15,6 +15,10 @@ export const secretStore = (client: Statements) => ({
   find: <Query extends Prisma.SecretDefaultArgs>(query: Query, scope: Scope, id: string) =>
     client.secret.findFirst({ ...query, where: { id, ...secretsIn(scope) } }),
 
+  /** Those of these secrets that are in scope. */
+  among: <Query extends Prisma.SecretDefaultArgs>(query: Query, scope: Scope, ids: readonly string[]) =>
+    client.secret.findMany({ ...query, where: { AND: [secretsIn(scope), { id: { in: [...ids] } }] } }),
+
   page: <Query extends Prisma.SecretDefaultArgs>(query: Query, scope: Scope, page: { where: Prisma.SecretWhereInput; orderBy: object[]; take: number }) =>
     client.secret.findMany({
       ...query,

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { setInstanceAccess } from '../../src/instances/set-instance-access.ts'
 import { createApiKey } from '../../src/keys/create-api-key.ts'
 import * as documents from '../generated/operations.ts'
 import { as, type Company, createCompany } from '../support/company.ts'
@@ -73,3 +74,34 @@ for (const [name, { statements, variables }] of Object.entries(costs)) {
     expect(sent.length).toBeGreaterThan(0)
   })
 }
+
+test('twenty secrets, and twenty events of them, cost no more statements than one', async () => {
+  const { ports } = server.app
+  const { ownA } = company.members
+  const cost = async (document: typeof documents.SecretsDocument | typeof documents.AuditLogDocument, first: number): Promise<[number, string[]]> => {
+    server.statements.length = 0
+    const data = dataOf(await server.graphql(document as typeof documents.AuditLogDocument, { first }, as('ownA')))
+    return [requestStatements(server).length, JSON.stringify(data).match(/(?:apiKey|secret)":\{"id":"(?:key|sec)_/g) ?? []]
+  }
+  for (let index = 0; index < 20; index++) {
+    await createApiKey(ports, ownA, { instanceId: company.I1, name: 'kept', expiresInDays: 1, saveAsSecret: { name: `kept_${index}` } })
+  }
+  for (const [document, shown] of [
+    [documents.SecretsDocument, 20],
+    [documents.AuditLogDocument, 60],
+  ] as const) {
+    const [one] = await cost(document, 2)
+    const [many, found] = await cost(document, shown === 20 ? 20 : 40)
+    expect(many).toBe(one)
+    expect(found).toHaveLength(shown)
+  }
+})
+
+test('a key is found in its secret without its id being asked for, and not at all once it is out of sight', async () => {
+  const query = '{ secrets(first: 1) { edges { node { apiKey { name } } } } }'
+  const shown = async () => JSON.stringify(await (await server.post({ query }, as('dev2A'))).json())
+  await createApiKey(server.app.ports, company.members.dev2A, { instanceId: company.I1, name: 'mine', expiresInDays: 1, saveAsSecret: { name: 'mine' } })
+  expect(await shown()).toContain('{"apiKey":{"name":"mine"}}')
+  await setInstanceAccess(server.app.ports, company.members.ownA, { instanceId: company.I1, memberId: company.members.dev2A.memberId, role: null })
+  expect(await shown()).toContain('{"apiKey":null}')
+})
