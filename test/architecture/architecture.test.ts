@@ -1,9 +1,23 @@
+import { existsSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { findCycle, readFiles } from './imports.ts'
-import { acrossFeatures, againstRanks, badNames, clientUsers, environmentReaders, longFiles, negatedRules, oddUseCases, useCasesAndAdapters } from './rules.ts'
+import {
+  acrossFeatures,
+  againstRanks,
+  badNames,
+  clientUsers,
+  deadPaths,
+  environmentReaders,
+  longFiles,
+  needsUntold,
+  negatedRules,
+  oddUseCases,
+  useCasesAndAdapters,
+} from './rules.ts'
 
 const source = readFiles('src')
 const everything = new Map([...source, ...readFiles('test')])
+const scripts = readFiles('test', '.mjs')
 
 /** The source with one more file in it, to see a rule refuse it. */
 const withFile = (path: string, text: string) => new Map([...source, [path, text]])
@@ -23,10 +37,11 @@ test('no imports go in a circle, those of types included', () => {
   expect(findCycle(withFile('src/errors.ts', "import type { IdPrefix } from './names.ts'"))).toContain('src/errors.ts')
 })
 
-test('features meet only through a model, a use case or an event', () => {
+test('features meet only through a model or a use case', () => {
   expect(acrossFeatures(source)).toEqual([])
   expect(acrossFeatures(withFile('src/keys/mutations.ts', "import { AppInstance } from '../instances/schema.ts'"))).toHaveLength(1)
   expect(acrossFeatures(withFile('src/keys/create-api-key.ts', "import type { MemberStore } from '../members/store.ts'"))).toHaveLength(1)
+  expect(acrossFeatures(withFile('src/keys/create-api-key.ts', "import type { EventStore } from '../events/store.ts'"))).toHaveLength(1)
 })
 
 test('a use case and an adapter do not know each other', () => {
@@ -37,7 +52,16 @@ test('a use case and an adapter do not know each other', () => {
 
 test('only config.ts reads the environment', () => {
   expect(environmentReaders(source)).toEqual([])
-  expect(environmentReaders(withFile('src/live/hub.ts', 'export const debug = process.env.DEBUG'))).toEqual(['src/live/hub.ts'])
+  for (const reader of [
+    'export const debug = process.env.DEBUG',
+    "export const debug = process['env'].DEBUG",
+    'export const debug = process?.env?.DEBUG',
+    'const { argv, env } = process',
+    "import { env } from 'node:process'",
+    "import process from 'process'",
+  ]) {
+    expect([reader, environmentReaders(withFile('src/live/hub.ts', reader))]).toEqual([reader, ['src/live/hub.ts']])
+  }
 })
 
 test("only stores know Prisma's client", () => {
@@ -46,7 +70,8 @@ test("only stores know Prisma's client", () => {
 })
 
 test('a file has at most 250 lines', () => {
-  expect(longFiles(everything)).toEqual([])
+  expect(longFiles(new Map([...everything, ...scripts]))).toEqual([])
+  expect([...scripts.keys()]).toContain('test/e2e/crash-child.mjs')
   expect(longFiles(withFile('src/long.ts', 'x\n'.repeat(251)))).toEqual(['src/long.ts'])
 })
 
@@ -60,6 +85,23 @@ test('a use-case file exports one function of its own name', () => {
   expect(oddUseCases(source)).toEqual([])
   expect(oddUseCases(withFile('src/keys/rename-key.ts', 'export function renameKeys() {}'))).toHaveLength(1)
   expect(oddUseCases(withFile('src/keys/rename-key.ts', 'export function renameKey() {}\nexport const other = 1'))).toHaveLength(1)
+})
+
+test('a use case says in its signature which ports it needs', () => {
+  expect(needsUntold(source)).toEqual([])
+  expect(needsUntold(withFile('src/keys/rename-key.ts', 'export async function renameKey(ports: Ports): Promise<void> {}'))).toHaveLength(1)
+  expect(needsUntold(withFile('src/keys/rename-key.ts', 'export async function renameKey(actor: Actor): Promise<void> {}'))).toHaveLength(1)
+})
+
+for (const document of ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md']) {
+  test(`every path that ${document} names exists`, () => {
+    expect(deadPaths(readFileSync(document, 'utf8'), existsSync)).toEqual([])
+  })
+}
+
+test('a path that leads nowhere is noticed, in links and in code', () => {
+  const text = '[a](src/gone.ts) [b](README.md#start) [c](https://x.example/src/y.ts) `src/gone/x.ts` `src/<feature>/<verb>-<noun>.ts` see test/gone/.'
+  expect(deadPaths(text, (path) => path === 'README.md')).toEqual(['src/gone.ts', 'src/gone/x.ts', 'test/gone'])
 })
 
 test('AZ-08 no rule grants by negation', () => {

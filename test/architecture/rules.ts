@@ -41,11 +41,14 @@ export const againstRanks = (files: Files): string[] =>
     .filter(([from, to]) => ranks.indexOf(rankOf(to)) > ranks.indexOf(rankOf(from)))
     .map(show)
 
-/** Features meet only through a model, a use case or an event; everything else of a feature is its own. */
+/**
+ * Features meet only through a model or a use case; everything else of a feature is its own. An event is recorded through the ports, and a type
+ * of another feature is named, not imported.
+ */
 export const acrossFeatures = (files: Files): string[] =>
   edgesOf(files)
     .filter(([from, to]) => featureOf(from) !== null && featureOf(to) !== null && featureOf(from) !== featureOf(to))
-    .filter(([, to]) => nameOf(to) !== 'model.ts' && !isUseCase(to) && featureOf(to) !== 'events')
+    .filter(([, to]) => nameOf(to) !== 'model.ts' && !isUseCase(to))
     .map(show)
 
 const adapter = /^src\/(live|server|store)\/|^src\/access\/(authenticate|tokens|guard|rules)\.ts$/
@@ -56,9 +59,13 @@ export const useCasesAndAdapters = (files: Files): string[] =>
     .filter(([from, to]) => (isUseCase(from) && adapter.test(to)) || (adapter.test(from) && isUseCase(to)))
     .map(show)
 
+const environment = /\bprocess\s*(\?\.|\.)?\s*(env\b|\[\s*['"`]env)|\benv\b[^{}]*\}\s*=\s*(globalThis\.)?process\b/
+
 /** Files that read the environment, other than the configuration. */
 export const environmentReaders = (files: Files): string[] =>
-  [...files].filter(([path, text]) => /process\s*\.\s*env\b/.test(text) && path !== 'src/config.ts').map(([path]) => path)
+  [...files.keys()]
+    .filter((path) => path !== 'src/config.ts')
+    .filter((path) => environment.test(files.get(path) ?? '') || importsOf(files, path).some((name) => name === 'process' || name === 'node:process'))
 
 /** Files that import Prisma's client, other than stores. */
 export const clientUsers = (files: Files): string[] =>
@@ -94,6 +101,25 @@ const camelCase = (name: string): string => name.replace(/\.ts$/, '').replace(/-
 /** Use cases that export anything but the one function of their name. */
 export const oddUseCases = (files: Files): string[] =>
   [...files].filter(([path, text]) => isUseCase(path) && exportedValues(path, text).join() !== camelCase(nameOf(path))).map(([path]) => path)
+
+/** Use cases whose first parameter is not `Pick<Ports, …>`, which says what they need. */
+export const needsUntold = (files: Files): string[] =>
+  [...files]
+    .filter(([path]) => isUseCase(path))
+    .filter(([path, text]) => {
+      const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true)
+      const [named] = source.statements.filter(ts.isFunctionDeclaration).filter((statement) => statement.name?.text === camelCase(nameOf(path)))
+      return !/^Pick<Ports, /.test(named?.parameters[0]?.type?.getText() ?? '')
+    })
+    .map(([path]) => path)
+
+/** Links of a document, and paths in its code, that lead nowhere; `exists` is asked with paths from the project's root. */
+export function deadPaths(text: string, exists: (path: string) => boolean): string[] {
+  const links = [...text.matchAll(/\]\((?![a-z]+:|#)([^)#\s]+)/g)].map((match) => match[1] ?? '')
+  const code = [...text.matchAll(/(?<![@\w/.-])(?:src|test|schema|prisma|examples|scripts|docs)\/[\w./*<>-]*/g)].map((match) => match[0].replace(/[./]+$/, ''))
+  // `<verb>-<noun>.ts` and the like stand for any name.
+  return [...new Set([...links, ...code])].filter((path) => !/[<>*]/.test(path) && !exists(path))
+}
 
 /** Rule files that could let somebody in when a rule throws. */
 export const negatedRules = (files: Files): string[] =>
