@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest'
-import { createDigests } from '../../src/crypto/digest.ts'
 import { createSeals } from '../../src/crypto/seal.ts'
 
 const kek = (byte: number): Uint8Array => new Uint8Array(32).fill(byte)
@@ -61,13 +60,13 @@ test('SR-13 unknown formats, algorithms and keys are refused', () => {
   expect(createSeals([kek(2)]).open(place, sealed)).toBeNull()
 })
 
-test('SR-12 a hundred thousand seals repeat no nonce and no data key', () => {
+test('SR-12 a million encryptions, two in each of half a million seals, repeat no nonce', { timeout: 180_000 }, () => {
   const seen = new Set<string>()
-  for (let made = 0; made < 100_000; made++) {
-    const { sealed } = seals.seal(place, 'x')
-    seen.add(Buffer.from(sealed.subarray(10, 22)).toString('hex')).add(Buffer.from(sealed.subarray(70, 82)).toString('hex'))
+  for (let made = 0; made < 500_000; made++) {
+    const sealed = Buffer.from(seals.seal(place, 'x').sealed)
+    seen.add(sealed.toString('latin1', 10, 22)).add(sealed.toString('latin1', 70, 82))
   }
-  expect(seen.size).toBe(200_000)
+  expect(seen.size).toBe(1_000_000)
 })
 
 test('a value is rewrapped under the new key, and the old key alone no longer opens it', () => {
@@ -90,9 +89,4 @@ test('a save token opens only for its place, whole and unaltered, and is no seal
   }
   for (const text of ['', 'A', `${token}=`, ` ${token}`, token.slice(0, -4)]) expect(seals.openToken(place, text)).toBeNull()
   expect(seals.open(place, Buffer.from(token, 'base64url'))).toBeNull()
-})
-
-test('SR-16 one secret given for two uses is still two keys', () => {
-  const same = kek(7)
-  expect(createDigests([same]).pepperIds[0]).not.toBe(createSeals([same]).kekIds[0])
 })
