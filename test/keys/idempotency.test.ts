@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createAppInstance } from '../../src/instances/create-app-instance.ts'
+import { deleteAppInstance } from '../../src/instances/delete-app-instance.ts'
+import { revokeApiKeys } from '../../src/keys/revoke-api-keys.ts'
 import { CreateApiKeyDocument } from '../generated/operations.ts'
 import { as, type Company, createCompany, type Person } from '../support/company.ts'
 import { codesOf, dataOf, startServer, type TestServer } from '../support/server.ts'
@@ -52,21 +55,52 @@ test('another member has their own keys, and a failed call leaves the key free',
   expect((await made({ idempotencyKey: 'free' }))?.plaintext).toMatch(/^aura_/)
 })
 
-test('it is remembered for 24 hours', async () => {
+test('it is remembered for 24 hours, and then free for another input too', async () => {
   const start = server.time.now
   const first = await made({ idempotencyKey: 'day' })
   server.time.now = new Date(start.getTime() + 24 * 3_600_000 - 1)
   expect((await made({ idempotencyKey: 'day' }))?.apiKey.id).toBe(first?.apiKey.id)
   server.time.now = new Date(start.getTime() + 24 * 3_600_000)
-  const second = await made({ idempotencyKey: 'day' })
+  const second = await made({ idempotencyKey: 'day', name: 'another day' })
+  expect(second?.apiKey).toMatchObject({ name: 'another day', status: 'ACTIVE' })
+  expect(second?.plaintext).toMatch(/^aura_/)
   expect(second?.apiKey.id).not.toBe(first?.apiKey.id)
+  // The new day begins with the new key: it is that one's input which counts now.
+  expect((await made({ idempotencyKey: 'day', name: 'another day' }))?.apiKey.id).toBe(second?.apiKey.id)
+  expect(codesOf(await create({ idempotencyKey: 'day' }))).toEqual(['CONFLICT'])
   server.time.now = new Date(start.getTime() + 49 * 3_600_000)
   await server.app.tidy()
   expect(await server.sql('SELECT 1 FROM idempotent_create')).toEqual([])
   server.time.now = start
 })
 
-test('what is no idempotency key is refused by name, and no plaintext is kept for one', async () => {
+test('a repetition answers the key as it is by now, revoked, expired or orphaned, and brings nothing back', async () => {
+  const start = server.time.now
+  const { ports } = server.app
+  const { ownA } = company.members
+  const { instanceId } = await createAppInstance(ports, ownA, { appId: company.appId, name: 'doomed' })
+  const inputs = {
+    REVOKED: { name: 'revoked', idempotencyKey: 'revoked' },
+    EXPIRED: { name: 'expired', idempotencyKey: 'expired', expiresInDays: null, expiresAt: new Date(start.getTime() + 3_600_000).toISOString() },
+    ORPHANED: { name: 'orphaned', idempotencyKey: 'orphaned', instanceId },
+  }
+  const first = { REVOKED: await made(inputs.REVOKED, 'ownA'), EXPIRED: await made(inputs.EXPIRED, 'ownA'), ORPHANED: await made(inputs.ORPHANED, 'ownA') }
+  await revokeApiKeys(ports, ownA, { ids: [first.REVOKED?.apiKey.id ?? ''], acknowledged: true })
+  await deleteAppInstance(ports, ownA, { id: instanceId, acknowledged: true })
+  server.time.now = new Date(start.getTime() + 3_600_000)
+  await server.app.sweep()
+  const rows = () => server.sql('SELECT (SELECT count(*) FROM api_key) AS keys, (SELECT count(*) FROM event) AS events')
+  const before = await rows()
+  for (const status of ['REVOKED', 'EXPIRED', 'ORPHANED'] as const) {
+    const again = await made(inputs[status], 'ownA')
+    expect(again).toMatchObject({ apiKey: { id: first[status]?.apiKey.id, status }, plaintext: null, saveToken: null, secret: null })
+    expect((await server.verify(first[status]?.plaintext ?? '', first[status]?.apiKey.instance.id ?? '')).code).toBe(status)
+  }
+  expect(await rows()).toEqual(before)
+  server.time.now = start
+})
+
+test('what is no idempotency key is refused by name', async () => {
   for (const idempotencyKey of ['', 'x'.repeat(129), 'ä', 'a\nb']) {
     expect((await create({ idempotencyKey })).errors?.[0]?.extensions).toEqual({ code: 'BAD_USER_INPUT', field: 'idempotencyKey' })
   }

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { deleteAppInstance } from '../../src/instances/delete-app-instance.ts'
 import { revokeApiKeys } from '../../src/keys/revoke-api-keys.ts'
 import { type ApiKeyFilter, type ApiKeyOrder, ApiKeysDocument, AppKeysDocument, InstanceKeysDocument } from '../generated/operations.ts'
 import { as, type Company, createCompany, type Person } from '../support/company.ts'
@@ -148,13 +147,4 @@ test('DS-17 pages read while keys are created and revoked are complete and hold 
   }
   expect(new Set(seen).size).toBe(seen.length)
   expect(seen.slice(0, before.length)).toEqual(before)
-})
-
-test('OR-14 orphans are listed to whom the table says', async () => {
-  const { totalCount: living } = await list('ownA', { filter: { instanceId: company.I2, status: ['ACTIVE', 'EXPIRED'] } })
-  expect(living).toBeGreaterThan(0)
-  await deleteAppInstance(server.app.ports, company.members.ownA, { id: company.I2, acknowledged: true })
-  const orphans = async (person: Person) => (await list(person, { filter: { status: ['ORPHANED'] } })).totalCount
-  expect([await orphans('ownA'), await orphans('auraA')]).toEqual([living, living])
-  for (const person of ['devA', 'dev2A', 'viewA', 'ownB'] as const) expect(await orphans(person)).toBe(0)
 })
