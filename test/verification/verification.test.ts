@@ -182,7 +182,7 @@ test('OR-01 deleting an instance orphans its keys in the same moment, with conse
   expect(events.slice(1).map((event) => event.key)).toEqual(keys.map((key) => key.id).sort())
 })
 
-test('OR-03 OR-13 verification looks at the owners themselves, not only at what was copied to the key', async () => {
+test('OR-13 verification looks at the owners themselves, not only at what was copied to the key', async () => {
   const { plaintext } = await company.createKey('dev2A', company.I1)
   const remove = (at: string) => server.sql(`UPDATE member SET removed_at = ${at} WHERE id = $1 RETURNING 1`, company.members.dev2A.memberId)
   await remove('now()')
