@@ -56,15 +56,23 @@ export async function dump(server: Pick<TestServer, 'sql'>): Promise<string> {
   return rows.flatMap((of, index) => of.map(({ row }) => `${tables[index]?.name} ${row}`)).join('\n')
 }
 
-/** Every file below the folder that holds one of them in any form, with how many files were read. */
+/** Every file below the folder that holds one of them in any form, with how many files were read. One pass, however many are looked for. */
 export function filesWith(folder: string, hidden: readonly Hidden[]): { read: number; found: string[] } {
   const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
-  const needles = hidden.flatMap(forms).map((form) => Buffer.from(form, 'latin1'))
-  const found = files
-    .map((file) => join(file.parentPath, file.name))
-    .filter((path) => {
-      const bytes = readFileSync(path)
-      return needles.some((needle) => bytes.includes(needle))
-    })
-  return { read: files.length, found }
+  const needles = new Map<number, Buffer[]>()
+  for (const form of new Set(hidden.flatMap(forms))) {
+    const bytes = Buffer.from(form, 'latin1')
+    const start = bytes.readInt32BE(0)
+    needles.set(start, [...(needles.get(start) ?? []), bytes])
+  }
+  const isFound = (bytes: Buffer): boolean => {
+    let last = 0
+    for (let at = 0; at < bytes.length; at++) {
+      last = (last << 8) | (bytes[at] ?? 0)
+      for (const needle of needles.get(last) ?? []) if (bytes.compare(needle, 0, needle.length, at - 3, at - 3 + needle.length) === 0) return true
+    }
+    return false
+  }
+  const paths = files.map((file) => join(file.parentPath, file.name))
+  return { read: paths.length, found: paths.filter((path) => isFound(readFileSync(path))) }
 }
