@@ -10,8 +10,9 @@ import { addMember } from '../../dist/members/add-member.js'
 import { removeMember } from '../../dist/members/remove-member.js'
 import { bootstrapOrganization } from '../../dist/organizations/bootstrap-organization.js'
 import { revealSecret } from '../../dist/secrets/reveal-secret.js'
+import { verifyKey } from '../../dist/verification/verify-key.js'
 
-const { round, operation, point, keys } = JSON.parse(process.argv[2])
+const { round, operation, point, keys, shown } = JSON.parse(process.argv[2])
 let left = Number.POSITIVE_INFINITY
 const silent = { info: () => undefined, warn: () => undefined, error: () => undefined }
 const onStatement = () => {
@@ -36,11 +37,27 @@ async function problems() {
         <> CASE WHEN i.deleted_at IS NULL THEN 0 ELSE 1 + (SELECT count(*) FROM api_key k WHERE k.instance_id = i.id) END`,
     'a removed member with keys that are no orphans, or orphans of one who is there': `
       SELECT 1 FROM api_key k JOIN member m ON m.id = k.created_by_id WHERE m.name LIKE 'leaver-%' AND (m.removed_at IS NULL) <> (k.orphan_reason IS NULL)`,
+    'a removal without its event, or without one for each key': `
+      SELECT 1 FROM member m JOIN api_key k ON k.created_by_id = m.id
+        LEFT JOIN (SELECT api_key_id, count(*) AS n FROM event WHERE kind = 'API_KEY_ORPHANED' GROUP BY api_key_id) o ON o.api_key_id = k.id
+        LEFT JOIN (SELECT member_id, count(*) AS n FROM event WHERE kind = 'MEMBER_REMOVED' GROUP BY member_id) r ON r.member_id = m.id
+      WHERE m.name LIKE 'leaver-%' AND (coalesce(o.n, 0), coalesce(r.n, 0)) <> CASE WHEN m.removed_at IS NULL THEN (0, 0) ELSE (1, 1) END`,
+    'a deletion with two events for one key': `
+      SELECT 1 FROM event WHERE kind = 'API_KEY_ORPHANED' GROUP BY api_key_id HAVING count(*) > 1`,
+    'a key without its digest, or a digest without its key': `
+      SELECT 1 FROM api_key k FULL JOIN key_digest d ON d.key_id = k.id WHERE k.id IS NULL OR (d.key_id IS NULL AND k.name <> 'bulk')`,
+    'a create that is not remembered, or remembered and not there': `
+      SELECT 1 FROM (SELECT * FROM api_key WHERE name ~ '^save-[0-9]+$') k FULL JOIN idempotent_create r ON r.api_key_id = k.id
+      WHERE k.id IS NULL OR r.api_key_id IS NULL OR k.name <> 'save-' || r.key`,
     'versions with gaps': `
       SELECT 1 FROM organization o WHERE o.version <> (SELECT count(*) FROM event e WHERE e.organization_id = o.id) OR o.version <> (SELECT max(version) FROM event e WHERE e.organization_id = o.id)`,
-    'counts that are not the counts': `
-      SELECT 1 FROM key_count c JOIN (SELECT instance_id AS id, count(*) FILTER (WHERE status = 'ACTIVE') AS active, count(*) FILTER (WHERE status = 'ORPHANED') AS orphaned
-        FROM api_key GROUP BY instance_id) k ON k.id = c.subject_id WHERE (c.active, c.orphaned) <> (k.active, k.orphaned)`,
+    'counts of the organization, an app or an instance that are not the counts': `
+      SELECT 1 FROM key_count c FULL JOIN (
+        SELECT s.id, count(*) FILTER (WHERE status = 'ACTIVE') AS active, count(*) FILTER (WHERE status = 'EXPIRED') AS expired,
+          count(*) FILTER (WHERE status = 'ORPHANED') AS orphaned, count(*) FILTER (WHERE status = 'REVOKED') AS revoked
+        FROM (SELECT organization_id AS id, status FROM api_key UNION ALL SELECT app_id, status FROM api_key UNION ALL SELECT instance_id, status FROM api_key) s GROUP BY s.id
+      ) r ON r.id = c.subject_id
+      WHERE (c.active, c.expired, c.orphaned, c.revoked) IS DISTINCT FROM (coalesce(r.active, 0), coalesce(r.expired, 0), coalesce(r.orphaned, 0), coalesce(r.revoked, 0))`,
   }
   const found = []
   for (const [name, query] of Object.entries(checks)) if ((await sql(query)).length > 0) found.push(name)
@@ -54,7 +71,15 @@ const ids = known
 const actor = { ...ids, subject: 'owner', role: 'OWNER', organizationVersion: 0n, expiresAt: new Date(Date.now() + 3_600_000) }
 
 const [{ revealed }] = await sql("SELECT count(*)::int AS revealed FROM event WHERE kind = 'SECRET_REVEALED'")
-console.log(JSON.stringify({ problems: await problems(), revealed }))
+/** The rounds whose change is there. */
+const done = await sql(`
+  SELECT replace(name, 'save-', '')::int AS round FROM api_key WHERE name ~ '^save-[0-9]+$'
+  UNION ALL SELECT replace(name, 'doomed-', '')::int FROM app_instance WHERE name LIKE 'doomed-%' AND deleted_at IS NOT NULL
+  UNION ALL SELECT replace(name, 'leaver-', '')::int FROM member WHERE name LIKE 'leaver-%' AND removed_at IS NOT NULL
+  UNION ALL SELECT DISTINCT replace(subject_name, 'reveal_', '')::int FROM event WHERE kind = 'SECRET_REVEALED'`)
+const codes = []
+for (const { key, instanceId } of shown) codes.push((await verifyKey(ports, { key, instanceId })).code)
+console.log(JSON.stringify({ problems: await problems(), revealed, codes, done: done.map((row) => row.round) }))
 if (operation === 'check') {
   await app.close()
   process.exit(0)
@@ -83,6 +108,8 @@ const operations = {
   },
   'delete an instance': async () => {
     const id = await instance(`doomed-${round}`)
+    const { plaintext } = await createApiKey(ports, actor, { instanceId: id, name: 'real', expiresInDays: 9 })
+    console.log(JSON.stringify({ key: plaintext.expose(), instanceId: id }))
     await insertKeys(id, actor.memberId, keys)
     return () => deleteAppInstance(ports, actor, { id, acknowledged: true })
   },

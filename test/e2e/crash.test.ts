@@ -35,9 +35,18 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
+interface Shown {
+  key: string
+  instanceId: string
+}
+
 interface Round {
   problems: string[]
   revealed: number
+  /** What verification says of each key that was shown before. */
+  codes: string[]
+  /** The rounds before this one whose change is there. */
+  done: number[]
   lines: string[]
   killed: boolean
 }
@@ -55,7 +64,7 @@ const run = (round: object): Promise<Round> =>
     child.once('close', (code, signal) => {
       const [first = '', ...lines] = stdout.trim().split('\n')
       if (signal !== 'SIGKILL' && code !== 0) reject(new Error(`${JSON.stringify(round)} ended with ${code}: ${stderr}`))
-      else resolve({ ...(JSON.parse(first) as { problems: string[]; revealed: number }), lines, killed: signal === 'SIGKILL' })
+      else resolve({ ...(JSON.parse(first) as Omit<Round, 'lines' | 'killed'>), lines, killed: signal === 'SIGKILL' })
     })
   })
 
@@ -63,25 +72,40 @@ const run = (round: object): Promise<Round> =>
 const operations = { 'create and save': 11, 'delete an instance': 10, 'remove a member': 11, reveal: 8 }
 const rounds = 52
 
-test('CF KS-13 OR-13 killed at any statement, a change is there as a whole or not at all', { timeout: 600_000 }, async () => {
+test('CF KS-13 OR-13 killed at any statement, a change is there as a whole or not at all', { timeout: 900_000 }, async () => {
   const names = Object.keys(operations) as (keyof typeof operations)[]
-  const outcomes = new Map(names.map((name) => [name, { killed: 0, answered: 0 }]))
-  let shown = 0
+  const outcomes = new Map(names.map((name) => [name, { undone: 0, committed: 0, answered: 0 }]))
+  const doomed: (Shown & { round: number })[] = []
+  let revealed = 0
+  let last: { round: number; operation: keyof typeof operations; killed: boolean } | null = null
+  /** What a process found when it started: consistent, and every key of an instance as the deletion left it. */
+  const check = (found: Round): void => {
+    expect([last, found.problems]).toEqual([last, []])
+    // Whatever was shown was written down before.
+    expect(found.revealed).toBeGreaterThanOrEqual(revealed)
+    expect(found.codes).toEqual(doomed.map(({ round }) => (found.done.includes(round) ? 'ORPHANED' : 'VALID')))
+    if (!last) return
+    const isDone = found.done.includes(last.round)
+    // Whatever was answered is there.
+    if (!last.killed) expect([last, isDone]).toEqual([last, true])
+    const outcome = outcomes.get(last.operation)
+    if (outcome) outcome[!isDone ? 'undone' : last.killed ? 'committed' : 'answered']++
+  }
   for (let round = 0; round < rounds; round++) {
     const operation = names[round % names.length] as keyof typeof operations
     const point = 1 + (Math.floor(round / names.length) % (operations[operation] + 2))
     const keys = operation === 'delete an instance' ? 10_000 : 0
-    const before = await run({ round, operation, point, keys })
-    expect([round, before.problems]).toEqual([round, []])
-    // Whatever was shown was written down before.
-    expect(before.revealed).toBeGreaterThanOrEqual(shown)
-    if (before.lines.includes('revealed')) shown++
-    const outcome = outcomes.get(operation)
-    if (outcome) outcome[before.killed ? 'killed' : 'answered']++
-    expect(before.killed).toBe(!before.lines.includes('answered'))
+    const found = await run({ round, operation, point, keys, shown: doomed })
+    check(found)
+    for (const line of found.lines) if (line.startsWith('{')) doomed.push({ ...(JSON.parse(line) as Shown), round })
+    if (found.lines.includes('revealed')) revealed++
+    expect(found.killed).toBe(!found.lines.includes('answered'))
+    last = { round, operation, killed: found.killed }
   }
-  const last = await run({ round: rounds, operation: 'check' })
-  expect(last.problems).toEqual([])
-  expect(last.revealed).toBeGreaterThanOrEqual(shown)
-  for (const [name, { killed }] of outcomes) expect([name, killed > 4]).toEqual([name, true])
+  check(await run({ round: rounds, operation: 'check', shown: doomed }))
+  expect(doomed).toHaveLength(rounds / names.length)
+  // Each was killed before its COMMIT and at it, with the answer not sent yet, and was let through at the end.
+  for (const [name, { undone, committed, answered }] of outcomes) {
+    expect([name, undone > 4, committed > 0, answered > 0], JSON.stringify([...outcomes])).toEqual([name, true, true, true])
+  }
 })
