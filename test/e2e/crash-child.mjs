@@ -39,8 +39,8 @@ async function problems() {
       SELECT 1 FROM api_key k JOIN member m ON m.id = k.created_by_id WHERE m.name LIKE 'leaver-%' AND (m.removed_at IS NULL) <> (k.orphan_reason IS NULL)`,
     'a removal without its event, or without one for each key': `
       SELECT 1 FROM member m JOIN api_key k ON k.created_by_id = m.id
-        LEFT JOIN (SELECT api_key_id, count(*) AS n FROM event WHERE kind = 'API_KEY_ORPHANED' GROUP BY api_key_id) o ON o.api_key_id = k.id
-        LEFT JOIN (SELECT member_id, count(*) AS n FROM event WHERE kind = 'MEMBER_REMOVED' GROUP BY member_id) r ON r.member_id = m.id
+        LEFT JOIN (SELECT api_key_id, count(*)::int AS n FROM event WHERE kind = 'API_KEY_ORPHANED' GROUP BY api_key_id) o ON o.api_key_id = k.id
+        LEFT JOIN (SELECT member_id, count(*)::int AS n FROM event WHERE kind = 'MEMBER_REMOVED' GROUP BY member_id) r ON r.member_id = m.id
       WHERE m.name LIKE 'leaver-%' AND (coalesce(o.n, 0), coalesce(r.n, 0)) <> CASE WHEN m.removed_at IS NULL THEN (0, 0) ELSE (1, 1) END`,
     'a deletion with two events for one key': `
       SELECT 1 FROM event WHERE kind = 'API_KEY_ORPHANED' GROUP BY api_key_id HAVING count(*) > 1`,
@@ -53,8 +53,8 @@ async function problems() {
       SELECT 1 FROM organization o WHERE o.version <> (SELECT count(*) FROM event e WHERE e.organization_id = o.id) OR o.version <> (SELECT max(version) FROM event e WHERE e.organization_id = o.id)`,
     'counts of the organization, an app or an instance that are not the counts': `
       SELECT 1 FROM key_count c FULL JOIN (
-        SELECT s.id, count(*) FILTER (WHERE status = 'ACTIVE') AS active, count(*) FILTER (WHERE status = 'EXPIRED') AS expired,
-          count(*) FILTER (WHERE status = 'ORPHANED') AS orphaned, count(*) FILTER (WHERE status = 'REVOKED') AS revoked
+        SELECT s.id, count(*) FILTER (WHERE status = 'ACTIVE')::int AS active, count(*) FILTER (WHERE status = 'EXPIRED')::int AS expired,
+          count(*) FILTER (WHERE status = 'ORPHANED')::int AS orphaned, count(*) FILTER (WHERE status = 'REVOKED')::int AS revoked
         FROM (SELECT organization_id AS id, status FROM api_key UNION ALL SELECT app_id, status FROM api_key UNION ALL SELECT instance_id, status FROM api_key) s GROUP BY s.id
       ) r ON r.id = c.subject_id
       WHERE (c.active, c.expired, c.orphaned, c.revoked) IS DISTINCT FROM (coalesce(r.active, 0), coalesce(r.expired, 0), coalesce(r.orphaned, 0), coalesce(r.revoked, 0))`,

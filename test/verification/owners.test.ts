@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { AuraError } from '../../src/errors.ts'
 import { createApiKey } from '../../src/keys/create-api-key.ts'
 import { revokeApiKeys } from '../../src/keys/revoke-api-keys.ts'
 import { addMember } from '../../src/members/add-member.ts'
@@ -34,6 +35,18 @@ test('OR-03 no key is without a creator: the database refuses it, and a key whos
   const answer = await fetch(`${server.url}/v1/verify`, { method: 'POST', body: JSON.stringify({ key: left.plaintext?.expose(), instanceId: company.I1 }) })
   expect([answer.status, await answer.json()]).toEqual([200, { valid: false, code: 'ORPHANED' }])
 })
+
+/** Calls again whoever had to wait too long for the lock, as the answer says. */
+async function insist(call: () => Promise<unknown>): Promise<void> {
+  for (let attempts = 0; ; attempts++) {
+    try {
+      await call()
+      return
+    } catch (error) {
+      if ((error as Partial<AuraError>).extensions?.code !== 'UNAVAILABLE' || attempts > 20) throw error
+    }
+  }
+}
 
 test('OR-10 in a thousand races of removing the creator and revoking the key, the key ends REVOKED with one revocation event', {
   timeout: 300_000,
@@ -72,7 +85,7 @@ test('OR-10 in a thousand races of removing the creator and revoking the key, th
         ][place % 4] ?? []
       )
     })
-    await Promise.all(calls.map((call) => call()))
+    await Promise.all(calls.map(insist))
   }
   const rows = await server.sql<{ status: string; removed: boolean; orphaned: boolean; revocations: number; orphanings: number; removals: number }>(
     `SELECT k.status::text, m.removed_at IS NOT NULL AS removed, k.orphan_reason IS NOT NULL AS orphaned,
