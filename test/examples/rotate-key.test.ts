@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process'
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import ts from 'typescript'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
 import { setInstanceAccess } from '../../src/instances/set-instance-access.ts'
 import { addMember } from '../../src/members/add-member.ts'
 import { type Company, createCompany } from '../support/company.ts'
@@ -94,3 +95,39 @@ for (const [example, [command, script]] of Object.entries(commands)) {
     })
   })
 }
+
+interface Workflow {
+  on: Record<string, unknown>
+  jobs: Record<string, { steps: { uses?: string; run?: string; env?: Record<string, string> }[] }>
+}
+
+test('the workflow runs a script that is there, with every variable that it reads and no other', () => {
+  const workflow = parse(readFileSync('examples/ci/rotate-key.yml', 'utf8')) as Workflow
+  expect(Object.keys(workflow.on).sort()).toEqual(['schedule', 'workflow_dispatch'])
+  const steps = Object.values(workflow.jobs).flatMap((job) => job.steps)
+  const runs = steps.filter(({ run }) => run !== undefined)
+  expect(runs).toHaveLength(1)
+  // Without the files of the repository there is no script to run.
+  expect(steps.findIndex(({ uses }) => uses?.startsWith('actions/checkout@'))).toBe(0)
+  const { run = '', env = {} } = runs[0] ?? {}
+  const path = /^bash (\S+)$/.exec(run)?.[1] ?? ''
+  expect([path, existsSync(path)]).toEqual([path, true])
+  const script = readFileSync(path, 'utf8')
+  const code = script.replace(/^\s*#.*$/gm, '')
+  const assigned = new Set([...code.matchAll(/^\s*([A-Z][A-Z_]*)=/gm)].map(([, name]) => name))
+  const read = new Set([...code.matchAll(/\$\{?([A-Z][A-Z_]*)/g)].flatMap(([, name]) => (name !== undefined && !assigned.has(name) ? [name] : [])))
+  const optional = new Set([...code.matchAll(/\$\{([A-Z][A-Z_]*):\+/g)].flatMap(([, name]) => name ?? []))
+  const required = [...read].filter((name) => !optional.has(name))
+  expect(required.length).toBeGreaterThan(7)
+  expect([...optional].sort()).toEqual(['AUDIENCE', 'SCOPE'])
+  // The script itself refuses to start without each of them.
+  expect((/^for name in (.+); do$/m.exec(code)?.[1] ?? '').split(' ').sort()).toEqual([...required].sort())
+  for (const name of required) expect([name, env[name]]).toEqual([name, expect.stringMatching(/\S/)])
+  for (const name of Object.keys(env)) expect([name, read.has(name)]).toEqual([name, true])
+  expect(env['CLIENT_SECRET']).toMatch(/^\$\{\{ secrets\.\w+ \}\}$/)
+  // Started again, a run keeps its id, and so makes no second key.
+  expect(env['RUN_ID']).toBe('$'.concat('{{ github.run_id }}'))
+  // What the script's head documents is what it reads.
+  const documented = new Set([...script.matchAll(/^# {2,3}([A-Z_]+(?:, [A-Z_]+)*) /gm)].flatMap(([, names]) => names?.split(', ') ?? []))
+  expect([...documented].sort()).toEqual([...read].sort())
+})
