@@ -58,7 +58,8 @@ export const eventStore = (client: Statements) => ({
 
   /** How many events match, never more than one above `countLimit`. */
   count: (scope: Scope, where: Prisma.EventWhereInput): Promise<number> =>
-    client.event.count({ where: { AND: [eventsIn(scope), where] }, take: countLimit + 1 }),
+    // Without an order Prisma asks for that of the id, whose index leads through every organization.
+    client.event.count({ where: { AND: [eventsIn(scope), where] }, orderBy: { version: 'desc' }, take: countLimit + 1 }),
 
   /** Events above `after` in their order, with the client's selection; row and scope in one statement. */
   following: <Query extends Prisma.EventDefaultArgs>(query: Query, where: Prisma.EventWhereInput, after: bigint, upTo: bigint, take: number) =>
