@@ -1,17 +1,13 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { createApp } from '../../src/apps/create-app.ts'
 import { createAppInstance } from '../../src/instances/create-app-instance.ts'
-import { deleteAppInstance } from '../../src/instances/delete-app-instance.ts'
-import { setInstanceAccess } from '../../src/instances/set-instance-access.ts'
 import { createApiKey } from '../../src/keys/create-api-key.ts'
 import { revokeApiKeys } from '../../src/keys/revoke-api-keys.ts'
-import { addMember } from '../../src/members/add-member.ts'
-import { removeMember } from '../../src/members/remove-member.ts'
-import { setMemberRole } from '../../src/members/set-member-role.ts'
-import { deleteSecret } from '../../src/secrets/delete-secret.ts'
 import { revealSecret } from '../../src/secrets/reveal-secret.ts'
-import { AuditLogDocument, type AuditLogQuery } from '../generated/operations.ts'
+import { AuditLogDocument, type AuditLogQuery, EventsDocument, type EventsSubscription } from '../generated/operations.ts'
 import { as, type Company, createCompany, type Person } from '../support/company.ts'
 import { dataOf, startServer, type TestServer } from '../support/server.ts'
+import { transports } from '../support/subscribe.ts'
 
 let server: TestServer
 let company: Company
@@ -26,66 +22,19 @@ afterAll(() => server.close())
 
 const log = async (filter: object = {}, by: Person = 'ownA'): Promise<Entry[]> =>
   dataOf(await server.graphql(AuditLogDocument, { filter, first: 100 }, as(by))).auditLog?.edges.map(({ node }) => node) ?? []
-const newest = async (): Promise<Entry | undefined> => (await log())[0]
 
-test('every kind of change leaves an entry with its actor and its subject', async () => {
+test('an Aura Owner reads that a secret was revealed, not what another member calls it', async () => {
   const { ports } = server.app
-  const { ownA, devA } = company.members
-  const appId = company.appId
-  const { instanceId } = await createAppInstance(ports, ownA, { appId, name: 'told' })
-  expect(await newest()).toMatchObject({
-    kind: 'INSTANCE_CREATED',
-    subjectName: 'told',
-    actor: { id: ownA.memberId },
-    instance: { id: instanceId },
-    app: { id: appId },
-  })
-  await setInstanceAccess(ports, ownA, { instanceId, memberId: devA.memberId, role: 'OWNER' })
-  expect(await newest()).toMatchObject({
-    kind: 'INSTANCE_ACCESS_CHANGED',
-    subjectName: 'told',
-    actor: { id: ownA.memberId },
-    instance: { id: instanceId },
-    member: { id: devA.memberId },
-  })
-  const { keyId, secretId } = await createApiKey(ports, devA, { instanceId, name: 'kept', expiresInDays: 1, saveAsSecret: { name: 'kept' } })
-  const [saved, created] = await log()
-  expect(created).toMatchObject({
-    kind: 'API_KEY_CREATED',
-    subjectName: 'kept',
-    actor: { id: devA.memberId },
-    apiKey: { id: keyId },
-    instance: { id: instanceId },
-  })
-  expect(saved).toMatchObject({ kind: 'API_KEY_SAVED_AS_SECRET', actor: { id: devA.memberId }, apiKey: { id: keyId }, secret: { id: secretId } })
+  const { devA, ownA, auraA } = company.members
+  const input = { instanceId: company.I1, name: 'behind', expiresInDays: 1, saveAsSecret: { name: 'kept' } }
+  const { secretId } = await createApiKey(ports, devA, input)
   await revealSecret(ports, ownA, { id: secretId ?? '' })
-  expect(await newest()).toMatchObject({ kind: 'SECRET_REVEALED', subjectName: 'kept', actor: { id: ownA.memberId }, secret: { id: secretId } })
-  // An Aura Owner reads that it happened, not what other members call their secrets.
+  const [entry] = await log({}, 'ownA')
+  expect(entry).toMatchObject({ kind: 'SECRET_REVEALED', subjectName: 'kept', actor: { id: ownA.memberId }, secret: { id: secretId } })
   expect((await log({}, 'auraA'))[0]).toMatchObject({ kind: 'SECRET_REVEALED', subjectName: 'a secret of another member', secret: null })
-  await deleteSecret(ports, devA, { id: secretId ?? '' })
-  expect(await newest()).toMatchObject({ kind: 'SECRET_DELETED', subjectName: 'kept', actor: { id: devA.memberId }, secret: null })
-  const { keyId: revoked } = await createApiKey(ports, devA, { instanceId, name: 'revoked', expiresInDays: 1 })
-  await revokeApiKeys(ports, ownA, { ids: [revoked], acknowledged: true })
-  expect(await newest()).toMatchObject({ kind: 'API_KEY_REVOKED', actor: { id: ownA.memberId }, apiKey: { id: revoked, status: 'REVOKED' } })
-  const start = server.time.now
-  server.time.now = new Date(start.getTime() + 2 * 86_400_000)
-  await server.app.sweep()
-  expect(await newest()).toMatchObject({ kind: 'API_KEY_EXPIRED', actor: null, apiKey: { id: keyId, status: 'EXPIRED' } })
-  server.time.now = start
-  const { memberId } = await addMember(ports, ownA, { subject: 'told', name: 'Told', role: 'MEMBER' })
-  expect(await newest()).toMatchObject({ kind: 'MEMBER_ADDED', subjectName: 'Told', member: { id: memberId } })
-  await setMemberRole(ports, ownA, { id: memberId, role: 'AURA_OWNER' })
-  expect(await newest()).toMatchObject({ kind: 'MEMBER_ROLE_CHANGED', subjectName: 'Told', member: { id: memberId } })
-  const orphan = await createApiKey(ports, { ...ownA, memberId }, { instanceId, name: 'left', expiresInDays: 9 })
-  await removeMember(ports, ownA, { id: memberId, acknowledged: true })
-  const [orphaned, removed] = await log()
-  expect(removed).toMatchObject({ kind: 'MEMBER_REMOVED', subjectName: 'Told', actor: { id: ownA.memberId }, member: { id: memberId } })
-  expect(orphaned).toMatchObject({ kind: 'API_KEY_ORPHANED', subjectName: 'left', actor: { id: ownA.memberId }, apiKey: { id: orphan.keyId } })
-  await deleteAppInstance(ports, ownA, { id: instanceId, acknowledged: true })
-  expect((await log()).map((entry) => entry.kind)).toContain('INSTANCE_DELETED')
-  const kinds = await server.sql<{ kind: string }>('SELECT unnest(enum_range(NULL::"EventKind"))::text AS kind')
-  const told = await server.sql<{ kind: string }>('SELECT DISTINCT kind::text FROM event')
-  expect(told.map(({ kind }) => kind).sort()).toEqual(kinds.map(({ kind }) => kind).sort())
+  const own = await createApiKey(ports, auraA, { ...input, saveAsSecret: { name: 'own' } })
+  await revealSecret(ports, auraA, { id: own.secretId ?? '' })
+  expect((await log({}, 'auraA'))[0]).toMatchObject({ kind: 'SECRET_REVEALED', subjectName: 'own', secret: { id: own.secretId } })
 })
 
 test('KS-11 an entry of a creation has id, hint and actor, and neither plaintext nor digest', async () => {
@@ -98,38 +47,110 @@ test('KS-11 an entry of a creation has id, hint and actor, and neither plaintext
   expect(rows).not.toContain(plaintext.slice(32, 60))
 })
 
-test('entries are filtered by kind, actor, key, instance and time, newest first and by pages', async () => {
+test('entries are filtered by kind, actor, key, instance and time: all that match, nothing else, newest first', async () => {
+  const { ports } = server.app
   const { ownA, devA } = company.members
+  const { id: apiKeyId } = await company.createKey('devA', company.I1, 'filtered')
+  await revokeApiKeys(ports, ownA, { ids: [apiKeyId], acknowledged: true })
+  const start = server.time.now
+  const later = new Date(start.getTime() + 60_000)
+  server.time.now = later
+  const { instanceId } = await createAppInstance(ports, ownA, { appId: company.appId, name: 'later' })
+  await company.createKey('ownA', instanceId)
+  server.time.now = start
   const all = await log()
   const versions = all.map((entry) => entry.version)
   expect(versions).toEqual([...versions].sort((a, b) => b - a))
-  for (const entry of await log({ kinds: ['API_KEY_CREATED'] })) expect(entry.kind).toBe('API_KEY_CREATED')
-  expect(await log({ kinds: [] })).toEqual([])
-  for (const entry of await log({ actorId: devA.memberId })) expect(entry.actor?.id).toBe(devA.memberId)
-  for (const entry of await log({ instanceId: company.I1 })) expect(entry.instance?.id).toBe(company.I1)
-  expect((await log({ actorId: devA.memberId })).length + (await log({ actorId: ownA.memberId })).length).toBeLessThanOrEqual(all.length)
-  const later = new Date(server.time.now.getTime() + 86_400_000).toISOString()
-  expect((await log({ since: later })).map((entry) => entry.kind)).toEqual(['API_KEY_EXPIRED'])
-  expect((await log({ until: later })).length).toBe(all.length - 1)
-  const paged: number[] = []
-  for (let after: string | null = null, more = true; more; ) {
-    const page: AuditLogQuery = dataOf(await server.graphql(AuditLogDocument, { first: 7, after }, as('ownA')))
-    paged.push(...(page.auditLog?.edges.map(({ node }) => node.version) ?? []))
-    expect(page.auditLog?.totalCount).toBe(all.length)
-    after = page.auditLog?.pageInfo.endCursor ?? null
-    more = page.auditLog?.pageInfo.hasNextPage ?? false
+  expect(versions.length).toBeGreaterThan(10)
+  const since = later.toISOString()
+  const filters: Record<string, [filter: object, matches: (entry: Entry) => boolean]> = {
+    'one kind': [{ kinds: ['API_KEY_CREATED'] }, ({ kind }) => kind === 'API_KEY_CREATED'],
+    'two kinds': [{ kinds: ['MEMBER_ADDED', 'APP_CREATED'] }, ({ kind }) => kind === 'MEMBER_ADDED' || kind === 'APP_CREATED'],
+    actor: [{ actorId: devA.memberId }, ({ actor }) => actor?.id === devA.memberId],
+    key: [{ apiKeyId }, ({ apiKey }) => apiKey?.id === apiKeyId],
+    instance: [{ instanceId: company.I1 }, ({ instance }) => instance?.id === company.I1],
+    // From then on, and before then: what happened at that moment is in the first and not in the second.
+    since: [{ since }, ({ occurredAt }) => occurredAt >= since],
+    until: [{ until: since }, ({ occurredAt }) => occurredAt < since],
+    'a moment': [{ since: start.toISOString(), until: since }, ({ occurredAt }) => occurredAt >= start.toISOString() && occurredAt < since],
+    together: [
+      { kinds: ['API_KEY_REVOKED'], actorId: ownA.memberId, apiKeyId, instanceId: company.I1, until: since },
+      ({ kind, apiKey }) => kind === 'API_KEY_REVOKED' && apiKey?.id === apiKeyId,
+    ],
+    nulls: [{ kinds: null, actorId: null, apiKeyId: null, instanceId: null, since: null, until: null }, () => true],
   }
-  expect(paged).toEqual(versions)
+  for (const [name, [filter, matches]] of Object.entries(filters)) {
+    const expected = all.filter(matches).map(({ version }) => version)
+    // With nothing to find, or nothing to leave out, a filter that does nothing would pass.
+    expect(expected.length, name).toBeGreaterThan(0)
+    if (name !== 'nulls') expect(expected.length, name).toBeLessThan(all.length)
+    const page = dataOf(await server.graphql(AuditLogDocument, { filter, first: 100 }, as('ownA'))).auditLog
+    expect([name, page?.edges.map(({ node }) => node.version), page?.totalCount]).toEqual([name, expected, expected.length])
+  }
+  for (const none of [
+    { kinds: [] },
+    { kinds: ['SECRET_DELETED'] },
+    { actorId: company.members.viewA.memberId },
+    { actorId: 'mem_nobody' },
+    { apiKeyId: 'key_nothing' },
+    { instanceId: company.J1 },
+    { since: new Date(later.getTime() + 1).toISOString() },
+    { until: '2020-01-01T00:00:00Z' },
+    { since, until: since },
+    { apiKeyId, instanceId },
+  ]) {
+    expect([none, await log(none)]).toEqual([none, []])
+  }
 })
 
-test('rows older than the retention of the audit log go, and a feed that would need them says so', async () => {
-  const short = await startServer({ AUDIT_RETENTION_DAYS: '10' })
-  await createCompany(short)
-  const before = await short.sql<{ n: number }>('SELECT count(*)::int AS n FROM event')
-  await short.app.tidy()
-  expect(await short.sql('SELECT count(*)::int AS n FROM event')).toEqual(before)
-  short.time.now = new Date(short.time.now.getTime() + 11 * 86_400_000)
-  await short.app.tidy()
-  expect(await short.sql('SELECT 1 FROM event')).toEqual([])
-  await short.close()
+test('entries come by pages, each once, also those of a filter', async () => {
+  for (const filter of [{}, { kinds: ['API_KEY_CREATED', 'MEMBER_ADDED'] }] as const) {
+    const versions = (await log(filter)).map(({ version }) => version)
+    expect(versions.length).toBeGreaterThan(6)
+    const paged: number[] = []
+    for (let after: string | null = null, more = true; more; ) {
+      const page: AuditLogQuery = dataOf(await server.graphql(AuditLogDocument, { filter: filter as never, first: 3, after }, as('ownA')))
+      paged.push(...(page.auditLog?.edges.map(({ node }) => node.version) ?? []))
+      expect(page.auditLog?.totalCount).toBe(versions.length)
+      after = page.auditLog?.pageInfo.endCursor ?? null
+      more = page.auditLog?.pageInfo.hasNextPage ?? false
+    }
+    expect(paged).toEqual(versions)
+  }
+})
+
+describe.each(Object.entries(transports))('over %s', (_transport, subscribe) => {
+  test('the live log goes on from a version that is all there, and says RESYNC below the floor and above the present', async () => {
+    const short = await startServer({ AUDIT_RETENTION_DAYS: '10' })
+    const { members } = await createCompany(short)
+    const stored = () => short.sql<{ version: bigint }>('SELECT version FROM event WHERE organization_id = $1 ORDER BY version', members.ownA.organizationId)
+    const follow = async (after: number) =>
+      subscribe<EventsSubscription>(short, EventsDocument.toString(), { after }, `Bearer ${await short.token('ownA', 'a')}`)
+    const codeAfter = async (after: number) => {
+      const stream = await follow(after)
+      const answer = await stream.next()
+      await stream.end()
+      return answer?.errors?.[0]?.extensions ?? answer?.data?.events.version
+    }
+    const resync = { code: 'RESYNC', field: 'after' }
+    await short.app.tidy()
+    const old = (await stored()).map(({ version }) => Number(version))
+    expect(old.length).toBeGreaterThan(3)
+    expect(await codeAfter(0)).toBe(1)
+    short.time.now = new Date(short.time.now.getTime() + 11 * 86_400_000)
+    await createApp(short.app.ports, members.ownA, { slug: 'recent', name: 'Recent' })
+    await short.app.tidy()
+    // The old rows are gone, the recent one stays.
+    const current = Math.max(...old) + 1
+    expect((await stored()).map(({ version }) => Number(version))).toEqual([current])
+    expect(await codeAfter(current - 1)).toBe(current)
+    for (const after of [0, 1, current - 2, current + 1, current + 1_000_000]) expect([after, await codeAfter(after)]).toEqual([after, resync])
+    // At the present nothing is missed and nothing repeated.
+    const live = await follow(current)
+    await vi.waitFor(() => expect(short.app.ports.hub.size).toBe(1))
+    await createApp(short.app.ports, members.ownA, { slug: 'next', name: 'Next' })
+    expect((await live.next())?.data?.events).toMatchObject({ version: current + 1, kind: 'APP_CREATED', subjectName: 'Next' })
+    await live.end()
+    await short.close()
+  })
 })

@@ -162,4 +162,5 @@ const background = [
 ]
 
 /** The statements of requests alone. */
-export const requestStatements = ({ statements }: TestServer): string[] => statements.filter((sql) => !background.some((each) => each.test(sql)))
+export const requestStatements = ({ statements }: Pick<TestServer, 'statements'>): string[] =>
+  statements.filter((sql) => !background.some((each) => each.test(sql)))

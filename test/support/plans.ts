@@ -1,0 +1,84 @@
+import { requestStatements, type TestServer } from './server.ts'
+
+/** A node of PostgreSQL's plan, with what running it read. */
+interface Plan {
+  'Node Type': string
+  'Relation Name'?: string
+  'Actual Rows'?: number
+  'Actual Loops'?: number
+  'Rows Removed by Filter'?: number
+  'Rows Removed by Index Recheck'?: number
+  Plans?: Plan[]
+}
+
+/** Tables that grow; the others are small. */
+const large = ['api_key', 'key_use', 'key_digest', 'key_count', 'event', 'secret', 'member', 'app_instance', 'instance_access', 'idempotent_create']
+
+const below = (plan: Plan): Plan[] => [plan, ...(plan.Plans ?? []).flatMap(below)]
+
+async function explain(server: TestServer, sql: string, options: string, values: readonly string[] | null): Promise<Plan> {
+  const parameters = Math.max(0, ...[...sql.matchAll(/\$(\d+)/g)].map((match) => Number(match[1])))
+  const given = parameters === 0 ? '' : `(${(values ?? Array(parameters).fill('NULL')).join(', ')})`
+  const rows = await server.app.database.client.$transaction(async (session) => {
+    await session.$executeRawUnsafe('SET LOCAL plan_cache_mode = force_generic_plan')
+    // On a copy this small reading everything would often be cheapest: so only what has no index at all is read so.
+    await session.$executeRawUnsafe('SET LOCAL enable_seqscan = off')
+    await session.$executeRawUnsafe(`PREPARE explained AS ${sql}`)
+    const plan = await session.$queryRawUnsafe<{ 'QUERY PLAN': { Plan: Plan }[] | string }[]>(`EXPLAIN (${options}FORMAT JSON) EXECUTE explained${given}`)
+    await session.$executeRawUnsafe('DEALLOCATE explained')
+    return plan
+  })
+  const plan = rows[0]?.['QUERY PLAN']
+  const [explained] = typeof plan === 'string' ? (JSON.parse(plan) as { Plan: Plan }[]) : (plan ?? [])
+  if (!explained) throw new Error('no plan')
+  return explained.Plan
+}
+
+/** Large tables that a statement reads from end to end, or sorts whole, whatever values stand in for its placeholders. */
+export const scanned = async (server: TestServer, sql: string): Promise<string[]> =>
+  below(await explain(server, sql, '', null)).flatMap((node) => {
+    const name = node['Relation Name'] ?? ''
+    if (node['Node Type'] === 'Seq Scan' && large.includes(name)) return [name]
+    const sorted = node['Node Type'] === 'Sort' ? below(node).find((inner) => ['api_key', 'event'].includes(inner['Relation Name'] ?? '')) : undefined
+    return sorted ? [`sort of ${sorted['Relation Name']}`] : []
+  })
+
+/** A value of Prisma's log as a literal. */
+const literal = (value: unknown): string => {
+  if (value === null) return 'NULL'
+  const text = Array.isArray(value) ? `{${value.map((each) => JSON.stringify(String(each))).join(',')}}` : String(value)
+  return `'${text.replaceAll("'", "''")}'`
+}
+
+/** Runs a statement again, with the values it had, and counts the rows that it reads of large tables, whether it uses them or not. */
+export async function rowsRead(server: TestServer, statement: { sql: string; parameters: readonly unknown[] }): Promise<number> {
+  const plan = await explain(server, statement.sql, 'ANALYZE, ', statement.parameters.map(literal))
+  return below(plan)
+    .filter((node) => large.includes(node['Relation Name'] ?? ''))
+    .reduce((sum, node) => {
+      const rows = (node['Actual Rows'] ?? 0) + (node['Rows Removed by Filter'] ?? 0) + (node['Rows Removed by Index Recheck'] ?? 0)
+      return sum + rows * (node['Actual Loops'] ?? 0)
+    }, 0)
+}
+
+export interface Statement {
+  sql: string
+  parameters: unknown[]
+}
+
+/** Keeps the statements of requests, with their values; `take` answers those since it was last called. */
+export function recordStatements(server: TestServer): { take(): Statement[] } {
+  let sent: Statement[] = []
+  const { client } = server.app.database as unknown as { client: { $on(event: 'query', take: (event: { query: string; params: string }) => void): void } }
+  client.$on('query', ({ query, params }) => {
+    // What runs beside the requests has no part in what they cost.
+    if (requestStatements({ statements: [query] }).length > 0) sent.push({ sql: query, parameters: JSON.parse(params) as unknown[] })
+  })
+  return {
+    take: () => {
+      const taken = sent
+      sent = []
+      return taken
+    },
+  }
+}
