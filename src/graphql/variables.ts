@@ -1,7 +1,22 @@
-import { coerceInputValue, type ExecutionArgs, GraphQLError, getOperationAST, isInputType, isNonNullType, typeFromAST } from 'graphql'
+import {
+  coerceInputValue,
+  type ExecutionArgs,
+  GraphQLError,
+  getOperationAST,
+  isInputType,
+  isNonNullType,
+  typeFromAST,
+  type VariableDefinitionNode,
+} from 'graphql'
 import { redactKeys } from '../crypto/key-format.ts'
 
-const bad = (field: string, message: string): GraphQLError => new GraphQLError(`${field}: ${message}`, { extensions: { code: 'BAD_USER_INPUT', field } })
+// GraphQL over HTTP: what was not executed is 400, but 200 to clients that know only `application/json`.
+const http = { spec: true, status: 400 }
+
+const badAt =
+  (nodes: VariableDefinitionNode) =>
+  (field: string, message: string): GraphQLError =>
+    new GraphQLError(`${field}: ${message}`, { nodes, extensions: { code: 'BAD_USER_INPUT', field, http } })
 
 /** What is said of a text that PostgreSQL could not hold, in variables and literals alike. */
 export const noNul = 'must not contain the character U+0000'
@@ -31,6 +46,7 @@ export function variableErrors({ schema, document, operationName, variableValues
   if (errors.length > 0) return errors.slice(0, 10)
   for (const definition of operation?.variableDefinitions ?? []) {
     const name = definition.variable.name.value
+    const bad = badAt(definition)
     const type = typeFromAST(schema, definition.type)
     if (!type || !isInputType(type)) continue
     const given = variableValues !== null && variableValues !== undefined && Object.hasOwn(variableValues, name)
