@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { as, createCompany } from '../support/company.ts'
-import { type GraphQLAnswer, startServer, type TestServer } from '../support/server.ts'
-import { overEvents, overWebSocket } from '../support/subscribe.ts'
+import { startServer, type TestServer } from '../support/server.ts'
+import { everyTransport } from '../support/transports.ts'
 
 let server: TestServer
 let production: TestServer
@@ -17,25 +17,6 @@ afterAll(async () => {
   await production.close()
 })
 
-type Send = (at: TestServer, query: string, variables?: object) => Promise<GraphQLAnswer<unknown>>
-
-const bearer = async (at: TestServer): Promise<string> => `Bearer ${await at.token('ownA', 'a')}`
-const send: Record<string, Send> = {
-  HTTP: async (at, query, variables = {}) => (await (await at.post({ query, variables }, as('ownA'))).json()) as GraphQLAnswer<unknown>,
-  SSE: async (at, query, variables = {}) => {
-    const stream = overEvents(at, query, variables, await bearer(at))
-    const answer = await stream.next()
-    await stream.end()
-    return answer ?? {}
-  },
-  WebSocket: async (at, query, variables = {}) => {
-    const stream = overWebSocket(at, query, variables, await bearer(at))
-    const answer = await stream.next()
-    await stream.end()
-    return answer ?? {}
-  },
-}
-
 const nested = (depth: number): string => {
   const names = ['app', 'instances', 'edges', 'node']
   let text = '__typename'
@@ -47,8 +28,9 @@ const aliases = (count: number, field = 'viewer { __typename }'): string =>
 const mutations = (count: number): string =>
   `mutation { ${Array.from({ length: count }, (_, index) => `a${index}: createApp(input: { slug: "A", name: "" }) { app { id } }`).join(' ')} }`
 
-for (const [transport, post] of Object.entries(send)) {
+for (const [transport, send] of Object.entries(everyTransport)) {
   describe(`DS-18 over ${transport}`, () => {
+    const post = (at: TestServer, query: string, variables = {}) => send(at, { query, variables }, as('ownA'))
     const codes = async (query: string, at = server): Promise<string[]> => ((await post(at, query)).errors ?? []).map((error) => error.extensions.code)
 
     test('DS-05 twelve fields deep is allowed, thirteen are not, whatever fragments hide them', async () => {

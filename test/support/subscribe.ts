@@ -27,7 +27,7 @@ function queue<Data>(end: () => Promise<void>) {
 const refused = <Data>(code: string): GraphQLAnswer<Data> => ({ errors: [{ message: code, extensions: { code } }] })
 
 /** A subscription over WebSocket through graphql-ws' client. A socket that is refused counts as UNAUTHENTICATED. */
-export function overWebSocket<Data>(server: TestServer, query: string, variables: object, authorization: string | null): Stream<Data> {
+export function overWebSocket<Data>(server: TestServer, query: string, variables: object, authorization: string | null, operationName?: string): Stream<Data> {
   const client = createClient({
     url: `${server.url.replace('http', 'ws')}/graphql`,
     webSocketImpl: WebSocket,
@@ -36,7 +36,7 @@ export function overWebSocket<Data>(server: TestServer, query: string, variables
   })
   const { put, stream } = queue<Data>(async () => client.dispose())
   client.subscribe(
-    { query, variables: variables as Record<string, unknown> },
+    { query, variables: variables as Record<string, unknown>, ...(operationName === undefined ? {} : { operationName }) },
     {
       next: (answer) => put(answer as GraphQLAnswer<Data>),
       error: (error) => {
@@ -56,14 +56,14 @@ export function overWebSocket<Data>(server: TestServer, query: string, variables
 }
 
 /** A subscription over server-sent events. */
-export function overEvents<Data>(server: TestServer, query: string, variables: object, authorization: string | null): Stream<Data> {
+export function overEvents<Data>(server: TestServer, query: string, variables: object, authorization: string | null, operationName?: string): Stream<Data> {
   const leaving = new AbortController()
   const { put, stream } = queue<Data>(async () => leaving.abort())
   const read = async (): Promise<void> => {
     const response = await fetch(`${server.url}/graphql`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', accept: 'text/event-stream', ...(authorization === null ? {} : { authorization }) },
-      body: JSON.stringify({ query, variables }),
+      body: JSON.stringify({ query, variables, operationName }),
       signal: leaving.signal,
     })
     let text = ''
