@@ -1,5 +1,6 @@
 import { get as httpGet } from 'node:http'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { setInstanceAccess } from '../../src/instances/set-instance-access.ts'
 import { ApiKeyChangedDocument, KeyCountsDocument } from '../generated/operations.ts'
 import { type Company, createCompany } from '../support/company.ts'
 import { startServer, type TestServer } from '../support/server.ts'
@@ -68,9 +69,11 @@ test('each event has its version as its id, and Last-Event-ID goes on from there
   const again = await open({ query, variables: { after } }, { 'last-event-id': seen[1]?.id ?? '' })
   expect([(await again.next()).id, (await again.next()).id]).toEqual([String(after + 3), String(after + 4)])
   again.leave()
-  // What is no version is refused, since going on from elsewhere would lose something in silence; so is one of the future.
-  const odd = await open({ query, variables: { after } }, { 'last-event-id': 'abc' })
-  expect([odd.response.status, await odd.response.json()]).toEqual([400, { errors: [expect.objectContaining({ extensions: { code: 'QUERY_REJECTED' } })] }])
+  // What is no version is refused before a stream opens; one of the future as the argument would be.
+  for (const id of ['abc', '-1', '1.5', '1 OR 1=1', '9'.repeat(16)]) {
+    const { response } = await open({ query, variables: { after } }, { 'last-event-id': id })
+    expect([response.status, await response.json()]).toMatchObject([400, { errors: [{ extensions: { code: 'QUERY_REJECTED' } }] }])
+  }
   const future = await open({ query }, { 'last-event-id': String((await version()) + 5) })
   expect(JSON.parse((await future.next()).data)).toMatchObject({ errors: [{ extensions: { code: 'RESYNC' } }] })
   expect((await future.next()).event).toBe('complete')
@@ -124,8 +127,41 @@ test('DS-18 what is too long, no JSON, too deep, or not allowed is refused befor
   expect(await status(JSON.stringify({ query: 'subscription { keyCounts { total } }' }), { authorization: 'Bearer x' })).toEqual([401, 'UNAUTHENTICATED'])
   const allowed = await open({ query: '{ apps { id } }' }, { origin: 'https://portal.example' })
   expect(allowed.response.headers.get('access-control-allow-origin')).toBe('https://portal.example')
-  const foreign = await open({ query: '{ apps { id } }' }, { origin: 'https://evil.example' })
-  expect(foreign.response.headers.get('access-control-allow-origin')).toBeNull()
+})
+
+test('WS-07 HP-05 a page of a foreign origin, or of none that has a name, reads no events', async () => {
+  const body = { query: KeyCountsDocument.toString(), variables: { instanceId: company.I1 } }
+  for (const origin of ['https://evil.example', 'null', 'https://portal.example.evil.example', `${server.url}.evil.example`, 'http://127.0.0.1']) {
+    const { response } = await open(body, { origin, cookie: 'session=1' })
+    expect([origin, response.status]).toEqual([origin, 403])
+    expect(response.headers.get('access-control-allow-origin')).toBeNull()
+    expect(await response.json()).toEqual({ errors: [expect.objectContaining({ extensions: { code: 'QUERY_REJECTED' } })] })
+  }
+  expect(server.app.ports.hub.size).toBe(0)
+  for (const origin of ['https://portal.example', server.url, undefined]) {
+    const stream = await open(body, origin === undefined ? {} : { origin })
+    expect(stream.response.status).toBe(200)
+    expect((await stream.next()).event).toBe('next')
+    stream.leave()
+  }
+})
+
+test('WS-16 a subscription that fails inside is masked and ends, and the next one is as if nothing had been', async () => {
+  await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(0))
+  const body = { query: KeyCountsDocument.toString(), variables: { instanceId: company.I1 } }
+  const stream = await open(body)
+  expect((await stream.next()).event).toBe('next')
+  await server.app.database.client.$executeRawUnsafe('ALTER TABLE key_count RENAME TO key_count_gone')
+  await setInstanceAccess(server.app.ports, company.members.ownA, { instanceId: company.I1, memberId: company.members.viewA.memberId, role: 'USER' })
+  const failed = await stream.next()
+  const after = await stream.next()
+  await server.app.database.client.$executeRawUnsafe('ALTER TABLE key_count_gone RENAME TO key_count')
+  expect(JSON.parse(failed.data)).toMatchObject({ data: null, errors: [{ extensions: { code: 'INTERNAL' } }] })
+  expect(failed.data).not.toContain('key_count')
+  expect(after).toEqual({ event: 'complete', data: '' })
+  const again = await open(body)
+  expect(JSON.parse((await again.next()).data)).toMatchObject({ data: { keyCounts: { total: expect.any(Number) } } })
+  again.leave()
 })
 
 test('HP-02 a mutation by GET is refused on a stream too', async () => {
