@@ -1,4 +1,4 @@
-import { buildSchema, isObjectType, parse } from 'graphql'
+import { buildSchema, extendSchema, isObjectType, parse } from 'graphql'
 import { expect, test } from 'vitest'
 import { printSchema } from '../../src/graphql/print-schema.ts'
 import { analyse, shareable } from '../../src/graphql/shareable.ts'
@@ -34,6 +34,30 @@ test('a field that nobody has thought about is not shared', () => {
   expect(isShareable('subscription { apiKeyChanged { apiKey { ...K } } } fragment K on ApiKey { id instance { viewerRole } }')).toBe(false)
   expect(isShareable('subscription { apiKeyChanged { apiKey { createdBy { email } } } }')).toBe(false)
   expect(isShareable('subscription { __schema: __typename keyCounts { active } }')).toBe(true)
+})
+
+test('a field that is added to any shared type ends the sharing of whoever selects it, at any depth and through any fragment', () => {
+  const types = Object.keys(shareable)
+  const extended = extendSchema(schema, parse(`${types.map((type) => `extend type ${type} { brandNew: Brand }`).join(' ')} type Brand { id: ID }`))
+  const isShareable = (text: string) => analyse(extended, parse(text)).isShareable
+  const places = {
+    Subscription: ['{ NEW }'],
+    KeyCounts: ['{ keyCounts { NEW } }', '{ keyCountsOf { counts { ...F } } } fragment F on KeyCounts { NEW }'],
+    KeyCountsOf: ['{ keyCountsOf { NEW } }'],
+    ApiKeyChange: ['{ apiKeyChanged { NEW } }', '{ apiKeyChanged { ... on ApiKeyChange { NEW } } }'],
+    Event: ['{ events { NEW } }'],
+    ApiKey: ['{ apiKeyChanged { apiKey { NEW } } }', '{ events { apiKey { ...F } } } fragment F on ApiKey { instance { id } NEW }'],
+    App: ['{ apiKeyChanged { apiKey { instance { app { NEW } } } } }'],
+    AppInstance: ['{ apiKeyChanged { apiKey { instance { NEW } } } }'],
+    Member: ['{ apiKeyChanged { actor { NEW } } }'],
+  }
+  expect(Object.keys(places).sort()).toEqual([...types].sort())
+  for (const text of Object.values(places).flat()) {
+    for (const field of ['brandNew { id }', 'id: brandNew { id }', 'brandNew @include(if: false) { id }'])
+      expect([text, field, isShareable(`subscription ${text.replace('NEW', field)}`)]).toEqual([text, field, false])
+    // The same without it is shared, so that it is this field which ends it.
+    expect([text, isShareable(`subscription ${text.replace('NEW', '__typename')}`)]).toEqual([text, true])
+  }
 })
 
 test('the version to go on from tells nothing apart, unless it is used for more', () => {
