@@ -16,7 +16,10 @@ export interface Line<Data = unknown> {
   readonly ended: Promise<number | 'complete' | 'broken off'>
   pause(): void
   resume(): void
+  /** Breaks off. */
   leave(): void
+  /** Says goodbye; of a stream nothing but breaking off is known. */
+  close(): void
 }
 
 export type OpenLine = <Data>(server: Pick<TestServer, 'url'>, query: string, variables: object, authorization: string) => Line<Data>
@@ -49,6 +52,7 @@ const socketLine: OpenLine = <Data>({ url }: Pick<TestServer, 'url'>, query: str
     pause: () => socket.pause(),
     resume: () => socket.resume(),
     leave: () => socket.terminate(),
+    close: () => socket.close(1000),
   }
 }
 
@@ -97,6 +101,7 @@ const streamLine: OpenLine = <Data>({ url }: Pick<TestServer, 'url'>, query: str
     pause: set(true),
     resume: set(false),
     leave: () => void sent.destroy(),
+    close: () => void sent.destroy(),
   }
 }
 

@@ -1,6 +1,6 @@
 import { connect, createServer, type Socket } from 'node:net'
 
-export interface Proxy {
+export interface TcpProxy {
   /** The URL that was given, through the proxy. */
   readonly url: string
   /** Ends all connections and refuses new ones, as a server that is down. */
@@ -12,7 +12,7 @@ export interface Proxy {
 }
 
 /** A TCP proxy before the database at `url`, which can fail in the ways that a network does. */
-export async function startProxy(url: string): Promise<Proxy> {
+export async function startProxy(url: string): Promise<TcpProxy> {
   const behind = new URL(url)
   const sockets = new Set<Socket>()
   let state: 'open' | 'cut' | 'swallowing' = 'open'
