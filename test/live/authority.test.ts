@@ -169,7 +169,7 @@ for (const [transport, subscribe] of Object.entries(transports)) {
       const soon = new Date(server.time.now.getTime() + 2_000)
       const documents = [KeyCountsDocument, ApiKeyChangedDocument]
       const all = await following(documents, { instanceId: company.I1 }, (node) => node.token(subject, 'a', soon))
-      await vi.waitFor(() => expect(all.filter(({ answers }) => answers.length > 0)).toHaveLength(3))
+      await vi.waitFor(() => expect(all.filter(({ answers }) => answers.length > 0)).toHaveLength(3), { timeout: 20_000 })
       expect(await Promise.all(all.map((line) => line.ended))).toEqual(all.map(() => cutOff))
       for (const line of all) expect(codesOf(line)).toEqual([])
       const after = await company.createKey('ownA', company.I1)
@@ -201,7 +201,7 @@ test('an idle socket of a removed member is closed with 4403', async () => {
   const socket = new WebSocket(`${other.url.replace('http', 'ws')}/graphql`, ['graphql-transport-ws'])
   const closed = new Promise<number>((resolve) => socket.once('close', resolve))
   const authorization = `Bearer ${await other.token(subject, 'a')}`
-  await vi.waitFor(() => expect(socket.readyState).toBe(socket.OPEN))
+  await vi.waitFor(() => expect(socket.readyState).toBe(socket.OPEN), { timeout: 20_000 })
   const acknowledged = new Promise((resolve) => socket.once('message', resolve))
   socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization } }))
   await acknowledged

@@ -74,7 +74,7 @@ for (const [transport, open] of Object.entries(lines)) {
       const feed = await follow<ApiKeyChangedSubscription>(ApiKeyChangedDocument, { instanceId: company.I1, after }, 'devA')
       const log = await follow(EventsDocument, { after }, 'ownA')
       const counts = await follow<{ keyCounts: { active: number } }>(KeyCountsDocument, { instanceId: company.I1 }, 'devA')
-      await vi.waitFor(() => expect(counts.answers).toHaveLength(1))
+      await vi.waitFor(() => expect(counts.answers).toHaveLength(1), { timeout: 20_000 })
       const before = counts.answers[0]?.data?.keyCounts.active ?? Number.NaN
       let undone = ''
       const undoing: Ports['change'] = (organizationId, body) =>
@@ -88,7 +88,7 @@ for (const [transport, open] of Object.entries(lines)) {
       expect(undone).toMatch(/^key_/)
       const real = await company.createKey('devA', company.I1)
       await hasTold([feed, log], real)
-      await vi.waitFor(() => expect(counts.answers.at(-1)?.data?.keyCounts.active).toBe(before + 1))
+      await vi.waitFor(() => expect(counts.answers.at(-1)?.data?.keyCounts.active).toBe(before + 1), { timeout: 20_000 })
       expect(feed.answers.map(({ data }) => [data?.apiKeyChanged.version, data?.apiKeyChanged.apiKey.id])).toEqual([[after + 1, real.id]])
       expect(log.answers).toHaveLength(1)
       for (const line of [feed, log, counts]) {
@@ -114,7 +114,7 @@ for (const [transport, open] of Object.entries(lines)) {
         const [foreign, unknown] = await Promise.all(
           ids.map(async (id) => {
             const line = await follow(document, { [argument]: argument.endsWith('s') ? [id] : id }, 'devA')
-            await vi.waitFor(() => expect(line.answers).toHaveLength(1))
+            await vi.waitFor(() => expect(line.answers).toHaveLength(1), { timeout: 20_000 })
             // A socket ends a refused operation by the error alone.
             if (transport === 'SSE') expect(await line.ended).toBe('complete')
             line.leave()
@@ -146,7 +146,7 @@ for (const [transport, open] of Object.entries(lines)) {
         Promise.all(people.flatMap((person) => [{}, { appId: company.appId }].map((of) => follow(ApiKeyChangedDocument, { ...of, after }, person))))
       // Those who followed before the deletion, from after the key was made.
       const [told1, untold1] = [await all(owners, created), await all(granted, created)]
-      await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(10))
+      await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(10), { timeout: 20_000 })
       await deleteAppInstance(ports, ownA, { id: instanceId, acknowledged: true })
       await revokeApiKeys(ports, ownA, { ids: [orphan.id], acknowledged: true })
       // And those who come afterwards and ask for the time when they could see it.
@@ -165,7 +165,7 @@ for (const [transport, open] of Object.entries(lines)) {
       for (const line of told2) expect(kinds(line)).toEqual(['API_KEY_CREATED', 'API_KEY_ORPHANED', 'API_KEY_REVOKED'])
       for (const line of untold) expect(line.texts.join()).not.toContain(orphan.id)
       for (const line of [...told, ...untold]) line.leave()
-      await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(0))
+      await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(0), { timeout: 20_000 })
     })
   })
 }

@@ -59,7 +59,7 @@ test('SSE says something every 12 seconds while nothing happens, and ends a peer
   expect(idle.texts).toHaveLength(told)
   expect(server.app.ports.hub.size).toBe(1)
   await company.createKey('ownA', company.I2)
-  await vi.waitFor(() => expect(idle.answers.at(-1)?.data?.keyCounts.active).toBe(1))
+  await vi.waitFor(() => expect(idle.answers.at(-1)?.data?.keyCounts.active).toBe(1), { timeout: 20_000 })
   idle.leave()
   dead.resume()
   expect(await dead.ended).toBe('broken off')

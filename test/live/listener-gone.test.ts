@@ -51,7 +51,7 @@ for (const kind of ['cut', 'swallowed'] as const) {
         feeds.push(open(reader, ApiKeyChangedDocument.toString(), { instanceId: company.I1, after: begin }, authorization))
         counts.push(open(reader, KeyCountsDocument.toString(), { instanceId: company.I1 }, authorization))
       }
-      await vi.waitFor(() => expect(counts.map(({ answers }) => answers.length)).toEqual([1, 1]))
+      await vi.waitFor(() => expect(counts.map(({ answers }) => answers.length)).toEqual([1, 1]), { timeout: 20_000 })
       const before = counts[0]?.answers[0]?.data?.keyCounts.revoked ?? Number.NaN
       const everything = async (events: number): Promise<void> => {
         const expected = Array.from({ length: events }, (_, index) => begin + 1 + index)
