@@ -26,12 +26,17 @@ interface Group {
   lastStart: number
 }
 
+export interface FeedGroups extends Groups {
+  /** A newer version was examined, on whoever's account. */
+  moved(): void
+}
+
 /**
  * The feeds of one organization. Groups that stand at the same version are one: whoever goes on from an older version reads events from the
  * table until it stands where another group does. So an event is read, executed and serialised once for all who follow it live, and
  * nothing is missed and nothing comes twice where the past meets the present.
  */
-export function createFeedGroups(ports: Pick<Ports, 'metrics' | 'events'>, standing: Standing, retry: (error: unknown) => boolean): Groups {
+export function createFeedGroups(ports: Pick<Ports, 'metrics' | 'events'>, standing: Standing, retry: (error: unknown) => boolean): FeedGroups {
   // How many groups of one organization read at a time: however many come back at once, the database has time for others,
   // and whoever reads what is past never delays those who follow what happens.
   const [readingPast, readingNew] = [pLimit(2), pLimit(2)]
@@ -80,12 +85,15 @@ export function createFeedGroups(ports: Pick<Ports, 'metrics' | 'events'>, stand
     member.subscriber.end(error)
   }
 
-  /** Brings the group up to the newest version, and again whenever it was woken meanwhile. */
+  /** Whether something that was examined is still to be delivered. */
+  const isShort = (group: Group): boolean => standing.hasExamined(group.position + 1n)
+
+  /** Brings the group up to the newest version, and again whenever it was woken or a newer one was examined meanwhile. */
   async function advance(group: Group): Promise<void> {
     group.dirty = true
     if (group.isRunning) return
     group.isRunning = true
-    while (group.dirty && group.members.size > 0) {
+    while ((group.dirty || isShort(group)) && group.members.size > 0) {
       // At most one start per 50 ms; what comes meanwhile goes together.
       const waitMs = group.lastStart + gatherMs - performance.now()
       if (waitMs > 0) await pause(waitMs)
@@ -191,6 +199,10 @@ export function createFeedGroups(ports: Pick<Ports, 'metrics' | 'events'>, stand
     end,
     wake: () => {
       for (const same of groups.values()) for (const group of same) void advance(group)
+    },
+    moved: () => {
+      // Those that run look for themselves.
+      for (const same of groups.values()) for (const group of same) if (!group.isRunning && isShort(group)) void advance(group)
     },
   }
 }

@@ -4,9 +4,9 @@ import { resync, unauthenticated } from '../errors.ts'
 import type { Hub, Ports } from '../ports.ts'
 import { dayMs } from '../time.ts'
 import { type CountsGroups, createCountsGroups } from './counts-groups.ts'
-import { createFeedGroups } from './feed-groups.ts'
+import { createFeedGroups, type FeedGroups } from './feed-groups.ts'
 import { type Affected, createStanding, type Standing } from './standing.ts'
-import type { Groups, LiveOperation, Membership, Subscriber } from './topic.ts'
+import type { LiveOperation, Membership, Subscriber } from './topic.ts'
 
 /** Four polls: after this time without one, versions may have moved unheard, and whoever joins has them read. */
 const currentMs = 2_000
@@ -15,7 +15,7 @@ const currentMs = 2_000
 interface Followed {
   readonly standing: Standing
   readonly counts: CountsGroups
-  readonly feeds: Groups
+  readonly feeds: FeedGroups
   /** What to call when a member is none any more. */
   readonly ends: Map<string, Set<() => void>>
   users: number
@@ -44,6 +44,7 @@ export function createHub(ports: Needs, isTransient: (error: unknown) => boolean
       isCurrent: () => performance.now() - lastPoll < currentMs,
       recheck: (affected) => recheck(followed, affected),
       touch: (subjectIds) => followed.counts.touch([organizationId, ...subjectIds]),
+      moved: () => followed.feeds.moved(),
     })
     const followed: Followed = {
       standing,

@@ -40,6 +40,8 @@ export function createStanding(
     recheck: (affected: Affected) => Promise<void>
     /** Something happened that concerns these apps and instances. */
     touch: (subjectIds: readonly string[]) => void
+    /** There is a newer version than was examined before; whoever says so later says nothing new. */
+    moved: () => void
   },
 ): Standing {
   let examined: bigint | null = null
@@ -102,9 +104,11 @@ export function createStanding(
   const examine = coalesce(async () => {
     const { version, changes, subjects, occurredAt: at } = await ports.events.since(organizationId, examined)
     if (changes.length > 0) await options.recheck(forget(changes))
+    const isNews = examined === null || version > examined
     examined = version
     occurredAt = at
     if (subjects.length > 0) options.touch(subjects)
+    if (isNews) options.moved()
     return version
   })
   const scope = (memberId: string): Promise<Scope | null> => fresh(() => positive(scopes, memberId))
