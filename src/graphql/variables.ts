@@ -14,7 +14,7 @@ import { redactKeys } from '../crypto/key-format.ts'
 const http = { spec: true, status: 400 }
 
 const badAt =
-  (nodes: VariableDefinitionNode) =>
+  (nodes: VariableDefinitionNode | null) =>
   (field: string, message: string): GraphQLError =>
     new GraphQLError(`${field}: ${message}`, { nodes, extensions: { code: 'BAD_USER_INPUT', field, http } })
 
@@ -42,7 +42,7 @@ export function variableErrors({ schema, document, operationName, variableValues
   const operation = getOperationAST(document, operationName)
   // Those too that the operation does not declare: they tell one subscription from another.
   const deep = Object.keys(variableValues ?? {}).filter((name) => isDeeper(variableValues?.[name], maxNesting))
-  const errors = deep.map((name) => bad(redactKeys(name), `may have at most ${maxNesting} levels`))
+  const errors = deep.map((name) => badAt(null)(redactKeys(name), `may have at most ${maxNesting} levels`))
   if (errors.length > 0) return errors.slice(0, 10)
   for (const definition of operation?.variableDefinitions ?? []) {
     const name = definition.variable.name.value

@@ -32,7 +32,8 @@ const opens = (key: Uint8Array, bound: string, sealed: Uint8Array): boolean => {
 }
 
 test('SR-16 one secret given for every use is a key of its own in each: none does the work of another, nor does the secret itself', () => {
-  const [seals, digests, cursors] = [createSeals([secret]), createDigests([secret]), createCursors(secret)]
+  const [seals, digests] = [createSeals([secret]), createDigests([secret])]
+  const cursors = createCursors([secret], () => digests.currentId)
   const place = ['org_a', 'sec_a', 1]
   const list = 'keys:org_a'
   const position = ['2026-11-23', 'key_a']

@@ -1,27 +1,15 @@
-import { readFileSync } from 'node:fs'
-import { buildSchema, isObjectType } from 'graphql'
+import { isObjectType } from 'graphql'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { parse } from 'yaml'
 import { pepperOf } from '../../src/crypto/digest.ts'
 import { formatKey, keyPattern } from '../../src/crypto/key-format.ts'
-import { createSubjects, operations } from '../access/cells.ts'
+import { operations } from '../access/cells.ts'
+import { createSubjects } from '../access/subjects.ts'
+import { cellsOf, roles, schema, table } from '../access/table.ts'
 import { type Company, createCompany, type Person } from '../support/company.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 import { overEvents } from '../support/subscribe.ts'
 import { widen } from '../support/widen.ts'
 import { type Hidden, hits } from './search.ts'
-
-const schema = buildSchema(readFileSync('schema/schema.graphql', 'utf8'))
-const { roles, ...table } = parse(readFileSync('test/access/permissions.yaml', 'utf8')) as { roles: string[] } & Record<string, Record<string, string[]>>
-const persons: Record<string, Person | null> = {
-  orgOwner: 'ownA',
-  auraOwner: 'auraA',
-  instanceOwner: 'devA',
-  instanceUser: 'dev2A',
-  otherMember: 'viewA',
-  otherOrg: 'ownB',
-  nobody: null,
-}
 
 const [pepper, kek] = [Buffer.alloc(32, 0x71), Buffer.alloc(32, 0x72)]
 let server: TestServer
@@ -67,40 +55,35 @@ test('KS-01 asked for every field of every operation, as every role, the plainte
   const seen = new Map<string, Set<string>>()
   const answers: string[] = []
   const shown = { plaintext: 0, value: 0 }
-  for (const [field, cases] of Object.entries(table)) {
-    for (const [name, row] of Object.entries(cases)) {
-      for (const [column, expected] of row.map(String).entries()) {
-        if (expected === '-') continue
-        const role = roles[column] as string
-        const person = persons[role] as Person | null
-        const { query, variables } = operations[field]?.(await subjects(field, name, person), company) ?? { query: '', variables: {} }
-        const fields = seen.get(role) ?? new Set<string>()
-        seen.set(role, fields)
-        const wide = widen(schema, query, fields)
-        const authorization = await bearer(person)
-        if (field.startsWith('Subscription.')) {
-          if (expected === 'silent') continue
-          const stream = overEvents(server, wide, variables, authorization)
-          answers.push(JSON.stringify(await stream.next()))
-          await stream.end()
-          continue
-        }
-        const response = await server.post({ query: wide, variables }, authorization === null ? null : { authorization })
-        const answer = (await response.json()) as { data?: { createApiKey?: Shown | null; revealSecret?: Shown | null } | null }
-        // The two places where a plaintext may stand, and nothing but one.
-        for (const [place, of] of [
-          ['plaintext', answer.data?.createApiKey],
-          ['value', answer.data?.revealSecret],
-        ] as const) {
-          const text = of?.[place]
-          if (!of || text == null) continue
-          expect(text).toMatch(keyPattern)
-          expect(hits(text, made).length).toBe(1)
-          shown[place]++
-          of[place] = null
-        }
-        answers.push(JSON.stringify(answer))
+  for (const field of Object.keys(table)) {
+    for (const { name, role, person, expected } of cellsOf(field)) {
+      const { query, variables } = operations[field]?.(await subjects(field, name, person), company) ?? { query: '', variables: {} }
+      const fields = seen.get(role) ?? new Set<string>()
+      seen.set(role, fields)
+      const wide = widen(schema, query, fields)
+      const authorization = await bearer(person)
+      if (field.startsWith('Subscription.')) {
+        if (expected === 'silent') continue
+        const stream = overEvents(server, wide, variables, authorization)
+        answers.push(JSON.stringify(await stream.next()))
+        await stream.end()
+        continue
       }
+      const response = await server.post({ query: wide, variables }, authorization === null ? null : { authorization })
+      const answer = (await response.json()) as { data?: { createApiKey?: Shown | null; revealSecret?: Shown | null } | null }
+      // The two places where a plaintext may stand, and nothing but one.
+      for (const [place, of] of [
+        ['plaintext', answer.data?.createApiKey],
+        ['value', answer.data?.revealSecret],
+      ] as const) {
+        const text = of?.[place]
+        if (!of || text == null) continue
+        expect(text).toMatch(keyPattern)
+        expect(hits(text, made).length).toBe(1)
+        shown[place]++
+        of[place] = null
+      }
+      answers.push(JSON.stringify(answer))
     }
   }
   const all = Object.values(schema.getTypeMap()).flatMap((type) =>

@@ -40,11 +40,15 @@ test('OR-12 what a key opens follows from instance, creator, revocation, end and
         orphanReason: fc.constantFrom(null, null, 'INSTANCE_DELETED' as const, 'CREATOR_REMOVED' as const),
         // Around the very moment more often than not.
         end: fc.oneof(fc.constantFrom(-1, 0, 1), fc.integer({ min: -1e9, max: 1e9 })),
+        expiredAt: fc.option(fc.constant(new Date(now)), { freq: 5 }),
+        // The database's own clock, which may be before or behind.
+        readAt: fc.integer({ min: -1_000, max: 1_000 }).map((ms) => new Date(now + ms)),
         right: fc.boolean(),
       }),
       ({ end, right, ...facts }) => {
         const orphaned = facts.instanceDeletedAt !== null || facts.creatorRemovedAt !== null || facts.orphanReason !== null
-        const combination = `${facts.revokedAt !== null} ${orphaned} ${end <= 0}` as const
+        const over = facts.expiredAt !== null || Math.max(now, facts.readAt.getTime()) >= now + end
+        const combination = `${facts.revokedAt !== null} ${orphaned} ${over}` as const
         seen.add(combination)
         const key = { ...facts, instanceId: 'ins_a', expiresAt: new Date(now + end) }
         const status = promised[combination]
