@@ -85,7 +85,8 @@ builder.queryField('auditLog', (t) =>
       const query = queryFromInfo({ context, info, typeName: 'Event', path: ['edges', 'node'], select: { id: true, version: true } })
       const rows = await ports.events.page(query as { select: Prisma.EventSelect }, scope, { where: { AND: [where, matching(list)] }, orderBy, take })
       let count: Promise<number> | null = null
-      const answer: EventPage = { ...page.connect(rows as unknown as Row[]), count: () => (count ??= ports.events.count(scope, matching(list))) }
+      const order = list.filter?.since || list.filter?.until ? 'occurredAt' : 'version'
+      const answer: EventPage = { ...page.connect(rows as unknown as Row[]), count: () => (count ??= ports.events.count(scope, matching(list), order)) }
       return answer as never
     },
   }),

@@ -56,10 +56,10 @@ export const eventStore = (client: Statements) => ({
       take: page.take,
     }),
 
-  /** How many events match, never more than one above `countLimit`. */
-  count: (scope: Scope, where: Prisma.EventWhereInput): Promise<number> =>
+  /** How many events match, never more than one above `countLimit`; `order` is the one in which an index leads to them. */
+  count: (scope: Scope, where: Prisma.EventWhereInput, order: 'version' | 'occurredAt'): Promise<number> =>
     // Without an order Prisma asks for that of the id, whose index leads through every organization.
-    client.event.count({ where: { AND: [eventsIn(scope), where] }, orderBy: { version: 'desc' }, take: countLimit + 1 }),
+    client.event.count({ where: { AND: [eventsIn(scope), where] }, orderBy: { [order]: 'desc' }, take: countLimit + 1 }),
 
   /** Events above `after` in their order, with the client's selection; row and scope in one statement. */
   following: <Query extends Prisma.EventDefaultArgs>(query: Query, where: Prisma.EventWhereInput, after: bigint, upTo: bigint, take: number) =>
