@@ -3,7 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 /** The text of a request, or how to refuse it. */
 export type Body = { text: string } | { status: 400 | 413; error: string }
 
-/** Reads the whole body, and no more than `maxBytes` of it. What is no UTF-8 is refused, since every reader would mend it differently. */
+/** Reads the whole body, and no more than `maxBytes` of it. What is no UTF-8 is refused, since every reader would mend it
+ * differently; a byte order mark stays, which is no JSON. */
 export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Body> {
   const parts: Buffer[] = []
   let size = 0
@@ -13,7 +14,7 @@ export async function readBody(request: IncomingMessage, maxBytes: number): Prom
     parts.push(part)
   }
   try {
-    return { text: new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(parts)) }
+    return { text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.concat(parts)) }
   } catch {
     return { status: 400, error: 'The body must be UTF-8.' }
   }
