@@ -178,7 +178,7 @@ test('HP-06 of two members with one name the last one counts on every way in, an
   }
   expect(await server.sql("SELECT 1 FROM app WHERE slug = 'first'")).toEqual([])
   for (const extra of ['"extra": 1', '"Query": "{ __typename }"', '"id": "1"', '"persisted": true', '"__proto__": {}', '"query ": "{ __typename }"']) {
-    for (const accept of ['application/json', 'application/graphql-response+json']) {
+    for (const accept of ['application/json', 'application/graphql-response+json', 'text/event-stream']) {
       const { status, answer } = await post(`{"query": "{ __typename }", ${extra}}`, accept)
       expect([extra, status, answer]).toMatchObject([extra, 400, { errors: [{ extensions: { code: 'QUERY_REJECTED' } }] }])
     }
