@@ -36,7 +36,7 @@ interface Measured {
 
 /** What `size` sockets cost on one server, less what the same changes cost while nobody watches. */
 async function measure(contender: Contender, size: number): Promise<Measured> {
-  const count = Math.max(10, Math.min(200, Math.round(30_000 / size)))
+  const count = Math.max(10, Math.min(100, Math.round(30_000 / size)))
   const idle = (await changes(contender, count, 0)).cpu
   const resident = residentKb(contender.server)
   await contender.open(size)

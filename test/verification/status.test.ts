@@ -29,7 +29,8 @@ const promised: Record<`${boolean} ${boolean} ${boolean}`, Status> = {
 
 test('OR-12 what a key opens follows from instance, creator, revocation, end and time alone, in the promised order', () => {
   const now = Date.UTC(2026, 10, 23)
-  const moment = fc.option(fc.integer({ min: -1_000, max: 1_000 }).map((ms) => new Date(now + ms)))
+  // Each fact as often as not, so that every combination comes hundreds of times.
+  const moment = fc.option(fc.integer({ min: -1_000, max: 1_000 }).map((ms) => new Date(now + ms)), { freq: 1 })
   const seen = new Set<string>()
   fc.assert(
     fc.property(
@@ -37,7 +38,7 @@ test('OR-12 what a key opens follows from instance, creator, revocation, end and
         revokedAt: moment,
         instanceDeletedAt: moment,
         creatorRemovedAt: moment,
-        orphanReason: fc.constantFrom(null, null, 'INSTANCE_DELETED' as const, 'CREATOR_REMOVED' as const),
+        orphanReason: fc.constantFrom(null, null, null, null, 'INSTANCE_DELETED' as const, 'CREATOR_REMOVED' as const),
         // Around the very moment more often than not.
         end: fc.oneof(fc.constantFrom(-1, 0, 1), fc.integer({ min: -1e9, max: 1e9 })),
         expiredAt: fc.constantFrom(null, null, null, new Date(now)),
