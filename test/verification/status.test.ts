@@ -30,7 +30,10 @@ const promised: Record<`${boolean} ${boolean} ${boolean}`, Status> = {
 test('OR-12 what a key opens follows from instance, creator, revocation, end and time alone, in the promised order', () => {
   const now = Date.UTC(2026, 10, 23)
   // Each fact as often as not, so that every combination comes hundreds of times.
-  const moment = fc.option(fc.integer({ min: -1_000, max: 1_000 }).map((ms) => new Date(now + ms)), { freq: 1 })
+  const moment = fc.option(
+    fc.integer({ min: -1_000, max: 1_000 }).map((ms) => new Date(now + ms)),
+    { freq: 1 },
+  )
   const seen = new Set<string>()
   fc.assert(
     fc.property(
