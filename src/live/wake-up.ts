@@ -36,6 +36,8 @@ export function parseHint(payload: string | undefined): { organizationId: string
 export function createWakeUp(connectionString: string, hub: Pick<Hub, 'hinted' | 'hintedAll'>, log: Log, metrics: Pick<Metrics, 'hintDropped'>): WakeUp {
   const pending = new Map<string, bigint>()
   let client: Client | null = null
+  /** The driver takes one statement after another. */
+  let asked: Promise<unknown> = Promise.resolve()
   /** Nothing is wrong before it was tried. */
   let isTried = false
   let closed = false
@@ -47,7 +49,8 @@ export function createWakeUp(connectionString: string, hub: Pick<Hub, 'hinted' |
     pending.clear()
     for (let from = 0; from < parts.length; from += idsPerHint) {
       // A connection that breaks here is noticed by its own error; the poller of the others makes up for the hint.
-      client?.query('SELECT pg_notify($1, $2)', [channel, parts.slice(from, from + idsPerHint).join(',')]).catch(() => undefined)
+      const hint = parts.slice(from, from + idsPerHint).join(',')
+      asked = asked.then(() => client?.query('SELECT pg_notify($1, $2)', [channel, hint])).catch(() => undefined)
     }
   }
 
@@ -75,10 +78,10 @@ export function createWakeUp(connectionString: string, hub: Pick<Hub, 'hinted' |
     hub.hintedAll()
     const checks = setInterval(() => {
       const silent = setTimeout(() => connection.connection.stream.destroy(), answerMs)
-      connection.query('SELECT 1').then(
-        () => clearTimeout(silent),
-        () => clearTimeout(silent),
-      )
+      asked = asked
+        .then(() => connection.query('SELECT 1'))
+        .catch(() => undefined)
+        .finally(() => clearTimeout(silent))
     }, checkMs)
     await ended
     clearInterval(checks)
@@ -110,6 +113,8 @@ export function createWakeUp(connectionString: string, hub: Pick<Hub, 'hinted' |
     close: async () => {
       if (timer) clearTimeout(timer)
       flush()
+      // The last hint shall go out, if there is anybody to take it.
+      await Promise.race([asked, pause(500, undefined, { ref: false })])
       closed = true
       leaving.abort()
       await client?.end().catch(() => undefined)
