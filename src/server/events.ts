@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { GraphQLError } from 'graphql'
+import { rejected } from '../graphql/limits.ts'
 import type { GraphQLServer } from './graphql.ts'
 import { follow, type Wire } from './live.ts'
 import { formatted, isRefused, type Operation, type OperationRequest, prepare, withoutHttp } from './operation.ts'
@@ -22,8 +23,6 @@ function refuse(response: ServerResponse, status: number, errors: readonly Graph
 }
 
 const statuses: Readonly<Record<string, number>> = { UNAUTHENTICATED: 401, UNAVAILABLE: 503, INTERNAL: 500 }
-
-const rejected = (message: string): GraphQLError => new GraphQLError(message, { extensions: { code: 'QUERY_REJECTED' } })
 
 /** The operation of a request, whose body was read before; a string says what is wrong with it. */
 function readOperation({ method, url }: IncomingMessage, body: string): OperationRequest | string {

@@ -1,8 +1,8 @@
-import { type ExecutionArgs, GraphQLError, type GraphQLSchema, parse, specifiedRules, type ValidationRule, ValuesOfCorrectTypeRule } from 'graphql'
+import { type ExecutionArgs, type GraphQLError, type GraphQLSchema, parse, specifiedRules, type ValidationRule, ValuesOfCorrectTypeRule } from 'graphql'
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga'
 import { type Context, createContext } from '../graphql/context.ts'
 import { createMaskError } from '../graphql/errors.ts'
-import { limitRules, maxTokens } from '../graphql/limits.ts'
+import { limitRules, maxTokens, rejected } from '../graphql/limits.ts'
 import { literals } from '../graphql/literals.ts'
 import { refusals } from '../graphql/refusals.ts'
 import { createSchema } from '../graphql/schema.ts'
@@ -61,8 +61,7 @@ const limits = (options: { introspection: boolean }, mask: (error: unknown) => G
   onSubscribe: (hook) => (hook as unknown as Refusing).setResultAndStopExecution({ errors: [elsewhere()] }),
 })
 
-const elsewhere = (): GraphQLError =>
-  new GraphQLError('Subscriptions come over a WebSocket, or as events to whoever accepts text/event-stream.', { extensions: { code: 'QUERY_REJECTED' } })
+const elsewhere = (): GraphQLError => rejected('Subscriptions come over a WebSocket, or as events to whoever accepts text/event-stream.')
 
 /** GraphQL over HTTP and SSE; `getEnveloped` serves the WebSocket with the same hooks. */
 export function createGraphQLServer(ports: Ports, options: { production: boolean; allowedOrigins: readonly string[] }): GraphQLServer {

@@ -3,6 +3,7 @@ import { CloseCode, type ServerOptions } from 'graphql-ws'
 import type { WebSocket } from 'ws'
 import type { Actor } from '../access/actor.ts'
 import { AuraError, unauthenticated } from '../errors.ts'
+import { rejected } from '../graphql/limits.ts'
 import type { GraphQLServer } from './graphql.ts'
 import { follow, type Wire } from './live.ts'
 import { formatted, isRefused, type Operation, prepare, withoutHttp } from './operation.ts'
@@ -77,8 +78,6 @@ function createWire({ socket, running }: Connection, id: string): SocketWire {
   return wire
 }
 
-const refusal = (code: 'RATE_LIMITED' | 'QUERY_REJECTED', message: string): GraphQLError[] => [new GraphQLError(message, { extensions: { code } })]
-
 export function createHooks(
   graphql: GraphQLServer,
   streams: Streams,
@@ -127,9 +126,9 @@ export function createHooks(
     },
     onSubscribe: async ({ connectionParams, extra }, id, payload) => {
       if (extra.running.size >= options.subscriptionsPerSocket) {
-        return refusal('RATE_LIMITED', `A socket may have at most ${options.subscriptionsPerSocket} operations at once.`)
+        return [new GraphQLError(`A socket may have at most ${options.subscriptionsPerSocket} operations at once.`, { extensions: { code: 'RATE_LIMITED' } })]
       }
-      if (extra.running.has(id)) return refusal('QUERY_REJECTED', 'The operation with this id has not ended yet: use another id.')
+      if (extra.running.has(id)) return [rejected('The operation with this id has not ended yet: use another id.')]
       const wire = createWire(extra, id)
       const credential = { authorization: text(connectionParams?.authorization), organization: text(connectionParams?.organization) }
       // The token was checked when the socket opened, which ends with it; what the member may do is asked again.
