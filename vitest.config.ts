@@ -39,6 +39,8 @@ const project = (name: 'pglite' | 'postgresql') => ({
     exclude: [...withoutStore, ...leftOut.map(([file]) => file)],
     globalSetup: name === 'postgresql' ? ['test/support/postgres.ts'] : [],
     env: { TEST_STORE: name },
+    isolate: false,
+    execArgv: ['--liftoff-only'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

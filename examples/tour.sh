@@ -51,5 +51,5 @@ gql "$AURA" "$REVOKE" "{\"id\": \"$ID\"}" | jq -c .data.revokeApiKey
 verify "$ORPHAN" "$INSTANCE"
 
 # --- what the watcher saw
-kill "$WATCH"
+sleep 1; kill "$WATCH"
 grep '^data: {' "${TMPDIR:-/tmp}/counts.log"

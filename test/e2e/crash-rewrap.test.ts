@@ -1,42 +1,16 @@
-import { spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { Client } from 'pg'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createSeals } from '../../src/crypto/seal.ts'
-import { withDatabase } from '../support/postgres.ts'
+import { createHome, type Home } from '../support/processes.ts'
 import { newSeed, seededRandom } from '../support/random.ts'
 
-const onPostgres = process.env['TEST_STORE'] === 'postgresql'
-const database = `crash_rewrap_${randomBytes(6).toString('hex')}`
-const folder = mkdtempSync(join(tmpdir(), 'aura-keys-crash-rewrap-'))
 const [oldKek, newKek] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)]
 const base64 = (...keks: Buffer[]): string => keks.map((kek) => kek.toString('base64')).join(',')
-const env: Record<string, string> = {
-  PATH: process.env['PATH'] ?? '',
-  DATA_DIR: join(folder, 'data'),
-  AUTH_SECRET: 'a secret for the processes of tests',
-  KEY_PEPPER: base64(Buffer.alloc(32, 3)),
-}
 
-async function admin(sql: string): Promise<void> {
-  const client = new Client({ connectionString: inject('postgresUrl') })
-  await client.connect()
-  await client.query(sql)
-  await client.end()
-}
-
+let home: Home
 beforeAll(async () => {
-  if (!onPostgres) return
-  await admin(`CREATE DATABASE ${database}`)
-  env['DATABASE_URL'] = withDatabase(inject('postgresUrl'), database)
+  home = await createHome()
 })
-afterAll(async () => {
-  if (onPostgres) await admin(`DROP DATABASE ${database} WITH (FORCE)`)
-  rmSync(folder, { recursive: true, force: true })
-})
+afterAll(() => home.remove())
 
 interface Run {
   killed: boolean
@@ -47,28 +21,15 @@ interface Run {
 }
 
 /** One process under these key-encryption keys; with a `point` it wraps anew, and is killed after so many statements of that. */
-const run = (keks: string, round: { secrets?: number; point?: number | null }): Promise<Run> =>
-  new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['test/e2e/crash-rewrap-child.mjs', JSON.stringify(round)], {
-      env: { ...env, SECRETS_KEK: keks },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
-    let [stdout, stderr] = ['', '']
-    child.stdout.on('data', (part) => {
-      stdout += part
-    })
-    child.stderr.on('data', (part) => {
-      stderr += part
-    })
-    child.once('close', (code, signal) => {
-      const lines = stdout.split('\n').flatMap((line) => (line ? [JSON.parse(line) as Partial<Run> & { unreadable?: string; ended?: boolean }] : []))
-      const start = lines.find((line) => line.found)
-      const killed = signal === 'SIGKILL'
-      if (!start || (!killed && (code !== 0 || !lines.some((line) => line.ended)))) return reject(new Error(`ended with ${code} ${signal}: ${stderr}`))
-      const unreadable = lines.flatMap((line) => (typeof line.unreadable === 'string' ? [line.unreadable] : []))
-      resolve({ killed, secrets: start.secrets ?? 0, found: start.found ?? [], unreadable })
-    })
-  })
+async function run(keks: string, round: { secrets?: number; point?: number | null }): Promise<Run> {
+  const { code, signal, stdout, stderr } = await home.run('test/e2e/crash-rewrap-child.mjs', [JSON.stringify(round)], { SECRETS_KEK: keks })
+  const lines = stdout.split('\n').flatMap((line) => (line ? [JSON.parse(line) as Partial<Run> & { unreadable?: string; ended?: boolean }] : []))
+  const start = lines.find((line) => line.found)
+  const killed = signal === 'SIGKILL'
+  if (!start || (!killed && (code !== 0 || !lines.some((line) => line.ended)))) throw new Error(`ended with ${code} ${signal}: ${stderr}`)
+  const unreadable = lines.flatMap((line) => (typeof line.unreadable === 'string' ? [line.unreadable] : []))
+  return { killed, secrets: start.secrets ?? 0, found: start.found ?? [], unreadable }
+}
 
 test('SR-06 killed at twenty random points of wrapping secrets anew, every read opens, it goes on, and at the end no row names the old key', {
   timeout: 600_000,

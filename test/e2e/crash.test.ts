@@ -1,39 +1,11 @@
-import { spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { Client } from 'pg'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { withDatabase } from '../support/postgres.ts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createHome, type Home } from '../support/processes.ts'
 
-const onPostgres = process.env['TEST_STORE'] === 'postgresql'
-const database = `crash_${randomBytes(6).toString('hex')}`
-const folder = mkdtempSync(join(tmpdir(), 'aura-keys-crash-'))
-const env: Record<string, string> = { PATH: process.env['PATH'] ?? '', DATA_DIR: join(folder, 'data') }
-
-async function admin(sql: string): Promise<void> {
-  const client = new Client({ connectionString: inject('postgresUrl') })
-  await client.connect()
-  await client.query(sql)
-  await client.end()
-}
-
+let home: Home
 beforeAll(async () => {
-  if (!onPostgres) return
-  await admin(`CREATE DATABASE ${database}`)
-  const secret = (byte: number): string => Buffer.alloc(32, byte).toString('base64')
-  Object.assign(env, {
-    DATABASE_URL: withDatabase(inject('postgresUrl'), database),
-    AUTH_SECRET: 'a secret for the processes of tests',
-    KEY_PEPPER: secret(1),
-    SECRETS_KEK: secret(2),
-  })
+  home = await createHome()
 })
-afterAll(async () => {
-  if (onPostgres) await admin(`DROP DATABASE ${database} WITH (FORCE)`)
-  rmSync(folder, { recursive: true, force: true })
-})
+afterAll(() => home.remove())
 
 interface Shown {
   key: string
@@ -51,22 +23,13 @@ interface Round {
   killed: boolean
 }
 
-const run = (round: object): Promise<Round> =>
-  new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['test/e2e/crash-child.mjs', JSON.stringify(round)], { env, stdio: ['ignore', 'pipe', 'pipe'] })
-    let [stdout, stderr] = ['', '']
-    child.stdout.on('data', (part) => {
-      stdout += part
-    })
-    child.stderr.on('data', (part) => {
-      stderr += part
-    })
-    child.once('close', (code, signal) => {
-      const [first = '', ...lines] = stdout.trim().split('\n')
-      if (signal !== 'SIGKILL' && code !== 0) reject(new Error(`${JSON.stringify(round)} ended with ${code}: ${stderr}`))
-      else resolve({ ...(JSON.parse(first) as Omit<Round, 'lines' | 'killed'>), lines, killed: signal === 'SIGKILL' })
-    })
-  })
+async function run(round: object): Promise<Round> {
+  const { code, signal, stdout, stderr } = await home.run('test/e2e/crash-child.mjs', [JSON.stringify(round)])
+  const killed = signal === 'SIGKILL'
+  if (!killed && code !== 0) throw new Error(`${JSON.stringify(round)} ended with ${code}: ${stderr}`)
+  const [first = '', ...lines] = stdout.trim().split('\n')
+  return { ...(JSON.parse(first) as Omit<Round, 'lines' | 'killed'>), lines, killed }
+}
 
 // How many statements each takes; one point more is after the answer.
 const operations = { 'create and save': 11, 'delete an instance': 10, 'remove a member': 11, reveal: 8 }

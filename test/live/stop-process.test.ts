@@ -1,18 +1,23 @@
 import { Agent, request } from 'node:http'
 import { connect } from 'node:net'
 import { expect, test, vi } from 'vitest'
+import { signToken } from '../../src/access/tokens.ts'
 import { KeyCountsDocument } from '../generated/operations.ts'
 import { type Line, lines } from '../support/line.ts'
-import { type ServerProcess, startProcess } from '../support/process.ts'
+import { createHome, type Home, onPostgres, type ServerProcess } from '../support/processes.ts'
 import { startProxy, type TcpProxy } from '../support/proxy.ts'
-import type { GraphQLAnswer } from '../support/server.ts'
+import { authSecret, type GraphQLAnswer } from '../support/server.ts'
 
-const onPostgres = process.env['TEST_STORE'] === 'postgresql'
 const many = 100
+const settings = { AUTH_SECRET: authSecret, WS_MAX_SOCKETS_PER_MEMBER: '1000' }
 
-const startLines = (server: ServerProcess, authorization: string): Line[] => [
-  ...Array.from({ length: many }, () => lines.WebSocket(server, KeyCountsDocument.toString(), {}, authorization)),
-  ...Array.from({ length: 10 }, () => lines.SSE(server, KeyCountsDocument.toString(), {}, authorization)),
+const claims = { subject: 'owner@demo.example', organization: 'demo', organizationClaim: 'org' }
+const authorizationOfOwner = async (): Promise<string> =>
+  `Bearer ${await signToken(new TextEncoder().encode(authSecret), { ...claims, ttl: new Date(Date.now() + 3_600_000) })}`
+
+const startLines = (home: Home, authorization: string): Line[] => [
+  ...Array.from({ length: many }, () => lines.WebSocket(home, KeyCountsDocument.toString(), {}, authorization)),
+  ...Array.from({ length: 10 }, () => lines.SSE(home, KeyCountsDocument.toString(), {}, authorization)),
 ]
 const answered = (all: readonly Line[]) =>
   vi.waitFor(() => expect(all.filter(({ answers }) => answers.length > 0)).toHaveLength(all.length), { timeout: 20_000 })
@@ -25,7 +30,7 @@ async function stop({ child, exited }: ServerProcess): Promise<{ code: number | 
 }
 
 /** One that upgrades and then never says a word, nor answers a goodbye. */
-async function deafPeer({ url }: ServerProcess): Promise<() => void> {
+async function deafPeer({ url }: Home): Promise<() => void> {
   const deaf = connect(Number(new URL(url).port), '127.0.0.1')
   const upgraded = new Promise((resolve) => deaf.once('data', resolve))
   deaf.on('error', () => undefined)
@@ -37,15 +42,16 @@ async function deafPeer({ url }: ServerProcess): Promise<() => void> {
 }
 
 test('CF-10 SIGTERM with 100 requests and 100 sockets: requests are answered, sockets closed with 1001, streams ended, exit 0 in ten seconds', async () => {
-  const server = await startProcess()
+  const home = await createHome(settings)
+  const server = await home.serve()
   const agent = new Agent({ keepAlive: true, maxSockets: many })
   try {
-    const authorization = `Bearer ${await server.token('owner@demo.example')}`
+    const authorization = await authorizationOfOwner()
     /** Sends the head; once the server `began` with it and said so, `finish` sends the body. */
     const post = (query: string): { began: Promise<void>; finish(): void; answer: Promise<{ status: number; body: string }> } => {
       const text = JSON.stringify({ query })
       const headers = { authorization, 'content-type': 'application/json', accept: 'application/json', expect: '100-continue' }
-      const posted = request(`${server.url}/graphql`, { method: 'POST', agent, headers })
+      const posted = request(`${home.url}/graphql`, { method: 'POST', agent, headers })
       const answer = new Promise<{ status: number; body: string }>((resolve, reject) => {
         posted.once('error', reject).once('response', (response) => {
           let body = ''
@@ -59,7 +65,7 @@ test('CF-10 SIGTERM with 100 requests and 100 sockets: requests are answered, so
       posted.flushHeaders()
       return { began, finish: () => void posted.end(text), answer }
     }
-    const all = startLines(server, authorization)
+    const all = startLines(home, authorization)
     await answered(all)
     const found = post('{ app(slug: "analyst") { instances(first: 1) { edges { node { id } } } } }')
     found.finish()
@@ -88,10 +94,10 @@ test('CF-10 SIGTERM with 100 requests and 100 sockets: requests are answered, so
     const { code, ms } = await stopping
     expect(code).toBe(0)
     expect(ms).toBeLessThan(10_000)
-    await expect(fetch(`${server.url}/readyz`)).rejects.toThrow()
+    await expect(fetch(`${home.url}/readyz`)).rejects.toThrow()
   } finally {
     agent.destroy()
-    await server.remove()
+    await home.remove()
   }
 }, 90_000)
 
@@ -99,20 +105,21 @@ test.each(['cut', 'swallow'] as const)(
   'CF-10 SIGTERM while the database does not answer (%s), and a peer that answers no goodbye: exit 0 in ten seconds',
   async (how) => {
     let proxy: TcpProxy | null = null
-    const server = await startProcess(async (url) => {
+    const home = await createHome(settings, async (url) => {
       proxy = await startProxy(url)
       return proxy.url
     })
+    const server = await home.serve()
     try {
-      const authorization = `Bearer ${await server.token('owner@demo.example')}`
-      const all = startLines(server, authorization)
+      const authorization = await authorizationOfOwner()
+      const all = startLines(home, authorization)
       await answered(all)
-      const leave = await deafPeer(server)
+      const leave = await deafPeer(home)
       // The embedded database is part of the process: there it is only the peer that does not answer.
       ;(proxy as TcpProxy | null)?.[how]()
       const waiting = onPostgres
         ? Array.from({ length: 5 }, () =>
-            fetch(`${server.url}/graphql`, {
+            fetch(`${home.url}/graphql`, {
               method: 'POST',
               headers: { authorization, 'content-type': 'application/json' },
               body: JSON.stringify({ query: '{ apps { id } }' }),
@@ -123,7 +130,7 @@ test.each(['cut', 'swallow'] as const)(
           )
         : []
       if (onPostgres) {
-        const ready = () => fetch(`${server.url}/readyz`).then(({ status }) => status)
+        const ready = () => fetch(`${home.url}/readyz`).then(({ status }) => status)
         await vi.waitFor(async () => expect(await ready()).toBe(503), { timeout: 10_000 })
       }
       const { code, ms } = await stop(server)
@@ -134,7 +141,7 @@ test.each(['cut', 'swallow'] as const)(
       expect((await Promise.all(all.map(({ ended }) => ended))).slice(0, many)).toEqual(Array(many).fill(1001))
       leave()
     } finally {
-      await server.remove()
+      await home.remove()
       await (proxy as TcpProxy | null)?.stop()
     }
   },

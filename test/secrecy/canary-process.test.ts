@@ -1,62 +1,21 @@
-import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { Client } from 'pg'
-import { afterAll, expect, inject, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { signToken } from '../../src/access/tokens.ts'
 import { CreateApiKeyDocument, RevealSecretDocument } from '../generated/operations.ts'
-import { freePort, withDatabase } from '../support/postgres.ts'
+import { createHome, onPostgres } from '../support/processes.ts'
 import { authSecret } from '../support/server.ts'
 import { filesWith, hits } from './search.ts'
 
-const onPostgres = process.env['TEST_STORE'] === 'postgresql'
-const database = `canary_${randomBytes(6).toString('hex')}`
-const folder = mkdtempSync(join(tmpdir(), 'aura-keys-canary-'))
 const secrets = { AUTH_SECRET: authSecret, KEY_PEPPER: randomBytes(32).toString('base64'), SECRETS_KEK: randomBytes(32).toString('base64') }
-
-async function admin(sql: string): Promise<void> {
-  const client = new Client({ connectionString: inject('postgresUrl') })
-  await client.connect()
-  await client.query(sql)
-  await client.end()
-}
-
-afterAll(async () => {
-  if (onPostgres) await admin(`DROP DATABASE ${database} WITH (FORCE)`)
-  rmSync(folder, { recursive: true, force: true })
-})
 
 test('KS-02 a real server that makes, reveals and refuses keys prints none of them at level trace, nor any secret that it was given', {
   timeout: 180_000,
 }, async () => {
-  if (onPostgres) await admin(`CREATE DATABASE ${database}`)
-  const port = await freePort()
-  const url = `http://127.0.0.1:${port}`
-  const env = {
-    PATH: process.env['PATH'] ?? '',
-    HOST: '127.0.0.1',
-    PORT: String(port),
-    DATA_DIR: folder,
-    LOG_LEVEL: 'trace',
-    ...secrets,
-    ...(onPostgres ? { DATABASE_URL: withDatabase(inject('postgresUrl'), database) } : {}),
-  }
-  const child = spawn(process.execPath, ['dist/main.js', 'serve', '--demo'], { env, stdio: ['ignore', 'pipe', 'pipe'] })
-  let printed = ''
-  const exited = new Promise((resolve) => child.once('close', resolve))
+  const home = await createHome({ LOG_LEVEL: 'trace', ...secrets })
+  const { url } = home
   const hidden: string[] = Object.values(secrets)
   try {
-    await new Promise<void>((resolve, reject) => {
-      for (const stream of [child.stdout, child.stderr]) {
-        stream.on('data', (part: Buffer) => {
-          printed += part
-          if (printed.includes('serves at')) resolve()
-        })
-      }
-      child.once('exit', () => reject(new Error(`the server ended: ${printed}`)))
-    })
+    const { child, printed: parts, exited } = await home.serve()
     const claims = { organizationClaim: 'org', organization: 'demo', subject: 'owner@demo.example', ttl: '1h' }
     const token = await signToken(new TextEncoder().encode(authSecret), claims)
     const forged = await signToken(new TextEncoder().encode('another secret, which is as long as it must be'), claims)
@@ -91,18 +50,20 @@ test('KS-02 a real server that makes, reveals and refuses keys prints none of th
       await fetch(`${url}/v1/verify`, { method: 'POST', body: key })
     }
     hidden.push(await (await fetch(`${url}/metrics`)).text().then((text) => (hits(text, hidden).length > 0 ? text : token)))
-  } finally {
     child.kill('SIGTERM')
     await exited
+    const printed = parts.join('')
+    expect(hidden.length).toBe(3 + 2 + 4 * 3 + 1)
+    expect(hidden.at(-1)).toBe(hidden[3])
+    // There is a log, and it tells of the refusals.
+    expect(printed).toContain('"refused"')
+    expect(printed).toContain('[redacted]')
+    expect(hits(printed, hidden)).toEqual([])
+    expect(printed).not.toMatch(/aura_[0-9a-z]{26}_/)
+    const { read, found } = filesWith(home.folder, hidden)
+    expect(found).toEqual([])
+    expect(read > 500).toBe(!onPostgres)
+  } finally {
+    await home.remove()
   }
-  expect(hidden.length).toBe(3 + 2 + 4 * 3 + 1)
-  expect(hidden.at(-1)).toBe(hidden[3])
-  // There is a log, and it tells of the refusals.
-  expect(printed).toContain('"refused"')
-  expect(printed).toContain('[redacted]')
-  expect(hits(printed, hidden)).toEqual([])
-  expect(printed).not.toMatch(/aura_[0-9a-z]{26}_/)
-  const { read, found } = filesWith(folder, hidden)
-  expect(found).toEqual([])
-  expect(read > 500).toBe(!onPostgres)
 })
