@@ -40,7 +40,6 @@ const project = (name: 'pglite' | 'postgresql') => ({
     globalSetup: name === 'postgresql' ? ['test/support/postgres.ts'] : [],
     env: { TEST_STORE: name },
     isolate: false,
-    execArgv: ['--liftoff-only'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },
@@ -49,7 +48,7 @@ const project = (name: 'pglite' | 'postgresql') => ({
 export default defineConfig({
   test: {
     pool: 'forks',
-    maxWorkers: 2,
+    maxWorkers: 3,
     reporters: ['default', ['./test/support/reporter.ts', { leftOut: Object.fromEntries(leftOut) }]],
     projects: [
       { resolve, test: { name: 'no store', include: withoutStore.map((folder) => `${folder}/*.test.ts`), testTimeout: 60_000 } },

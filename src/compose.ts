@@ -1,5 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto'
-import type { AddressInfo } from 'node:net'
+import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { pino } from 'pino'
 import { createAuthenticate } from './access/authenticate.ts'
@@ -11,30 +10,19 @@ import { createSeals } from './crypto/seal.ts'
 import { expireKeys } from './keys/expire-keys.ts'
 import { createHub } from './live/hub.ts'
 import { createMemberships } from './live/memberships.ts'
-import { createPoller, createWakeUp, noWakeUp } from './live/wake-up.ts'
 import type { Clock, Log, Ports } from './ports.ts'
 import { rewrapSecrets } from './secrets/rewrap-secrets.ts'
-import { createEventsRoute } from './server/events.ts'
-import { createGraphQLServer } from './server/graphql.ts'
-import { createHttpServer } from './server/http.ts'
-import { createMetrics } from './server/metrics.ts'
-import { createRepeater } from './server/repeat.ts'
+import { createMetrics, type NodeMetrics } from './server/metrics.ts'
 import { createRefused } from './server/request.ts'
-import { createStreams } from './server/streams.ts'
-import { attachWebSocket } from './server/websocket.ts'
 import { createChange } from './store/change.ts'
 import { type Database, isTransient, type OnStatement, openPGlite, openPostgres } from './store/client.ts'
 import { BadSecretFile, databaseFolder, lockFolder, secretFile } from './store/data-folder.ts'
 import { knownFingerprints, rememberFingerprint, requireFingerprint } from './store/fingerprints.ts'
 import { createStores } from './store/stores.ts'
 import { dayMs } from './time.ts'
-import { createVerificationRoute } from './verification/http.ts'
-import { createLastUses } from './verification/last-uses.ts'
+import { createLastUses, type LastUses } from './verification/last-uses.ts'
 import { propagate } from './verification/propagate.ts'
-import { nodeStore } from './verification/store.ts'
-
-/** Connections that wait to be accepted, when clients come back all at once; beyond it they try again after seconds. The system may allow fewer. */
-const backlog = 8_192
+import { type NodeStore, nodeStore } from './verification/store.ts'
 
 /** Stopping takes no longer, but for a moment: whoever sent SIGTERM follows with SIGKILL, mostly after ten seconds. */
 const closingMs = 8_500
@@ -74,18 +62,21 @@ export interface App {
   readonly ports: Ports
   readonly database: Database
   readonly config: Config
-  /** Moves what is due and writes what gathered; runs by itself once the app listens. */
+  readonly metrics: NodeMetrics
+  readonly nodes: NodeStore
+  readonly lastUses: LastUses
+  /** Moves what is due and writes what gathered; runs by itself once it listens. */
   sweep(): Promise<void>
   /** Re-wraps secrets under the current key-encryption key and deletes what need not be kept; likewise. */
   tidy(): Promise<void>
-  /** Whether hints of other nodes arrive; null when there is nobody to listen to. */
-  readonly isListening: boolean | null
-  /** Serves on the configured port and answers the address. */
-  listen(): Promise<string>
+  /** Calls it after each commit of a change. */
+  onChange(listener: (organizationId: string, version: bigint) => void): void
+  /** Steps of closing are taken in reverse order. */
+  onClose(step: () => Promise<void> | void): void
   close(): Promise<void>
 }
 
-/** Joins everything: opens and migrates the database, then builds the ports and the server. */
+/** Joins everything: opens and migrates the database, then builds the ports. `listen` of listen.ts adds the transports. */
 export async function compose(config: Config, overrides: Overrides = {}): Promise<App> {
   const clock = overrides.clock ?? { now: () => new Date() }
   const log = overrides.log ?? pino({ level: config.LOG_LEVEL })
@@ -112,7 +103,7 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
     const hub = createHub(live, isTransient)
     const verifyToken = createVerifyToken(config, clock, log)
     const authenticating = { verifyToken, organizationClaim: config.AUTH_ORG_CLAIM }
-    let wakeUp = noWakeUp
+    const listeners: Parameters<App['onChange']>[0][] = [hub.changed]
     const nodes = nodeStore(database.client)
     const ports: Ports = {
       ...live,
@@ -122,8 +113,7 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       cursors: createCursors(peppers, () => digests.currentId),
       change: createChange(database, clock, {
         changed: (organizationId, version) => {
-          hub.changed(organizationId, version)
-          wakeUp.changed(organizationId, version)
+          for (const listener of listeners) listener(organizationId, version)
         },
       }),
       authenticate: createAuthenticate({ ...authenticating, members: stores.members }),
@@ -146,81 +136,18 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       await ports.keys.forget(now)
       if (config.AUDIT_RETENTION_DAYS !== null) await ports.events.deleteBefore(new Date(now.getTime() - config.AUDIT_RETENTION_DAYS * dayMs))
     }
-    const listen = async (): Promise<string> => {
-      const nodeId = randomUUID()
-      let serving = true
-      const health = {
-        problem: async () =>
-          serving
-            ? Promise.race([database.client.$queryRaw`SELECT 1`.then(() => null), pause(2_000, 'the database does not answer', { ref: false })]).catch(
-                () => 'the database does not answer',
-              )
-            : 'the server is stopping',
-        warnings: () => (wakeUp.isListening === false ? ['the connection that listens for changes of other nodes is gone: they are seen by polling'] : []),
-      }
-      const graphql = createGraphQLServer(ports, { production: config.production, allowedOrigins: config.ALLOWED_ORIGINS })
-      const verification = createVerificationRoute(ports, lastUses, config.GATEWAY_TOKEN)
-      const streams = createStreams(config.WS_MAX_SOCKETS_PER_MEMBER)
-      const events = createEventsRoute(graphql, streams)
-      const server = createHttpServer({ graphql, events, verification, health, metrics, production: config.production, allowedOrigins: config.ALLOWED_ORIGINS })
-      const sockets = attachWebSocket(server, graphql, streams, {
-        allowedOrigins: config.ALLOWED_ORIGINS,
-        subscriptionsPerSocket: config.WS_MAX_SUBSCRIPTIONS_PER_SOCKET,
-        messagesPerMinute: config.WS_MAX_MESSAGES_PER_MINUTE,
-        frameBytes: config.WS_MAX_FRAME_BYTES,
-      })
-      const listenUrl = config.DATABASE_LISTEN_URL ?? config.DATABASE_URL
-      if (listenUrl !== undefined && listenUrl !== 'off') wakeUp = createWakeUp(listenUrl, hub, log, metrics.port)
-      metrics.start({
-        sockets: () => sockets.size,
-        streams: () => events.size,
-        subscriptions: () => hub.size,
-        groups: () => hub.groups,
-        isListening: () => wakeUp.isListening,
-      })
-      undo.push(() => wakeUp.close())
-      const beat = async (): Promise<void> => {
-        const known = await nodes.beat(nodeId, [...digests.pepperIds, ...seals.kekIds])
-        digests.agree(known)
-        seals.agree(known)
-      }
-      await beat()
-      undo.push(async () => void (await nodes.leave(nodeId)))
-      for (const [everyMs, task] of [
-        [500, createPoller(hub, ports.organizations.versions)],
-        [500, sweep],
-        [60_000, tidy],
-        [1_000, beat],
-      ] as const) {
-        const repeater = createRepeater(everyMs, task, log)
-        undo.push(() => repeater.stop())
-      }
-      await new Promise<void>((resolve, reject) => server.once('error', reject).listen({ port: config.PORT, host: config.HOST, backlog }, resolve))
-      undo.push(async () => {
-        serving = false
-        const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-        events.close()
-        // Requests under way get this long.
-        const impatience = setTimeout(() => server.closeAllConnections(), 5_000)
-        server.closeIdleConnections()
-        await Promise.all([sockets.close(), closed])
-        clearTimeout(impatience)
-        await lastUses.flush()
-      })
-      const { address, port, family } = server.address() as AddressInfo
-      return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
-    }
     return {
       ports,
       database,
       config,
+      metrics,
+      nodes,
+      lastUses,
       sweep,
       tidy,
-      listen,
+      onChange: (listener) => void listeners.push(listener),
+      onClose: (step) => void undo.push(step),
       close,
-      get isListening() {
-        return wakeUp.isListening
-      },
     }
   } catch (error) {
     await close()

@@ -8,7 +8,6 @@ import { bootstrapOrganization } from '../organizations/bootstrap-organization.t
 import { openPostgres } from '../store/client.ts'
 import { BadSecretFile, FolderInUse } from '../store/data-folder.ts'
 import { WrongDatabase } from '../store/fingerprints.ts'
-import { serve } from './serve.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
 
@@ -36,7 +35,12 @@ function createProgram(): Command {
     .command('serve', { isDefault: true })
     .description('migrate the database, then serve')
     .option('--demo', 'load the demo organizations into an empty PostgreSQL database (an empty embedded one gets them anyway)')
-    .action(async ({ demo }: { demo?: boolean }) => serve(loadConfig(), demo === true))
+    .action(async ({ demo }: { demo?: boolean }) => {
+      const config = loadConfig()
+      // Loaded here alone: the other commands need neither GraphQL nor the transports, which take half a second to load.
+      const { serve } = await import('./serve.ts')
+      await serve(config, demo === true)
+    })
 
   program
     .command('token')

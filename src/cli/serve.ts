@@ -1,5 +1,6 @@
 import { compose } from '../compose.ts'
 import type { Config } from '../config.ts'
+import { listen } from '../listen.ts'
 import { ensureDemo } from './ensure-demo.ts'
 
 /** What to type next, in the shell that the reader has. */
@@ -31,7 +32,8 @@ export async function serve(config: Config, wantsDemo: boolean): Promise<void> {
   })
   try {
     const demo = await ensureDemo(app, wantsDemo || config.DATABASE_URL === undefined)
-    console.log(welcome(await app.listen(), config, demo))
+    const { url } = await listen(app)
+    console.log(welcome(url, config, demo))
     await stop
     stopping = true
   } finally {

@@ -123,9 +123,6 @@ export function createWakeUp(connectionString: string, hub: Pick<Hub, 'hinted' |
   }
 }
 
-/** The form for one process, which hears of its own changes through the hub. */
-export const noWakeUp: WakeUp = { changed: () => undefined, isListening: null, close: async () => undefined }
-
 /**
  * Tells the hub the versions of the organizations that are followed here, however they moved: one statement for all of them.
  * Called every half second, whatever the listener's state, so that no change stays unseen for longer.

@@ -77,3 +77,5 @@ export function createMetrics(clock: Clock) {
     text: () => registry.metrics(),
   }
 }
+
+export type NodeMetrics = ReturnType<typeof createMetrics>

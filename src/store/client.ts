@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8'
 import { PGlite, types } from '@electric-sql/pglite'
 import { PrismaPg } from '@prisma/adapter-pg'
 import { Client as PgClient, Pool } from 'pg'
@@ -35,6 +36,9 @@ function createClient(adapter: PrismaPg | PrismaPGlite, onStatement: OnStatement
 
 /** The embedded store. `folder` holds an initialised database, or is empty. */
 export async function openPGlite(folder: string, onStatement?: OnStatement): Promise<Database> {
+  // PostgreSQL as WebAssembly is compiled once and quickly. To optimize it costs seconds of CPU and 100 MB, which short statements never
+  // earn back: without, a start takes 1.3 s in place of 2.0 s, a create 5 ms in place of 7 ms; sorting 20,000 rows 26 ms in place of 21 ms.
+  setFlagsFromString('--liftoff-only')
   const pglite = await PGlite.create({ dataDir: folder, parsers: { [types.INT8]: (text) => text } })
   await pglite.exec("SET TimeZone = 'UTC'")
   const client = createClient(new PrismaPGlite(pglite), onStatement)

@@ -29,7 +29,7 @@ export function rankOf(path: string): Rank {
   if (path === 'src/ports.ts' || path === 'src/live/topic.ts') return 'ports'
   if (schema.test(path)) return 'schema'
   if (transport.test(path)) return 'transport'
-  if (path === 'src/compose.ts') return 'compose'
+  if (path === 'src/compose.ts' || path === 'src/listen.ts') return 'compose'
   if (path === 'src/main.ts' || folderOf(path) === 'cli') return 'command line'
   return 'use case or adapter'
 }

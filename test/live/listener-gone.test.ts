@@ -28,8 +28,7 @@ afterAll(async () => {
 
 const version = async (): Promise<number> => Number(await writer.app.ports.organizations.version(company.members.ownA.organizationId))
 /** The embedded database has one process, with nobody to listen to. */
-const isListening = (expected: boolean) =>
-  vi.waitFor(() => expect(reader.app.isListening).toBe(onPostgres ? expected : null), { timeout: 20_000, interval: 100 })
+const isListening = (expected: boolean) => vi.waitFor(() => expect(reader.isListening()).toBe(onPostgres ? expected : null), { timeout: 20_000, interval: 100 })
 
 /** Eight events. */
 async function change(): Promise<void> {
@@ -72,7 +71,7 @@ for (const kind of ['cut', 'swallowed'] as const) {
       await change()
       await everything(16)
       // It is still away: what came was polled.
-      expect(reader.app.isListening).toBe(onPostgres ? false : null)
+      expect(reader.isListening()).toBe(onPostgres ? false : null)
 
       await change()
       proxy?.restore()

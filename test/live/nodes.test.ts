@@ -125,10 +125,10 @@ test(`many writers, watchers on every node and transport, and broken connections
 
 test('the listener comes back by itself', async () => {
   if (!onPostgres) {
-    expect(node(0).app.isListening).toBeNull()
+    expect(node(0).isListening()).toBeNull()
     return
   }
-  await vi.waitFor(() => expect([node(0), node(1), node(2)].map((each) => each.app.isListening)).toEqual([true, true, null]), { timeout: 10_000 })
+  await vi.waitFor(() => expect([node(0), node(1), node(2)].map((each) => each.isListening())).toEqual([true, true, null]), { timeout: 10_000 })
   expect((await cutListeners()).length).toBeGreaterThan(0)
-  await vi.waitFor(() => expect(node(1).app.isListening).toBe(true), { timeout: 10_000 })
+  await vi.waitFor(() => expect(node(1).isListening()).toBe(true), { timeout: 10_000 })
 })

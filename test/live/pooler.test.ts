@@ -38,7 +38,7 @@ afterAll(async () => {
 })
 
 test('behind a pooler in transaction mode nodes listen on a direct connection, or poll', () => {
-  expect(nodes.map(({ app }) => app.isListening)).toEqual(onPostgres ? [true, true, null] : [null, null, null])
+  expect(nodes.map((node) => node.isListening())).toEqual(onPostgres ? [true, true, null] : [null, null, null])
 })
 
 test('counts and feeds on every node see the changes of every other, in order', async () => {

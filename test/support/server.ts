@@ -7,6 +7,7 @@ import { inject } from 'vitest'
 import { signToken } from '../../src/access/tokens.ts'
 import { type App, compose } from '../../src/compose.ts'
 import { loadConfig } from '../../src/config.ts'
+import { listen } from '../../src/listen.ts'
 import type { Log } from '../../src/ports.ts'
 import { templateFolder } from '../../src/store/data-folder.ts'
 import type { TypedDocumentString } from '../generated/operations.ts'
@@ -25,6 +26,8 @@ export type As = { subject: string; organization?: string } | { authorization: s
 export interface TestServer {
   readonly app: App
   readonly url: string
+  /** Whether hints of other nodes arrive. */
+  isListening(): boolean | null
   /** Everything that was logged. */
   readonly log: { level: string; fields: object; message: string }[]
   /** Every SQL statement since the array was last emptied. */
@@ -99,7 +102,7 @@ async function startNode(
     log: logger ?? { info: writer('info'), warn: writer('warn'), error: writer('error') },
     onStatement: (sql) => void statements.push(sql),
   })
-  const url = await app.listen()
+  const { url, isListening } = await listen(app)
   const token = (subject: string, organization = 'a', ttl = new Date(time.now.getTime() + 3_600_000)): Promise<string> =>
     signToken(new TextEncoder().encode(authSecret), { subject, organization, organizationClaim: 'org', ttl })
   const authorization = async (as: As): Promise<Record<string, string>> => {
@@ -115,6 +118,7 @@ async function startNode(
   const server: TestServer = {
     app,
     url,
+    isListening,
     log,
     statements,
     time,
