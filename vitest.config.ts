@@ -39,6 +39,7 @@ const project = (name: 'pglite' | 'postgresql') => ({
     exclude: [...withoutStore, ...leftOut.map(([file]) => file)],
     globalSetup: name === 'postgresql' ? ['test/support/postgres.ts'] : [],
     env: { TEST_STORE: name },
+    // A file has a server of its own, and no module keeps anything between files: loading them all anew would be a third of the time.
     isolate: false,
     testTimeout: 60_000,
     hookTimeout: 60_000,
@@ -48,6 +49,7 @@ const project = (name: 'pglite' | 'postgresql') => ({
 export default defineConfig({
   test: {
     pool: 'forks',
+    // One more than CI has cores: many files wait for what must not happen.
     maxWorkers: 3,
     reporters: ['default', ['./test/support/reporter.ts', { leftOut: Object.fromEntries(leftOut) }]],
     projects: [
