@@ -66,7 +66,7 @@ export async function seedLarge(client: Client, { keys, instances, organizations
   }
   await run(
     'last uses',
-    `INSERT INTO key_use (key_id, last_used_at) SELECT id, created_at + interval '10 days' FROM api_key WHERE right(id, 1) IN ('1', '3', '5')`,
+    `UPDATE key_use u SET last_used_at = k.created_at + interval '10 days' FROM api_key k WHERE k.id = u.key_id AND right(k.id, 1) IN ('1', '3', '5')`,
   )
   await run(
     'events',

@@ -1,12 +1,15 @@
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
 import { pepperOf } from './digest.ts'
 
+/** A value, and what tells its row from its equals. */
+export type Position = readonly string[]
+
 /** Cursors that only the server can make, each good for one organization and one list. */
 export interface Cursors {
-  /** `list` names the organization and the order. */
-  seal(list: string, position: readonly (string | null)[]): string
+  /** `list` names the organization and the order, `position` a row. */
+  seal(list: string, position: Position): string
   /** The position; null when the cursor was changed or is of another list. */
-  open(list: string, cursor: string): (string | null)[] | null
+  open(list: string, cursor: string): Position | null
 }
 
 const macBytes = 16
@@ -30,7 +33,7 @@ export function createCursors(peppers: readonly Uint8Array[], currentId: () => s
       if (bytes.length <= macBytes || bytes.toString('base64url') !== cursor) return null
       const body = bytes.subarray(macBytes)
       const signature = bytes.subarray(0, macBytes)
-      return [...keys.values()].some((key) => timingSafeEqual(mac(key, list, body), signature)) ? (JSON.parse(body.toString()) as (string | null)[]) : null
+      return [...keys.values()].some((key) => timingSafeEqual(mac(key, list, body), signature)) ? (JSON.parse(body.toString()) as Position) : null
     },
   }
 }

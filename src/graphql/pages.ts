@@ -1,4 +1,4 @@
-import type { Cursors } from '../crypto/cursor.ts'
+import type { Cursors, Position } from '../crypto/cursor.ts'
 import { badInput } from '../errors.ts'
 
 export const defaultPageSize = 20
@@ -11,20 +11,18 @@ export interface PageArguments {
   before?: string | null | undefined
 }
 
-/** A total order of rows: by one value, then by id. A value can be missing; such rows come last. */
+/** A total order of rows: by one value, which every row has, then by id. */
 export interface KeysetOrder<Row> {
   readonly name: string
   /** The column that tells rows with equal values apart; `id` unless given. */
   readonly unique?: string
   readonly direction: 'asc' | 'desc'
   /** The row's value as the cursor keeps it. */
-  value(row: Row): string | null
+  value(row: Row): string
   orderBy(direction: 'asc' | 'desc'): object
   /** Rows whose value is on that side of the given one. */
   beyond(operator: 'gt' | 'lt' | 'gte' | 'lte', value: string): object
   equal(value: string): object
-  /** Only for orders whose value can be missing: rows without it. */
-  missing?: object
 }
 
 export interface Keyset<Row> {
@@ -41,15 +39,11 @@ function pageSize(field: string, value: number): number {
   return value
 }
 
-function after<Row>(order: KeysetOrder<Row>, direction: 'asc' | 'desc', [value, id]: (string | null)[]): object {
+function after<Row>(order: KeysetOrder<Row>, direction: 'asc' | 'desc', [value = '', id]: Position): object {
   const operator = direction === 'asc' ? 'gt' : 'lt'
-  const forward = direction === order.direction
   const tail = { [order.unique ?? 'id']: { [operator]: id } }
-  if (value == null) return forward ? { AND: [order.missing, tail] } : { OR: [{ NOT: order.missing }, { AND: [order.missing, tail] }] }
-  const beyond = [order.beyond(operator, value), { AND: [order.equal(value), tail] }]
-  if (order.missing) return { OR: forward ? [...beyond, order.missing] : beyond }
   // The first condition says nothing new, but an index can start there: a page far behind costs no more than the first.
-  return { AND: [order.beyond(`${operator}e`, value), { OR: beyond }] }
+  return { AND: [order.beyond(`${operator}e`, value), { OR: [order.beyond(operator, value), { AND: [order.equal(value), tail] }] }] }
 }
 
 /** A page by keyset: `list` names what is listed, so that a cursor of another list or organization is refused. */
@@ -60,7 +54,7 @@ export function keyset<Row extends object>(page: PageArguments, order: KeysetOrd
   const size = backward ? pageSize('last', page.last ?? defaultPageSize) : pageSize('first', page.first ?? defaultPageSize)
   const name = `${list}:${order.name}`
   const unique = order.unique ?? 'id'
-  const open = (field: 'after' | 'before'): (string | null)[] | null => {
+  const open = (field: 'after' | 'before'): Position | null => {
     const cursor = page[field]
     if (cursor == null) return null
     const position = cursors.open(name, cursor)

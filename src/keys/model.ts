@@ -91,3 +91,9 @@ export function expiration(
   if (end.getTime() > now.getTime() + maxLifetimeDays * dayMs) throw badInput('expiresAt', `must be at most ${maxLifetimeDays} days away`)
   return end
 }
+
+/** Last uses before this stand for keys that were never used, see `KeyUse` in schema.prisma. */
+export const firstUse = new Date(0)
+
+/** When the key of this row was last used; null when it never was. */
+export const usedAt = (use: { lastUsedAt: Date } | null): Date | null => (use && use.lastUsedAt >= firstUse ? use.lastUsedAt : null)

@@ -6,6 +6,7 @@ import { byDate, byName, type Keyset, type KeysetOrder, keyset, type PageArgumen
 import { containing } from '../graphql/search.ts'
 import { isId } from '../ids.ts'
 import type { Prisma } from '../store/client.ts'
+import { firstUse } from './model.ts'
 import { ApiKey, ApiKeyStatusEnum } from './schema.ts'
 import { countLimit } from './store.ts'
 
@@ -15,29 +16,31 @@ interface SortableKey {
   name: string
   createdAt: Date
   expiresAt: Date
-  use: { lastUsedAt: Date | null } | null
+  use: { lastUsedAt: Date } | null
 }
 const sortable = { id: true, name: true, createdAt: true, expiresAt: true, use: { select: { lastUsedAt: true } } } as const
 
-const neverUsed = { OR: [{ use: { is: null } }, { use: { is: { lastUsedAt: null } } }] }
+/** By last use, of which each key has a row; `on` leads to it from what is listed. */
+const byLastUse = (on: (part: object) => object, unique: string): KeysetOrder<SortableKey> => {
+  const date = byDate('LAST_USED_AT_DESC', 'lastUsedAt', 'desc')
+  return {
+    ...date,
+    unique,
+    value: ({ use }) => (use?.lastUsedAt ?? firstUse).toISOString(),
+    orderBy: (way) => on(date.orderBy(way)),
+    beyond: (operator, value) => on(date.beyond(operator, value)),
+    equal: (value) => on(date.equal(value)),
+  }
+}
+
+const rowsByLastUse = byLastUse((part) => part, 'keyId')
 
 const orders = {
   CREATED_AT_DESC: { description: 'Newest first.', order: byDate('CREATED_AT_DESC', 'createdAt', 'desc') },
   CREATED_AT_ASC: { description: 'Oldest first.', order: byDate('CREATED_AT_ASC', 'createdAt', 'asc') },
   NAME_ASC: { description: 'By name, in the order of code points.', order: byName },
   EXPIRES_AT_ASC: { description: 'What ends first, first.', order: byDate('EXPIRES_AT_ASC', 'expiresAt', 'asc') },
-  LAST_USED_AT_DESC: {
-    description: 'Last used first; never used ones last.',
-    order: {
-      name: 'LAST_USED_AT_DESC',
-      direction: 'desc',
-      value: (row) => row.use?.lastUsedAt?.toISOString() ?? null,
-      orderBy: (way) => ({ use: { lastUsedAt: { sort: way, nulls: way === 'desc' ? 'last' : 'first' } } }),
-      beyond: (operator, value) => ({ use: { is: { lastUsedAt: { [operator]: new Date(value) } } } }),
-      equal: (value) => ({ use: { is: { lastUsedAt: new Date(value) } } }),
-      missing: neverUsed,
-    },
-  },
+  LAST_USED_AT_DESC: { description: 'Last used first; never used ones last, newest first.', order: byLastUse((part) => ({ use: part }), 'id') },
 } satisfies Record<string, { description: string; order: KeysetOrder<SortableKey> }>
 
 const ApiKeyOrder = builder.enumType('ApiKeyOrder', {
@@ -77,13 +80,31 @@ function matching({ filter }: ListArguments): Prisma.ApiKeyWhereInput {
       ...(createdById != null ? [{ createdById }] : []),
       ...(search ? [{ OR: [{ name: containing(search) }, { hint: containing(search) }] }] : []),
       ...(expiresBefore ? [{ expiresAt: { lt: expiresBefore } }] : []),
-      ...(unusedSince ? [{ OR: [...neverUsed.OR, { use: { is: { lastUsedAt: { lt: unusedSince } } } }] }] : []),
+      ...(unusedSince ? [{ use: { lastUsedAt: { lt: unusedSince > firstUse ? unusedSince : firstUse } } }] : []),
     ],
   }
 }
 
-const pageOf = (list: ListArguments, { scope, ports }: Context): Keyset<SortableKey> =>
-  keyset<SortableKey>(list, orders[list.orderBy ?? 'CREATED_AT_DESC'].order, ports.cursors, `keys:${scope.organizationId}`)
+const orderOf = (list: ListArguments): KeysetOrder<SortableKey> => orders[list.orderBy ?? 'CREATED_AT_DESC'].order
+
+const pageOf = (list: ListArguments, { scope, ports }: Context, order = orderOf(list)): Keyset<SortableKey> =>
+  keyset<SortableKey>(list, order, ports.cursors, `keys:${scope.organizationId}`)
+
+async function pageByKey(list: ListArguments, context: Context, query: { select: Prisma.ApiKeySelect }): Promise<unknown[]> {
+  const { where, orderBy, take } = pageOf(list, context).query
+  const page = { where: { AND: [where, matching(list)] }, orderBy: orderBy as Prisma.ApiKeyOrderByWithRelationInput[], take }
+  return context.ports.keys.page(query, context.scope, page)
+}
+
+/** Starts at the rows of last uses, whose index has the order; what was asked for is read of the page alone. */
+async function pageByUse(list: ListArguments, context: Context, query: { select: Prisma.ApiKeySelect }): Promise<unknown[]> {
+  const { where, orderBy, take } = pageOf(list, context, rowsByLastUse).query
+  const page = { where, matching: matching(list), orderBy: orderBy as Prisma.KeyUseOrderByWithRelationInput[], take }
+  const ids = await context.ports.keys.idsByUse(context.scope, page)
+  const rows = new Map((await context.ports.keys.among(query, context.scope, ids)).map((row) => [row.id, row]))
+  // One went out of sight in between: a page that is short by it would pass for the last one.
+  return rows.size < ids.length ? pageByUse(list, context, query) : ids.map((id) => rows.get(id))
+}
 
 interface Total {
   total: number
@@ -157,14 +178,9 @@ builder.queryFields((t) => ({
     description: 'The keys that the viewer may see. Without a filter: of every status.',
     args: { ...listArguments, ...t.arg.connectionArgs() },
     resolve: async (_root, list, context, info) => {
-      const { where, orderBy, take } = pageOf(list, context).query
-      const query = queryFromInfo({ context, info, typeName: 'ApiKey', path: ['edges', 'node'], select: sortable })
-      const rows = await context.ports.keys.page(query as { select: Prisma.ApiKeySelect }, context.scope, {
-        where: { AND: [where, matching(list)] },
-        orderBy: orderBy as Prisma.ApiKeyOrderByWithRelationInput[],
-        take,
-      })
-      return connection(rows as unknown as SortableKey[], list, context, context.scope.organizationId, {})
+      const query = queryFromInfo({ context, info, typeName: 'ApiKey', path: ['edges', 'node'], select: sortable }) as { select: Prisma.ApiKeySelect }
+      const rows = await (list.orderBy === 'LAST_USED_AT_DESC' ? pageByUse : pageByKey)(list, context, query)
+      return connection(rows as SortableKey[], list, context, context.scope.organizationId, {})
     },
   }),
   apiKey: t.prismaField({

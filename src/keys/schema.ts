@@ -2,7 +2,7 @@ import { notFound } from '../errors.ts'
 import { ApiKeyStatus, OrphanReason } from '../generated/prisma/enums.ts'
 import { builder } from '../graphql/builder.ts'
 import { Node } from '../graphql/node.ts'
-import { revokeRefusal } from './model.ts'
+import { revokeRefusal, usedAt } from './model.ts'
 
 export const ApiKeyStatusEnum = builder.enumType('ApiKeyStatus', {
   description: 'Exactly one, first match wins: REVOKED, ORPHANED, EXPIRED, ACTIVE. Only ACTIVE authenticates.',
@@ -67,7 +67,7 @@ export const ApiKey = builder.prismaObject('ApiKey', {
       nullable: true,
       description: 'When it last verified, to about a minute; null when it never did.',
       select: { use: { select: { lastUsedAt: true } } },
-      resolve: (key) => key.use?.lastUsedAt ?? null,
+      resolve: (key) => usedAt(key.use),
     }),
     revokedAt: t.expose('revokedAt', { type: 'DateTime', nullable: true, description: 'When it was revoked; null unless it was.' }),
     revokedBy: t.relation('revokedBy', { nullable: true, description: 'Who revoked it; null unless it was revoked.' }),

@@ -60,6 +60,21 @@ export const keyStore = (client: Statements) => ({
     page: { where: Prisma.ApiKeyWhereInput; orderBy: Prisma.ApiKeyOrderByWithRelationInput[]; take: number },
   ) => client.apiKey.findMany({ ...query, ...page, where: { AND: [keysIn(scope), page.where] } }),
 
+  /** Ids of such a page in the order of their last use, of which there is a row for each key. */
+  idsByUse: async (
+    scope: Scope,
+    page: { where: Prisma.KeyUseWhereInput; matching: Prisma.ApiKeyWhereInput; orderBy: Prisma.KeyUseOrderByWithRelationInput[]; take: number },
+  ): Promise<string[]> => {
+    const { where, matching, orderBy, take } = page
+    const rows = await client.keyUse.findMany({
+      where: { AND: [{ organizationId: scope.organizationId }, where, { key: { AND: [keysIn(scope), matching] } }] },
+      orderBy,
+      take,
+      select: { keyId: true },
+    })
+    return rows.map(({ keyId }) => keyId)
+  },
+
   /** How many keys match, never more than one above `countLimit`. */
   count: (scope: Scope, where: Prisma.ApiKeyWhereInput): Promise<number> =>
     // Without an order Prisma asks for that of the id, whose index leads through every organization.
@@ -171,8 +186,8 @@ export const keyStore = (client: Statements) => ({
 
   /** Moves last uses forward, never back and never past a revocation. */
   recordUses: (uses: readonly { keyId: string; usedAt: Date }[]): Promise<number> => client.$executeRaw`
-    INSERT INTO key_use (key_id, last_used_at)
-    SELECT u."keyId", u."usedAt" FROM jsonb_to_recordset(${JSON.stringify(uses)}::jsonb) AS u("keyId" text, "usedAt" timestamptz)
+    INSERT INTO key_use (key_id, organization_id, last_used_at)
+    SELECT k.id, k.organization_id, u."usedAt" FROM jsonb_to_recordset(${JSON.stringify(uses)}::jsonb) AS u("keyId" text, "usedAt" timestamptz)
     JOIN api_key k ON k.id = u."keyId" AND (k.revoked_at IS NULL OR u."usedAt" < k.revoked_at) ORDER BY u."keyId"
     ON CONFLICT (key_id) DO UPDATE SET last_used_at = EXCLUDED.last_used_at WHERE key_use.last_used_at < EXCLUDED.last_used_at`,
 
