@@ -23,7 +23,10 @@ test('a server that stops finishes requests, closes sockets with 1001 and ends s
     headers: { 'content-type': 'application/json', accept: 'text/event-stream', authorization },
     body: JSON.stringify(payload),
   })
-  const streamed = stream.text()
+  let text = ''
+  const streamed = (async () => {
+    for await (const part of stream.body?.pipeThrough(new TextDecoderStream()) ?? []) text += part
+  })()
 
   // Upgrades and then never says a word, nor answers a goodbye.
   const deaf = connect(Number(new URL(server.url).port), '127.0.0.1')
@@ -34,6 +37,7 @@ test('a server that stops finishes requests, closes sockets with 1001 and ends s
   deaf.on('error', () => undefined)
   await upgraded
   await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(2))
+  await vi.waitFor(() => expect(text).toContain('event: next'))
 
   // A request that is under way when the server begins to stop, since somebody holds the organization.
   let release: () => void = () => undefined
@@ -66,8 +70,7 @@ test('a server that stops finishes requests, closes sockets with 1001 and ends s
   expect(codesOf(await (await answer).json())).toEqual([])
   await holding
   expect(await closed).toBe(1001)
-  const text = await streamed
-  expect(text).toContain('event: next')
+  await streamed
   expect(text).not.toContain('event: complete')
   await stopping
   expect(performance.now() - began).toBeLessThan(10_000)
