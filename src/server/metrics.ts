@@ -14,10 +14,10 @@ export interface Readings {
 /** Codes of the protocol and of this server; a client can close with any other. */
 const closeCodes = /^(10\d\d|44\d\d|4500|stream_\w+)$/
 
-/** Prometheus metrics of one node; the registry is its own, so that a process can hold several. */
+/** Prometheus metrics of one node; what it exposes is its own, so that a process can hold several. */
 export function createMetrics(clock: Clock) {
-  const registry = new Registry()
-  const registers = [registry]
+  const exposed = new Registry()
+  const registers = [exposed]
   const counter = (name: string, help: string) => new Counter({ name: `aura_keys_${name}`, help, registers })
   const deliveries = counter('deliveries_total', 'Answers of subscriptions that were sent.')
   const conflations = counter('conflations_total', 'Answers that were left out, since their reader was behind and gets newer ones.')
@@ -54,7 +54,7 @@ export function createMetrics(clock: Clock) {
     port,
     /** Begins to measure the process; before this the numbers above count alone. */
     start: (readings: Readings): void => {
-      collectDefaultMetrics({ register: registry })
+      collectDefaultMetrics({ register: exposed })
       const gauge = (name: string, help: string, read: () => number) =>
         new Gauge({
           name: `aura_keys_${name}`,
@@ -73,8 +73,8 @@ export function createMetrics(clock: Clock) {
         return isListening === null ? -1 : Number(isListening)
       })
     },
-    contentType: registry.contentType,
-    text: () => registry.metrics(),
+    contentType: exposed.contentType,
+    text: () => exposed.metrics(),
   }
 }
 
