@@ -19,6 +19,7 @@ import { type Database, isTransient, type OnStatement, openPGlite, openPostgres 
 import { BadSecretFile, databaseFolder, lockFolder, secretFile } from './store/data-folder.ts'
 import { knownFingerprints, rememberFingerprint, requireFingerprint } from './store/fingerprints.ts'
 import { createStores } from './store/stores.ts'
+import { currentWork } from './store/work.ts'
 import { dayMs } from './time.ts'
 import { createLastUses, type LastUses } from './verification/last-uses.ts'
 import { propagate } from './verification/propagate.ts'
@@ -118,7 +119,11 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       }),
       authenticate: createAuthenticate({ ...authenticating, members: stores.members }),
       authenticateLive: createAuthenticate({ ...authenticating, members: createMemberships(stores.members, hub) }),
-      propagate: () => propagate(nodes, log),
+      propagate: () => {
+        // What waits for the other nodes keeps no other operation waiting.
+        currentWork()?.leaveQueue()
+        return propagate(nodes, log)
+      },
       refused: createRefused(log, metrics.port),
       randomBytes,
       maxKeyLifetimeDays: config.MAX_KEY_LIFETIME_DAYS,
@@ -163,7 +168,10 @@ async function openDatabase(config: Config, onStatement: OnStatement | undefined
     undo.push(() => database.close())
     return database
   }
-  const database = openPostgres(config.DATABASE_URL, undefined, onStatement, config.DATABASE_LISTEN_URL !== undefined)
+  const database = openPostgres(config.DATABASE_URL, onStatement, {
+    pooled: config.DATABASE_LISTEN_URL !== undefined,
+    operationMs: config.OPERATION_TIMEOUT_MS,
+  })
   undo.push(() => database.close())
   return database
 }

@@ -81,6 +81,10 @@ const settings = z.object({
     .default(null),
   GATEWAY_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
   ALLOWED_ORIGINS: origins.default([]),
+  SERVE: z.enum(['all', 'graphql', 'verification'], 'must be one of all, graphql, verification').default('all'),
+  OPERATION_TIMEOUT_MS: count(100, 600_000, 10_000),
+  MAX_OPERATIONS_PER_MEMBER: count(1, 1_000, 4),
+  MAX_QUEUED_OPERATIONS_PER_MEMBER: count(0, 100_000, 100),
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'must be one of trace, debug, info, warn, error, fatal, silent')
     .default('info'),

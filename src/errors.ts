@@ -16,7 +16,7 @@ export type ErrorCode = (typeof errorCodes)[number]
 /** A refusal that the caller may read: its message and `extensions` reach the GraphQL answer as they are. */
 export class AuraError extends Error {
   override readonly name = 'AuraError'
-  readonly extensions: { code: ErrorCode; field?: string; http?: { status: number } }
+  readonly extensions: { code: ErrorCode; field?: string; retryAfterMs?: number; http?: { status: number; headers?: Record<string, string> } }
 
   constructor(code: ErrorCode, message: string, field?: string) {
     super(message)
@@ -50,3 +50,10 @@ export const resync = (): AuraError =>
 export const unavailable = (
   message = 'The database is busy or out of reach. A change may or may not have been made: look again, or repeat it with the same idempotencyKey.',
 ): AuraError => new AuraError('UNAVAILABLE', message)
+
+/** Too much of it at once, or in too short a time; `retryAfterMs` says when to try again. */
+export function rateLimited(message: string, retryAfterMs: number): AuraError {
+  const error = new AuraError('RATE_LIMITED', message)
+  Object.assign(error.extensions, { retryAfterMs, http: { status: 429, headers: { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) } } })
+  return error
+}

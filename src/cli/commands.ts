@@ -66,7 +66,7 @@ function createProgram(): Command {
         console.log('The embedded database is up to date.')
         return
       }
-      const database = openPostgres(config.DATABASE_URL, 2, undefined, config.DATABASE_LISTEN_URL !== undefined)
+      const database = openPostgres(config.DATABASE_URL, undefined, { pooled: config.DATABASE_LISTEN_URL !== undefined })
       try {
         const applied = await database.migrate()
         console.log(applied.length === 0 ? 'Nothing to apply.' : `Applied:\n${applied.map((name) => `  ${name}`).join('\n')}`)

@@ -7,7 +7,7 @@ if (DATABASE_URL === undefined) {
   console.error('Set DATABASE_URL to an empty PostgreSQL database: a million keys are not for the embedded one.')
   process.exit(2)
 }
-const database = openPostgres(DATABASE_URL, 2)
+const database = openPostgres(DATABASE_URL)
 await database.migrate()
 if ((await database.client.organization.count()) > 0) {
   console.error('The database is not empty. Give an empty one.')

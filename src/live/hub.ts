@@ -2,6 +2,7 @@ import type { Actor } from '../access/actor.ts'
 import type { Scope } from '../access/scope.ts'
 import { resync, unauthenticated } from '../errors.ts'
 import type { Hub, Ports } from '../ports.ts'
+import { runForAll, startForAll } from '../store/work.ts'
 import { dayMs } from '../time.ts'
 import { type CountsGroups, createCountsGroups } from './counts-groups.ts'
 import { createFeedGroups, type FeedGroups } from './feed-groups.ts'
@@ -135,6 +136,35 @@ export function createHub(ports: Needs, isTransient: (error: unknown) => boolean
     }
   }
 
+  async function scopeOf({ organizationId, memberId }: Pick<Actor, 'organizationId' | 'memberId'>): Promise<Scope | null> {
+    const { followed, leave } = enter(organizationId)
+    try {
+      await followed.standing.settled()
+      return await followed.standing.scope(memberId)
+    } finally {
+      leave()
+    }
+  }
+
+  async function watch(actor: Actor, end: () => void): Promise<() => void> {
+    const { followed, leave } = enter(actor.organizationId)
+    const ends = followed.ends.get(actor.memberId) ?? new Set()
+    followed.ends.set(actor.memberId, ends.add(end))
+    const unwatch = (): void => {
+      ends.delete(end)
+      if (ends.size === 0) followed.ends.delete(actor.memberId)
+      leave()
+    }
+    try {
+      await followed.standing.settled()
+      if (!(await followed.standing.scope(actor.memberId))) throw unauthenticated()
+    } catch (error) {
+      unwatch()
+      throw error
+    }
+    return unwatch
+  }
+
   const heard = (organizationId: string, version: bigint): void => {
     const followed = organizations.get(organizationId)
     if (followed?.standing.heard(version)) wake(followed)
@@ -147,7 +177,8 @@ export function createHub(ports: Needs, isTransient: (error: unknown) => boolean
   }
 
   return {
-    changed: heard,
+    // Whoever causes a read here asks for all who follow: it is not stopped with their operation.
+    changed: (organizationId, version) => startForAll(() => heard(organizationId, version)),
     hinted: (organizationId, version) => {
       const followed = organizations.get(organizationId)
       if (followed && !followed.standing.hasExamined(version)) wake(followed)
@@ -166,33 +197,8 @@ export function createHub(ports: Needs, isTransient: (error: unknown) => boolean
     get groups() {
       return [...organizations.values()].reduce((sum, { counts, feeds }) => sum + counts.groups + feeds.groups, 0)
     },
-    join,
-    scopeOf: async ({ organizationId, memberId }): Promise<Scope | null> => {
-      const { followed, leave } = enter(organizationId)
-      try {
-        await followed.standing.settled()
-        return await followed.standing.scope(memberId)
-      } finally {
-        leave()
-      }
-    },
-    watch: async (actor: Actor, end: () => void): Promise<() => void> => {
-      const { followed, leave } = enter(actor.organizationId)
-      const ends = followed.ends.get(actor.memberId) ?? new Set()
-      followed.ends.set(actor.memberId, ends.add(end))
-      const unwatch = (): void => {
-        ends.delete(end)
-        if (ends.size === 0) followed.ends.delete(actor.memberId)
-        leave()
-      }
-      try {
-        await followed.standing.settled()
-        if (!(await followed.standing.scope(actor.memberId))) throw unauthenticated()
-      } catch (error) {
-        unwatch()
-        throw error
-      }
-      return unwatch
-    },
+    join: (operation, subscriber) => runForAll(() => join(operation, subscriber)),
+    scopeOf: (actor) => runForAll(() => scopeOf(actor)),
+    watch: (actor, end) => runForAll(() => watch(actor, end)),
   }
 }

@@ -1,18 +1,40 @@
 import { AuraError, conflict, unavailable } from '../errors.ts'
 import type { NewEvent } from '../events/store.ts'
 import type { Change, Clock, Hub } from '../ports.ts'
-import { type Database, isTransient, isUniqueViolation, setLocally } from './client.ts'
+import { type Database, isTransient, isUniqueViolation } from './client.ts'
 import { createStores } from './stores.ts'
+import { currentWork } from './work.ts'
+
+/** Runs what is for one organization one after another, so that of this node's connections only one waits for the organization's lock. */
+function createTurns(): <Answer>(organizationId: string, run: () => Promise<Answer>) => Promise<Answer> {
+  const last = new Map<string, Promise<void>>()
+  return (organizationId, run) => {
+    const running = (last.get(organizationId) ?? Promise.resolve()).then(run)
+    const ended = running
+      .then(
+        () => undefined,
+        () => undefined,
+      )
+      .then(() => {
+        if (last.get(organizationId) === ended) last.delete(organizationId)
+      })
+    last.set(organizationId, ended)
+    return running
+  }
+}
 
 /** The one way to change anything; see `Change` in `ports.ts` for what it promises. */
-export function createChange({ client, pooled }: Pick<Database, 'client' | 'pooled'>, clock: Clock, hub: Pick<Hub, 'changed'>): Change {
+export function createChange({ client, beforeChange }: Pick<Database, 'client' | 'beforeChange'>, clock: Clock, hub: Pick<Hub, 'changed'>): Change {
+  const inTurn = createTurns()
   return async (organization, body) => {
+    const work = currentWork()
     const founded = typeof organization === 'string' ? null : organization
     const organizationId = typeof organization === 'string' ? organization : organization.id
     let committing = false
-    const { answer, version } = await client
-      .$transaction(async (statements) => {
-        if (pooled) await setLocally(statements)
+    const transaction = () => {
+      work?.begin()
+      return client.$transaction(async (statements) => {
+        await beforeChange(statements)
         const stores = createStores(statements)
         if (founded) {
           await stores.organizations.insert(founded).catch((error: unknown) => {
@@ -26,13 +48,15 @@ export function createChange({ client, pooled }: Pick<Database, 'client' | 'pool
         const events: NewEvent[] = []
         const answer = await body({ ...stores, now, record: (event) => void events.push(event) })
         const version = events.length > 0 ? await stores.events.append(organizationId, now, events) : null
+        work?.commit()
         committing = true
         return { answer, version }
       })
-      .catch((error: unknown) => {
-        if (error instanceof AuraError || !isTransient(error)) throw error
-        throw committing ? unavailable() : unavailable('The database is busy or out of reach. Nothing was changed; try again.')
-      })
+    }
+    const { answer, version } = await inTurn(organizationId, transaction).catch((error: unknown) => {
+      if (error instanceof AuraError || !isTransient(error)) throw error
+      throw committing ? unavailable() : unavailable('The database is busy or out of reach. Nothing was changed; try again.')
+    })
     if (version !== null) hub.changed(organizationId, version)
     return answer
   }

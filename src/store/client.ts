@@ -1,10 +1,14 @@
 import { setFlagsFromString } from 'node:v8'
 import { PGlite, types } from '@electric-sql/pglite'
 import { PrismaPg } from '@prisma/adapter-pg'
-import { Client as PgClient, Pool } from 'pg'
+import type { SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
+import { Client as PgClient, type Pool } from 'pg'
 import { PrismaPGlite } from 'pglite-prisma-adapter'
 import { Prisma, PrismaClient } from '../generated/prisma/client.ts'
+import { Pools } from './pools.ts'
 import { migratePGlite, migratePostgres } from './schema-engine.ts'
+import { inTurn } from './slot.ts'
+import { currentWork, type Lane } from './work.ts'
 
 export { Prisma }
 export type Client = PrismaClient
@@ -14,8 +18,8 @@ export type Statements = Prisma.TransactionClient
 export interface Database {
   readonly kind: 'pglite' | 'postgresql'
   readonly client: Client
-  /** Whether sessions are a pooler's, so that their settings hold for one transaction only. */
-  readonly pooled: boolean
+  /** Sets what holds for one transaction only; the first statement in it. */
+  beforeChange(statements: Statements): Promise<void>
   /** Applies missing migrations and returns their names. Nodes that start at once wait for each other. */
   migrate(): Promise<string[]>
   /** Runs the body while no other node runs one; `waiting` is called when it must wait for one. Whoever dies inside makes way. */
@@ -26,7 +30,7 @@ export interface Database {
 /** Called for each SQL statement; the text has placeholders, never values. */
 export type OnStatement = (sql: string) => void
 
-function createClient(adapter: PrismaPg | PrismaPGlite, onStatement: OnStatement | undefined): Client {
+function createClient(adapter: SqlDriverAdapterFactory, onStatement: OnStatement | undefined): Client {
   const options = { adapter, errorFormat: 'minimal' as const, transactionOptions: { maxWait: 2_000, timeout: 30_000 } }
   if (!onStatement) return new PrismaClient(options)
   const client = new PrismaClient({ ...options, log: [{ emit: 'event', level: 'query' }] })
@@ -41,11 +45,11 @@ export async function openPGlite(folder: string, onStatement?: OnStatement): Pro
   setFlagsFromString('--liftoff-only')
   const pglite = await PGlite.create({ dataDir: folder, parsers: { [types.INT8]: (text) => text } })
   await pglite.exec("SET TimeZone = 'UTC'")
-  const client = createClient(new PrismaPGlite(pglite), onStatement)
+  const client = createClient(inTurn(new PrismaPGlite(pglite)), onStatement)
   return {
     kind: 'pglite',
     client,
-    pooled: false,
+    beforeChange: async () => undefined,
     migrate: () => migratePGlite(pglite),
     alone: (body) => body(),
     close: async () => {
@@ -55,28 +59,32 @@ export async function openPGlite(folder: string, onStatement?: OnStatement): Pro
   }
 }
 
-/** How many texts are prepared on each connection; callers choose selections, so there is no end of texts. */
-const maxPrepared = 300
+/** How many texts are prepared on each connection: those that Prisma writes from the callers' selections, of which there is no end, and our own. */
+const maxPrepared = { chosen: 150, own: 150 }
+/** Longer ones are not prepared: a connection keeps the text of each. */
+const maxPreparedLength = 4_000
 
 /** Names the first texts, so that PostgreSQL plans them once per connection (a third more creates per second); others run unnamed. */
 function createStatementNames(): (query: { sql: string }) => string | undefined {
-  const names = new Map<string, string>()
+  const names = { chosen: new Map<string, string>(), own: new Map<string, string>() }
   return ({ sql }) => {
-    const known = names.get(sql)
-    if (known !== undefined || names.size >= maxPrepared) return known
-    const name = `aura_keys_${names.size}`
-    names.set(sql, name)
+    const kind = /^SELECT ("|COUNT)/.test(sql) ? 'chosen' : 'own'
+    const known = names[kind].get(sql)
+    if (known !== undefined || sql.length > maxPreparedLength || names[kind].size >= maxPrepared[kind]) return known
+    const name = `aura_keys_${kind}_${names[kind].size}`
+    names[kind].set(sql, name)
     return name
   }
 }
 
 const lockTimeoutMs = 2_000
 const idleInTransactionMs = 5_000
-const sessionSettings = `-c TimeZone=UTC -c lock_timeout=${lockTimeoutMs} -c idle_in_transaction_session_timeout=${idleInTransactionMs}`
+/** How long one statement may take, by what it is for; what the server does by itself takes as long as it takes. */
+type Timeouts = Readonly<Record<Lane, number>>
+const verificationTimeoutMs = 2_000
 
-/** The same for one transaction, where sessions are a pooler's. */
-export const setLocally = (statements: Statements): Promise<unknown> => statements.$queryRaw`
-  SELECT set_config('lock_timeout', ${String(lockTimeoutMs)}, true), set_config('idle_in_transaction_session_timeout', ${String(idleInTransactionMs)}, true)`
+const sessionSettings = (statementMs: number): string =>
+  `-c TimeZone=UTC -c lock_timeout=${lockTimeoutMs} -c idle_in_transaction_session_timeout=${idleInTransactionMs} -c statement_timeout=${statementMs}`
 
 const migrationLock = 7_283_645_119
 const aloneLock = 7_283_645_120
@@ -106,15 +114,14 @@ async function withLock<Answer>(connectionString: string, id: number, body: () =
 }
 
 /**
- * PostgreSQL by URL, through a pool of `connections`. `pooled`: the URL is that of a pooler in transaction mode, whose sessions are nobody's:
- * no settings, no prepared statements.
+ * PostgreSQL by URL. `pooled`: the URL is that of a pooler in transaction mode, whose sessions are nobody's: no settings, no prepared
+ * statements. `operationMs`: how long a statement of an operation may take.
  */
-export function openPostgres(connectionString: string, connections = 10, onStatement?: OnStatement, pooled = false): Database {
-  const pool = new Pool({ connectionString, max: connections, ...(pooled ? {} : { options: sessionSettings }), connectionTimeoutMillis: 3_000 })
-  // An idle connection that dies is replaced at its next use; without a listener its error would end the process.
-  pool.on('error', () => {})
+export function openPostgres(connectionString: string, onStatement?: OnStatement, { pooled = false, operationMs = 0 } = {}): Database {
+  const timeouts: Timeouts = { operations: operationMs, verification: verificationTimeoutMs, system: 0 }
+  const pools = new Pools((lane) => ({ connectionString, connectionTimeoutMillis: 3_000, ...(pooled ? {} : { options: sessionSettings(timeouts[lane]) }) }))
   const client = createClient(
-    new PrismaPg(pool, {
+    new PrismaPg(pools as unknown as Pool, {
       disposeExternalPool: false,
       ...(pooled ? {} : { statementNameGenerator: createStatementNames() as (query: { sql: string }) => string }),
     }),
@@ -123,12 +130,19 @@ export function openPostgres(connectionString: string, connections = 10, onState
   return {
     kind: 'postgresql',
     client,
-    pooled,
+    // The same for one transaction, where sessions are a pooler's.
+    beforeChange: async (statements) => {
+      if (!pooled) return
+      const statementMs = timeouts[currentWork()?.lane ?? 'system']
+      await statements.$queryRaw`
+        SELECT set_config('lock_timeout', ${String(lockTimeoutMs)}, true), set_config('statement_timeout', ${String(statementMs)}, true),
+          set_config('idle_in_transaction_session_timeout', ${String(idleInTransactionMs)}, true)`
+    },
     migrate: () => withLock(connectionString, migrationLock, () => migratePostgres(connectionString)),
     alone: (body, waiting) => withLock(connectionString, aloneLock, body, waiting),
     close: async () => {
       await client.$disconnect()
-      await pool.end()
+      await pools.end()
     },
   }
 }

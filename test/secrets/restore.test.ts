@@ -41,7 +41,7 @@ afterAll(async () => {
 
 /** Every row of a database that nobody serves. */
 async function rows(): Promise<string> {
-  const opened = onPostgres ? openPostgres(database['DATABASE_URL'] ?? '', 2) : await openPGlite(join(folder, 'pg'))
+  const opened = onPostgres ? openPostgres(database['DATABASE_URL'] ?? '') : await openPGlite(join(folder, 'pg'))
   const text = await dump({ sql: (sql) => opened.client.$queryRawUnsafe(sql) as never })
   await opened.close()
   return text

@@ -6,13 +6,19 @@ import { type Company, createCompany } from '../support/company.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 
 let server: TestServer
+/** Changes of one node wait for each other in its process; those of this one wait for the lock. */
+let other: TestServer
 let company: Company
 
 beforeAll(async () => {
   server = await startServer()
+  other = await server.node()
   company = await createCompany(server)
 })
-afterAll(() => server.close())
+afterAll(async () => {
+  await other.close()
+  await server.close()
+})
 
 test('a create that waits behind the deletion of its instance sees the deletion', async () => {
   const { ports } = server.app
@@ -21,7 +27,7 @@ test('a create that waits behind the deletion of its instance sees the deletion'
   let waiting: Promise<unknown> = Promise.resolve()
   await ports.change(ownA.organizationId, async ({ instances, now }) => {
     // It begins while the instance is there and the lock is held, and can go on only after the commit.
-    waiting = createApiKey(ports, ownA, { instanceId, name: 'late', expiresInDays: 1 }).catch((error: unknown) => error)
+    waiting = createApiKey(other.app.ports, ownA, { instanceId, name: 'late', expiresInDays: 1 }).catch((error: unknown) => error)
     const queued = vi.waitFor(async () => {
       if (server.app.database.kind === 'pglite') return
       expect(await server.sql('SELECT 1 FROM pg_locks WHERE NOT granted')).not.toEqual([])
@@ -61,7 +67,7 @@ test('a change that cannot have its organization in time is UNAVAILABLE, and the
   }
   await ports.change(ownA.organizationId, async () => {
     const started = performance.now()
-    const refused = await createApiKey(ports, ownA, { instanceId: company.I1, name: 'x', expiresInDays: 1 }).catch((error: unknown) => error)
+    const refused = await createApiKey(other.app.ports, ownA, { instanceId: company.I1, name: 'x', expiresInDays: 1 }).catch((error: unknown) => error)
     expect(refused).toMatchObject({ extensions: { code: 'UNAVAILABLE' } })
     expect(performance.now() - started).toBeGreaterThan(1_500)
     await createApiKey(ports, ownB, { instanceId: company.J1, name: 'x', expiresInDays: 1 })

@@ -36,7 +36,7 @@ test('CF-14 two nodes that start at once on an empty database migrate it once', 
   await admin.connect()
   await admin.query(`CREATE DATABASE ${name}`)
   const url = withDatabase(inject('postgresUrl'), name)
-  const nodes = [openPostgres(url, 2), openPostgres(url, 2), openPostgres(url, 2)]
+  const nodes = [openPostgres(url), openPostgres(url), openPostgres(url)]
   const applied = await Promise.all(nodes.map((node) => node.migrate()))
   expect(applied.filter((names) => names.length > 0)).toHaveLength(1)
   expect(applied.flat()).toEqual([...new Set(applied.flat())])

@@ -87,7 +87,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   await admin.query('DROP DATABASE IF EXISTS aura_keys_template')
   await admin.query('CREATE DATABASE aura_keys_template')
   await admin.end()
-  const template = openPostgres(withDatabase(url, 'aura_keys_template'), 2)
+  const template = openPostgres(withDatabase(url, 'aura_keys_template'))
   await template.migrate()
   await template.close()
   project.provide('postgresUrl', url)

@@ -1,0 +1,124 @@
+import { rateLimited } from '../errors.ts'
+import type { Work } from '../store/work.ts'
+
+/** Who sends an operation, as far as the queue is concerned. */
+export interface Sender {
+  readonly organization: string
+  readonly member: string
+}
+
+export interface Admission {
+  /**
+   * Answers how to leave, once the operation may run. Throws RATE_LIMITED when as many of the member's wait as may, and the reason of the work
+   * when that is cancelled meanwhile.
+   */
+  enter(sender: Sender, work: Work): Promise<() => void>
+  readonly running: number
+  readonly waiting: number
+}
+
+/** How many operations run at once on a node: as many as there are connections for them. */
+const maxOperations = 10
+/** What a client that is refused waits before it tries again. */
+const retryAfterMs = 1_000
+
+interface Member {
+  running: number
+  readonly waiting: Set<() => void>
+}
+
+/** Members by organization, each map in the order of whose turn is next. */
+type Turns = Map<string, Map<string, Member>>
+
+/**
+ * Lets operations run: of one member a few at once, of all as many as the database serves. Who waits is served by turns, an organization after
+ * the other and within it a member after the other, so that nobody waits for all that somebody else has sent.
+ */
+export function createAdmission(options: { readonly perMember: number; readonly waitingPerMember: number }): Admission {
+  const turns: Turns = new Map()
+  let running = 0
+  let waiting = 0
+
+  const isFree = (member: Member): boolean => running < maxOperations && member.running < options.perMember
+
+  function memberOf({ organization, member: name }: Sender): Member {
+    const members = turns.get(organization) ?? new Map<string, Member>()
+    turns.set(organization, members)
+    const member = members.get(name) ?? { running: 0, waiting: new Set() }
+    members.set(name, member)
+    return member
+  }
+
+  function forget({ organization, member: name }: Sender): void {
+    const members = turns.get(organization)
+    const member = members?.get(name)
+    if (!members || !member || member.running > 0 || member.waiting.size > 0) return
+    members.delete(name)
+    if (members.size === 0) turns.delete(organization)
+  }
+
+  /** Lets the next one run, and moves who it is of to the end. */
+  function serve(): void {
+    for (const [organization, members] of turns) {
+      for (const [name, member] of members) {
+        const [next] = member.waiting
+        if (!next || !isFree(member)) continue
+        members.delete(name)
+        members.set(name, member)
+        turns.delete(organization)
+        turns.set(organization, members)
+        next()
+        return
+      }
+    }
+  }
+
+  function start(sender: Sender, member: Member): () => void {
+    running++
+    member.running++
+    let isIn = true
+    return () => {
+      if (!isIn) return
+      isIn = false
+      running--
+      member.running--
+      forget(sender)
+      serve()
+    }
+  }
+
+  return {
+    enter: async (sender, work) => {
+      work.check()
+      const member = memberOf(sender)
+      if (member.waiting.size === 0 && isFree(member)) return start(sender, member)
+      if (member.waiting.size >= options.waitingPerMember) {
+        throw rateLimited('Too many of your operations wait already. Send fewer at once: see MAX_QUEUED_OPERATIONS_PER_MEMBER.', retryAfterMs)
+      }
+      return new Promise<() => void>((resolve, reject) => {
+        const leaveQueue = (): void => {
+          waiting--
+          member.waiting.delete(run)
+          unwatch()
+        }
+        const run = (): void => {
+          leaveQueue()
+          resolve(start(sender, member))
+        }
+        waiting++
+        member.waiting.add(run)
+        const unwatch = work.onCancel(() => {
+          leaveQueue()
+          forget(sender)
+          reject(work.reason)
+        })
+      })
+    },
+    get running() {
+      return running
+    },
+    get waiting() {
+      return waiting
+    },
+  }
+}

@@ -1,0 +1,38 @@
+import type { ExecutionResult } from 'graphql'
+import { GraphQLError } from 'graphql'
+import { unavailable } from '../errors.ts'
+import { Work } from '../store/work.ts'
+
+/** One operation from its arrival to its answer. */
+export interface Deadline {
+  readonly work: Work
+  /** Its client hung up: nobody reads an answer. */
+  gone(): void
+  /** It was answered. */
+  end(): void
+}
+
+/** Starts the time of an operation; waiting in the queue counts. After `timeoutMs` it is stopped, unless its COMMIT was sent. */
+export function startDeadline(timeoutMs: number): Deadline {
+  const work = new Work('operations')
+  const late = (): void =>
+    work.cancel(
+      unavailable('The operation took longer than OPERATION_TIMEOUT_MS allows and was stopped. Nothing more was changed. Ask for less, or try again.'),
+    )
+  const timer = setTimeout(late, timeoutMs)
+  const end = (): void => {
+    clearTimeout(timer)
+    work.leaveQueue()
+  }
+  return { work, end, gone: () => work.cancel(unavailable('The client is gone.')) }
+}
+
+/** The answer of an execution, or UNAVAILABLE as soon as it is stopped; what has committed something is always waited for. */
+export function orStopped(work: Work, execute: () => Promise<ExecutionResult> | ExecutionResult): Promise<ExecutionResult> {
+  return new Promise((resolve, reject) => {
+    const unwatch = work.onCancel(() => {
+      if (work.reason && !work.hasCommitted) resolve({ errors: [new GraphQLError(work.reason.message, { originalError: work.reason })] })
+    })
+    Promise.resolve(execute()).then(resolve, reject).finally(unwatch)
+  })
+}

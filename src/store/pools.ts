@@ -1,0 +1,145 @@
+import type { EventEmitter } from 'node:events'
+import { Client, Pool, type PoolClient, type PoolConfig, type QueryConfig } from 'pg'
+import { currentWork, type Lane, type Work } from './work.ts'
+
+/** Connections of a node by what they are for. The system's are for hub, sweeper, retention and heartbeat. */
+const maxConnections: Readonly<Record<Lane, number>> = { operations: 10, verification: 3, system: 4 }
+/** A statement that was told to stop and is still there after this time has lost its server: its connection is thrown away. */
+const stopMs = 1_000
+
+/** What node-postgres knows of a connection and does not type. */
+interface Inner {
+  readonly connection: {
+    readonly stream: { destroy(): void }
+    connect(port: number, host: string): void
+    requestSsl(): void
+    cancel(processId: number, secretKey: number): void
+    once(event: 'connect' | 'sslconnect' | 'error' | 'end', listener: () => void): void
+    on(event: 'error', listener: () => void): void
+  }
+  readonly processID: number
+  readonly secretKey: number
+  readonly host: string
+  readonly port: number
+  readonly ssl: unknown
+}
+
+/** Asks the server, over a connection of its own, to stop what this one runs; answers once the server has taken or refused that. */
+function stopStatement(client: PoolClient, config: PoolConfig): Promise<void> {
+  const { processID, secretKey } = client as unknown as Inner
+  const { connection, host, port, ssl } = new Client(config) as unknown as Inner
+  return new Promise((resolve) => {
+    const late = setTimeout(() => connection.stream.destroy(), stopMs)
+    connection.on('error', () => connection.stream.destroy())
+    connection.once('end', () => {
+      clearTimeout(late)
+      resolve()
+    })
+    const cancel = (): void => connection.cancel(processID, secretKey)
+    connection.once('connect', () => (ssl ? connection.requestSsl() : cancel()))
+    connection.once('sslconnect', cancel)
+    connection.connect(port, host.startsWith('/') ? `${host}/.s.PGSQL.${port}` : host)
+  })
+}
+
+/** Whether the failure is the connection's own, and not what PostgreSQL says of a statement. */
+const isBroken = (error: unknown): boolean => !/^[0-9A-Z]{5}$/.test(String((error as { code?: unknown } | null)?.code))
+
+/** A connection with what must happen when it is given back. */
+interface Lease {
+  readonly client: PoolClient
+  release(broken?: boolean): void
+}
+
+/**
+ * One pool per lane behind the face of one, of which Prisma's adapter uses these three methods: a statement takes a connection of the lane that its work belongs to. Statements of cancelled work
+ * are not sent, and those that run are stopped; a connection is given back only once the request to stop has been taken, so that it never
+ * hits the next statement.
+ */
+export class Pools extends (Pool as unknown as new (config: PoolConfig) => EventEmitter) {
+  readonly #lanes: Readonly<Record<Lane, Pool>>
+  readonly #config: PoolConfig
+
+  /** `configOf` says what the connections of a lane are made with. */
+  constructor(configOf: (lane: Lane) => PoolConfig) {
+    super({ max: 1 })
+    this.#config = configOf('system')
+    const open = (lane: Lane): Pool => {
+      const pool = new Pool({ ...configOf(lane), max: maxConnections[lane] })
+      // An idle connection that dies is replaced at its next use; without a listener its error would end the process.
+      pool.on('error', () => {})
+      return pool
+    }
+    this.#lanes = { operations: open('operations'), verification: open('verification'), system: open('system') }
+  }
+
+  async #lease(work: Work | null): Promise<Lease> {
+    work?.check()
+    const client = await this.#lanes[work?.lane ?? 'system'].connect()
+    let stopping: Promise<void> = Promise.resolve()
+    let late: NodeJS.Timeout | undefined
+    const unwatch = work?.onCancel(() => {
+      stopping = stopStatement(client, this.#config)
+      late = setTimeout(() => (client as unknown as Inner).connection.stream.destroy(), stopMs)
+    })
+    const release = (broken = false): void => {
+      unwatch?.()
+      clearTimeout(late)
+      void stopping.then(() => client.release(broken))
+    }
+    return { client, release }
+  }
+
+  async query(config: QueryConfig): Promise<unknown> {
+    const work = currentWork()
+    const send = async (): Promise<unknown> => {
+      const { client, release } = await this.#lease(work)
+      try {
+        work?.check()
+        const answer = await client.query(config)
+        release()
+        return answer
+      } catch (error) {
+        release(error !== work?.reason && isBroken(error))
+        throw work?.reason ?? error
+      }
+    }
+    return work ? work.place(send) : send()
+  }
+
+  /** A connection for one transaction, whose statements are checked one by one. */
+  async connect(): Promise<PoolClient> {
+    const work = currentWork()
+    let ended: () => void = () => undefined
+    const lease = await new Promise<Lease>((resolve, reject) => {
+      const take = async (): Promise<void> => {
+        const over = new Promise<void>((end) => {
+          ended = end
+        })
+        const taken = await this.#lease(work).catch(reject)
+        if (!taken) return
+        resolve(taken)
+        await over
+      }
+      void (work ? work.place(take) : take())
+    })
+    const { client } = lease
+    const send = client.query.bind(client) as (config: QueryConfig) => Promise<unknown>
+    const query = async (config: QueryConfig): Promise<unknown> => {
+      if (config.text !== 'ROLLBACK') work?.check()
+      return send(config).catch((error: unknown) => {
+        throw work?.reason && config.text !== 'COMMIT' ? work.reason : error
+      })
+    }
+    const release = (error?: unknown): void => {
+      lease.release(error instanceof Error && isBroken(error))
+      ended()
+    }
+    const own = { query, release }
+    return new Proxy(client, { get: (target, name) => (name === 'query' || name === 'release' ? own[name] : Reflect.get(target, name, target)) })
+  }
+
+  async end(): Promise<void> {
+    await Promise.all(Object.values(this.#lanes).map((pool) => pool.end()))
+  }
+}
