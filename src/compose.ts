@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { pino } from 'pino'
-import { createAuthenticate } from './access/authenticate.ts'
+import { createAuthenticate, createIdentify } from './access/authenticate.ts'
 import { createProviderVerifier, createSecretVerifier, type VerifyToken } from './access/tokens.ts'
 import { type Config, secretBytes } from './config.ts'
 import { createCursors } from './crypto/cursor.ts'
@@ -101,8 +101,8 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
     const metrics = createMetrics(clock)
     const live = { ...stores, clock, log, metrics: metrics.port, eventRetentionDays: config.EVENT_RETENTION_DAYS }
     const hub = createHub(live, isTransient)
+    const { AUTH_ORG_CLAIM: organizationClaim, AUTH_DEFAULT_ORGANIZATION: defaultOrganization = null } = config
     const verifyToken = createVerifyToken(config, clock, log)
-    const authenticating = { verifyToken, organizationClaim: config.AUTH_ORG_CLAIM }
     const listeners: Parameters<App['onChange']>[0][] = [hub.changed]
     const nodes = nodeStore(database.client)
     const ports: Ports = {
@@ -116,8 +116,9 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
           for (const listener of listeners) listener(organizationId, version)
         },
       }),
-      authenticate: createAuthenticate({ ...authenticating, members: stores.members }),
-      authenticateLive: createAuthenticate({ ...authenticating, members: createMemberships(stores.members, hub) }),
+      identify: createIdentify({ verifyToken, organizationClaim, defaultOrganization, now: () => clock.now() }),
+      authenticate: createAuthenticate({ organizationClaim, members: stores.members }),
+      authenticateLive: createAuthenticate({ organizationClaim, members: createMemberships(stores.members, stores.organizations, hub) }),
       propagate: () => propagate(nodes, log),
       refused: createRefused(log, metrics.port),
       randomBytes,
