@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { pino } from 'pino'
-import { createAuthenticate } from './access/authenticate.ts'
+import { createAuthenticate, createIdentify } from './access/authenticate.ts'
 import { createProviderVerifier, createSecretVerifier, type VerifyToken } from './access/tokens.ts'
 import { type Config, secretBytes } from './config.ts'
 import { createCursors } from './crypto/cursor.ts'
@@ -19,7 +19,7 @@ import { type Database, isTransient, type OnStatement, openPGlite, openPostgres 
 import { BadSecretFile, databaseFolder, lockFolder, secretFile } from './store/data-folder.ts'
 import { knownFingerprints, rememberFingerprint, requireFingerprint } from './store/fingerprints.ts'
 import { createStores } from './store/stores.ts'
-import { currentWork } from './store/work.ts'
+import { currentWork, runForAll } from './store/work.ts'
 import { dayMs } from './time.ts'
 import { createLastUses, type LastUses } from './verification/last-uses.ts'
 import { propagate } from './verification/propagate.ts'
@@ -102,10 +102,11 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
     const metrics = createMetrics(clock)
     const live = { ...stores, clock, log, metrics: metrics.port, eventRetentionDays: config.EVENT_RETENTION_DAYS }
     const hub = createHub(live, isTransient)
+    const { AUTH_ORG_CLAIM: organizationClaim, AUTH_DEFAULT_ORGANIZATION: defaultOrganization = null } = config
     const verifyToken = createVerifyToken(config, clock, log)
-    const authenticating = { verifyToken, organizationClaim: config.AUTH_ORG_CLAIM }
     const listeners: Parameters<App['onChange']>[0][] = [hub.changed]
     const nodes = nodeStore(database.client)
+    const authenticateLive = createAuthenticate({ organizationClaim, members: createMemberships(stores.members, stores.organizations, hub) })
     const ports: Ports = {
       ...live,
       hub,
@@ -117,8 +118,10 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
           for (const listener of listeners) listener(organizationId, version)
         },
       }),
-      authenticate: createAuthenticate({ ...authenticating, members: stores.members }),
-      authenticateLive: createAuthenticate({ ...authenticating, members: createMemberships(stores.members, hub) }),
+      identify: createIdentify({ verifyToken, organizationClaim, defaultOrganization, now: () => clock.now() }),
+      authenticate: createAuthenticate({ organizationClaim, members: stores.members }),
+      // Shared by all who come back at the same time: nobody's end stops it for the others.
+      authenticateLive: (identity) => runForAll(() => authenticateLive(identity)),
       propagate: () => {
         // What waits for the other nodes keeps no other operation waiting.
         currentWork()?.leaveQueue()

@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { isId } from './ids.ts'
+import { isSlug } from './names.ts'
 
 /** Bad settings: every problem in one message, never a value. The process ends with code 2. */
 export class ConfigError extends Error {
@@ -70,6 +72,10 @@ const settings = z.object({
   AUTH_ISSUER: z.string().optional(),
   AUTH_AUDIENCE: z.string().optional(),
   AUTH_ORG_CLAIM: z.string().default('org'),
+  AUTH_DEFAULT_ORGANIZATION: z
+    .string()
+    .refine((text) => isSlug(text) || isId(text, 'org'), 'must be the slug of an organization, such as acme, or its id org_…')
+    .optional(),
   KEY_PEPPER: secretList.optional(),
   SECRETS_KEK: secretList.optional(),
   MAX_KEY_LIFETIME_DAYS: count(1, 36_500, 365),

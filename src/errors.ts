@@ -28,6 +28,14 @@ export class AuraError extends Error {
 export const unauthenticated = (): AuraError =>
   new AuraError('UNAUTHENTICATED', 'Send a valid, unexpired token of a member of an organization as "Authorization: Bearer …".')
 
+/** For a valid token alone: it names no organization, and this server has several. */
+export const organizationNeeded = (claim: string): AuraError =>
+  new AuraError(
+    'UNAUTHENTICATED',
+    `Name an organization, its id or slug: by the claim "${claim}" of the token, the header X-Aura-Organization, or over WebSocket "organization" in connection_init.`,
+    'organization',
+  )
+
 /** The same text for an id that exists elsewhere and for one that exists nowhere. */
 export const notFound = (): AuraError => new AuraError('NOT_FOUND', 'There is nothing with this id that you may see.')
 

@@ -3,11 +3,16 @@ import { badInput } from './errors.ts'
 // Control, format-only and separator characters, and halves of surrogate pairs, hide what a name really is.
 const unprintable = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u200B\u200E\u200F\u202A-\u202E\u2060-\u2069\uFEFF]/u
 
-/** The name trimmed and in NFC; BAD_USER_INPUT on `field` unless it then has 1 to 64 printable characters. */
+// Whatever leaves a mark: no space, nothing that only says how others are drawn, and none of the letters that are blank (fillers, the empty
+// Braille pattern, the empty note head).
+const visible = /[^\p{White_Space}\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}\p{Cs}\u115F\u1160\u2800\u3164\uFFA0\u{1D159}]/u
+
+/** The name trimmed and in NFC; BAD_USER_INPUT on `field` unless it then has 1 to 64 printable characters, one of them visible. */
 export function parseName(field: string, text: string): string {
   const name = text.trim().normalize('NFC')
   if (name === '') throw badInput(field, 'must not be empty')
   if (unprintable.test(name)) throw badInput(field, 'must not contain control characters or broken Unicode')
+  if (!visible.test(name)) throw badInput(field, 'must have a visible character')
   if ([...name].length > 64) throw badInput(field, 'must have at most 64 characters')
   return name
 }

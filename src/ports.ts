@@ -1,4 +1,4 @@
-import type { Actor, Authenticate } from './access/actor.ts'
+import type { Actor, Authenticate, Identify } from './access/actor.ts'
 import type { Scope } from './access/scope.ts'
 import type { AppStore } from './apps/store.ts'
 import type { Cursors } from './crypto/cursor.ts'
@@ -110,6 +110,7 @@ export interface Ports extends Stores {
   readonly digests: Digests
   readonly seals: Seals
   readonly cursors: Cursors
+  readonly identify: Identify
   readonly authenticate: Authenticate
   /** The same for what stays open, from memory where the hub knows: clients that come back all at once cost few statements. */
   readonly authenticateLive: Authenticate

@@ -12,11 +12,23 @@ export interface Actor {
   readonly expiresAt: Date
 }
 
-/** What a request brings: its `Authorization` value, and the organization it names, if any. */
+/** What a request brings, unchecked: its `Authorization` value, and the organization that it names beside the token, if any. */
 export interface Credential {
   readonly authorization: string | null | undefined
-  readonly organization: string | null | undefined
+  readonly organization: unknown
 }
 
-/** The caller's member; throws UNAUTHENTICATED, with one text, for everything else. */
-export type Authenticate = (credential: Credential) => Promise<Actor>
+/** What a valid credential says by itself, before anything is looked up. */
+export interface Identity {
+  readonly subject: string
+  /** The organization that it names, an id or a slug; null when it names none. */
+  readonly organization: string | null
+  /** When the credential ends. */
+  readonly expiresAt: Date
+}
+
+/** Checks a credential without the database; throws UNAUTHENTICATED, with one text, for everything that is no valid one. */
+export type Identify = (credential: Credential) => Promise<Identity>
+
+/** The member that the identity is at this moment; throws UNAUTHENTICATED when it is none, or when it may mean several organizations. */
+export type Authenticate = (identity: Identity) => Promise<Actor>

@@ -6,6 +6,7 @@ import { runForAll, startForAll } from '../store/work.ts'
 import { dayMs } from '../time.ts'
 import { type CountsGroups, createCountsGroups } from './counts-groups.ts'
 import { createFeedGroups, type FeedGroups } from './feed-groups.ts'
+import { createHints } from './hints.ts'
 import { type Affected, createStanding, type Standing } from './standing.ts'
 import type { LiveOperation, Membership, Subscriber } from './topic.ts'
 
@@ -15,6 +16,8 @@ const currentMs = 2_000
 /** One organization that somebody follows or has a socket in. */
 interface Followed {
   readonly standing: Standing
+  /** Another node says that this is the version now. */
+  readonly hinted: (version: bigint) => void
   readonly counts: CountsGroups
   readonly feeds: FeedGroups
   /** What to call when a member is none any more. */
@@ -49,6 +52,7 @@ export function createHub(ports: Needs, isTransient: (error: unknown) => boolean
     })
     const followed: Followed = {
       standing,
+      hinted: createHints(standing),
       counts: createCountsGroups(ports, standing, retry),
       feeds: createFeedGroups(ports, standing, retry),
       ends: new Map(),
@@ -179,10 +183,7 @@ export function createHub(ports: Needs, isTransient: (error: unknown) => boolean
   return {
     // Whoever causes a read here asks for all who follow: it is not stopped with their operation.
     changed: (organizationId, version) => startForAll(() => heard(organizationId, version)),
-    hinted: (organizationId, version) => {
-      const followed = organizations.get(organizationId)
-      if (followed && !followed.standing.hasExamined(version)) wake(followed)
-    },
+    hinted: (organizationId, version) => organizations.get(organizationId)?.hinted(version),
     hintedAll: () => {
       for (const followed of organizations.values()) wake(followed)
     },

@@ -1,5 +1,6 @@
 import DataLoader from 'dataloader'
 import type { MemberStore, PresentMember } from '../members/store.ts'
+import type { OrganizationStore } from '../organizations/store.ts'
 import type { Hub } from '../ports.ts'
 import { gather } from './gather.ts'
 
@@ -7,7 +8,11 @@ import { gather } from './gather.ts'
  * Finds members as the database does, but for clients that come back all at once: many in one statement, and those whom it knows from
  * memory, with the role that the hub says they have by now.
  */
-export function createMemberships(members: Pick<MemberStore, 'bySubject' | 'bySubjects'>, hub: Pick<Hub, 'scopeOf'>): Pick<MemberStore, 'bySubject'> {
+export function createMemberships(
+  members: Pick<MemberStore, 'bySubjects'>,
+  organizations: Pick<OrganizationStore, 'firstTwo'>,
+  hub: Pick<Hub, 'scopeOf'>,
+): Pick<MemberStore, 'bySubject' | 'ofOnlyOrganization'> {
   const known = new DataLoader<string, readonly PresentMember[]>(
     async (keys) => {
       const asked = keys.map((key) => {
@@ -20,26 +25,40 @@ export function createMemberships(members: Pick<MemberStore, 'bySubject' | 'bySu
     { batchScheduleFn: gather() },
   )
 
-  return {
-    bySubject: async (subject, organization) => {
-      if (organization === null) return members.bySubject(subject, null)
-      const key = JSON.stringify([subject, organization])
-      for (;;) {
-        const found = await known.load(key).catch((error: unknown) => {
-          known.clear(key)
-          throw error
-        })
-        const [member, ...others] = found
-        // Nobody is not kept: who asks for what is not there could fill the memory.
-        if (!member || others.length > 0) {
-          known.clear(key)
-          return [...found]
-        }
-        const scope = await hub.scopeOf(member)
-        if (scope) return [{ ...member, role: scope.role }]
-        // Removed meanwhile; the same person may be another member by now.
+  // Shared by all who come within 50 ms, and kept for nobody else: another node may make an organization at any time.
+  const existing = new DataLoader<'all', readonly { id: string }[]>(
+    async (asked) => {
+      const found = await organizations.firstTwo()
+      return asked.map(() => found)
+    },
+    { batchScheduleFn: gather(), cache: false },
+  )
+
+  async function bySubject(subject: string, organization: string): Promise<PresentMember[]> {
+    const key = JSON.stringify([subject, organization])
+    for (;;) {
+      const [member] = await known.load(key).catch((error: unknown) => {
         known.clear(key)
+        throw error
+      })
+      // Nobody is not kept: who asks for what is not there could fill the memory.
+      if (!member) {
+        known.clear(key)
+        return []
       }
+      const scope = await hub.scopeOf(member)
+      if (scope) return [{ ...member, role: scope.role }]
+      // Removed meanwhile; the same person may be another member by now.
+      known.clear(key)
+    }
+  }
+
+  return {
+    bySubject,
+    ofOnlyOrganization: async (subject) => {
+      const [only, ...others] = await existing.load('all')
+      if (others.length > 0) return null
+      return only ? bySubject(subject, only.id) : []
     },
   }
 }

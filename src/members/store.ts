@@ -12,18 +12,26 @@ export interface PresentMember {
 }
 
 export const memberStore = (client: Statements) => ({
-  /** Present members with this subject, at most two; `organization` is an id, a slug, or null for any. */
-  bySubject: async (subject: string, organization: string | null): Promise<PresentMember[]> => {
+  /** The present member with this subject, if there is one; `organization` is an id or a slug. */
+  bySubject: async (subject: string, organization: string): Promise<PresentMember[]> => {
     const rows = await client.member.findMany({
-      where: {
-        subject,
-        removedAt: null,
-        ...(organization === null ? {} : { organization: { OR: [{ id: organization }, { slug: organization }] } }),
-      },
+      where: { subject, removedAt: null, organization: { OR: [{ id: organization }, { slug: organization }] } },
       select: { id: true, organizationId: true, role: true, organization: { select: { version: true } } },
-      take: 2,
+      take: 1,
     })
     return rows.map((row) => ({ memberId: row.id, organizationId: row.organizationId, organizationVersion: row.organization.version, role: row.role }))
+  },
+
+  /**
+   * The same in the only organization that there is; null when there are several. Both from one statement: nothing is remembered that
+   * is wrong once another node makes an organization.
+   */
+  ofOnlyOrganization: async (subject: string): Promise<PresentMember[] | null> => {
+    const rows = await client.$queryRaw<(PresentMember & { memberId: string | null })[]>`
+      SELECT m.id AS "memberId", m.role::text AS role, o.id AS "organizationId", o.version AS "organizationVersion"
+      FROM (SELECT id, version FROM organization ORDER BY id LIMIT 2) o
+      LEFT JOIN member m ON m.organization_id = o.id AND m.subject = ${subject} AND m.removed_at IS NULL`
+    return rows.length > 1 ? null : rows.filter(({ memberId }) => memberId !== null)
   },
 
   /** The actor's scope as it is now; UNAUTHENTICATED once the member was removed. Every write starts with this, under the lock. */

@@ -12,6 +12,9 @@ export const organizationStore = (client: Statements) => ({
   /** The same for many, in one statement. */
   versions: (ids: readonly string[]) => client.organization.findMany({ where: { id: { in: [...ids] } }, select: { id: true, version: true } }),
 
+  /** Which organizations there are, but no more than two: whether there is only one. */
+  firstTwo: () => client.organization.findMany({ select: { id: true }, orderBy: { id: 'asc' }, take: 2 }),
+
   /** Every organization in which the subject is a present member, by name. */
   ofSubject: <Query extends Prisma.OrganizationDefaultArgs>(query: Query, subject: string) =>
     client.organization.findMany({

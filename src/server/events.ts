@@ -114,7 +114,7 @@ export function createEventsRoute(graphql: GraphQLServer, streams: Streams): Eve
     const credential = { authorization: headers.authorization, organization: typeof organization === 'string' ? organization : undefined }
     const caller = {
       credential,
-      authenticate: () => ports.authenticateLive(credential),
+      authenticate: async () => ports.authenticateLive(await ports.identify(credential)),
       resumeAfter: lastEventId === '' ? null : BigInt(lastEventId),
     }
     const prepared = await prepare(graphql, caller, operation)

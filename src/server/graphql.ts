@@ -72,10 +72,11 @@ export function createGraphQLServer(ports: Ports, options: { production: boolean
     graphqlEndpoint: '/graphql',
     context: async (initial) => {
       const headers = initial.request?.headers
-      const actor = await ports.authenticate({
+      const identity = await ports.identify({
         authorization: headers?.get('authorization') ?? initial.authorization,
         organization: headers?.get('x-aura-organization') ?? initial.organization,
       })
+      const actor = await ports.authenticate(identity)
       identify(actor)
       return createContext(ports, actor)
     },

@@ -13,6 +13,9 @@ import type { Streams } from './streams.ts'
 /** The standard's code for: come back later. Clients do so by themselves, and go on from their last version. */
 const tryAgainLater = 1013
 
+/** The reason of a close has room for 123 bytes. */
+const organizationNeeded = 'Name an organization, its id or slug: "organization" in connection_init, or the claim of the token'
+
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
 
 /** What a socket's hooks know of it. */
@@ -113,13 +116,17 @@ export function createHooks(
     connectionInitWaitTimeout: 3_000,
     onConnect: async ({ connectionParams, extra }) => {
       try {
-        extra.actor = await ports.authenticateLive({ authorization: text(connectionParams?.authorization), organization: text(connectionParams?.organization) })
+        const identity = await ports.identify({ authorization: text(connectionParams?.authorization), organization: connectionParams?.organization })
+        extra.actor = await ports.authenticateLive(identity)
         const admitted = await admit(extra, extra.actor)
         extra.acknowledged()
         return admitted
       } catch (error) {
         graphql.mask(error)
-        if (error instanceof AuraError && error.extensions.code === 'UNAUTHENTICATED') return false
+        if (error instanceof AuraError && error.extensions.code === 'UNAUTHENTICATED') {
+          if (error.extensions.field === 'organization') extra.socket.close(CloseCode.Forbidden, organizationNeeded)
+          return false
+        }
         extra.socket.close(tryAgainLater, 'Try again')
         return false
       }
