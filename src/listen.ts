@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto'
+import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { App } from './compose.ts'
-import { createPoller, createWakeUp } from './live/wake-up.ts'
+import { createPoller, createWakeUp, type WakeUp } from './live/wake-up.ts'
 import { createEventsRoute } from './server/events.ts'
 import { createGraphQLServer } from './server/graphql.ts'
-import { createHttpServer } from './server/http.ts'
+import { createGraphQLRoute } from './server/graphql-http.ts'
+import { commonRoutes, createHttpServer, type Route, schemaRoute } from './server/http.ts'
 import { createRepeater } from './server/repeat.ts'
 import { createStreams } from './server/streams.ts'
 import { attachWebSocket } from './server/websocket.ts'
@@ -21,45 +23,86 @@ export interface Listening {
   isListening(): boolean | null
 }
 
-/** Joins the nodes, starts what runs beside the requests, and serves on the configured port until the app is closed. */
-export async function listen(app: App): Promise<Listening> {
-  const { ports, database, config, metrics, nodes, lastUses } = app
-  const { hub, log, digests, seals } = ports
-  const nodeId = randomUUID()
-  let serving = true
-  const listenUrl = config.DATABASE_LISTEN_URL ?? config.DATABASE_URL
-  const wakeUp = listenUrl === undefined || listenUrl === 'off' ? null : createWakeUp(listenUrl, hub, log, metrics.port)
-  const isListening = (): boolean | null => wakeUp?.isListening ?? null
-  if (wakeUp) {
-    app.onChange(wakeUp.changed)
-    app.onClose(wakeUp.close)
-  }
-  const health = {
-    problem: async () =>
-      serving
-        ? Promise.race([database.client.$queryRaw`SELECT 1`.then(() => null), pause(2_000, 'the database does not answer', { ref: false })]).catch(
-            () => 'the database does not answer',
-          )
-        : 'the server is stopping',
-    warnings: () => (isListening() === false ? ['the connection that listens for changes of other nodes is gone: they are seen by polling'] : []),
-  }
+/** GraphQL on all its transports. */
+function serveGraphQL({ ports, config }: App) {
   const { production, ALLOWED_ORIGINS: allowedOrigins } = config
-  const graphql = createGraphQLServer(ports, { production, allowedOrigins })
-  const verification = createVerificationRoute(ports, lastUses, config.GATEWAY_TOKEN)
+  const graphql = createGraphQLServer(ports, {
+    production,
+    allowedOrigins,
+    timeoutMs: config.OPERATION_TIMEOUT_MS,
+    operationsPerMember: config.MAX_OPERATIONS_PER_MEMBER,
+    queuedPerMember: config.MAX_QUEUED_OPERATIONS_PER_MEMBER,
+  })
   const streams = createStreams(config.WS_MAX_SOCKETS_PER_MEMBER)
   const events = createEventsRoute(graphql, streams)
-  const server = createHttpServer({ graphql, events, verification, health, metrics, production, allowedOrigins })
-  const sockets = attachWebSocket(server, graphql, streams, {
-    allowedOrigins,
-    subscriptionsPerSocket: config.WS_MAX_SUBSCRIPTIONS_PER_SOCKET,
-    messagesPerMinute: config.WS_MAX_MESSAGES_PER_MINUTE,
-    frameBytes: config.WS_MAX_FRAME_BYTES,
+  const routes: Readonly<Record<string, Route>> = {
+    '/graphql': createGraphQLRoute({ graphql, events, production, allowedOrigins }),
+    '/schema.graphql': schemaRoute(),
+  }
+  return {
+    routes,
+    events,
+    admission: graphql.admission,
+    attach: (server: Server) =>
+      attachWebSocket(server, graphql, streams, {
+        allowedOrigins,
+        subscriptionsPerSocket: config.WS_MAX_SUBSCRIPTIONS_PER_SOCKET,
+        messagesPerMinute: config.WS_MAX_MESSAGES_PER_MINUTE,
+        frameBytes: config.WS_MAX_FRAME_BYTES,
+      }),
+  }
+}
+
+/** Hears of the changes of other nodes, for as long as the app is open; null when nobody is to be listened to. */
+function listenToNodes({ ports, config, metrics, onChange, onClose }: App): WakeUp | null {
+  const url = config.DATABASE_LISTEN_URL ?? config.DATABASE_URL
+  if (url === undefined || url === 'off') return null
+  const wakeUp = createWakeUp(url, ports.hub, ports.log, metrics.port)
+  onChange(wakeUp.changed)
+  onClose(wakeUp.close)
+  return wakeUp
+}
+
+function createHealth({ database }: App, isListening: () => boolean | null) {
+  let stopping = false
+  return {
+    stop: () => {
+      stopping = true
+    },
+    problem: async () => {
+      if (stopping) return 'the server is stopping'
+      const answered = database.client.$queryRaw`SELECT 1`.then(() => null)
+      return Promise.race([answered, pause(2_000, 'the database does not answer', { ref: false })]).catch(() => 'the database does not answer')
+    },
+    warnings: () => (isListening() === false ? ['the connection that listens for changes of other nodes is gone: they are seen by polling'] : []),
+  }
+}
+
+/**
+ * Joins the nodes, starts what runs beside the requests, and serves on the configured port until the app is closed. `SERVE` says which routes:
+ * a process that serves verification alone runs no operation and follows nothing.
+ */
+export async function listen(app: App): Promise<Listening> {
+  const { ports, config, metrics, nodes, lastUses } = app
+  const { hub, log, digests, seals } = ports
+  const nodeId = randomUUID()
+  const graphql = config.SERVE === 'verification' ? null : serveGraphQL(app)
+  const wakeUp = graphql && listenToNodes(app)
+  const isListening = (): boolean | null => wakeUp?.isListening ?? null
+  const health = createHealth(app, isListening)
+  const server = createHttpServer({
+    ...commonRoutes(health, metrics),
+    ...graphql?.routes,
+    ...(config.SERVE === 'graphql' ? {} : { '/v1/verify': createVerificationRoute(ports, lastUses, config.GATEWAY_TOKEN) }),
   })
+  const sockets = graphql?.attach(server)
   metrics.start({
-    sockets: () => sockets.size,
-    streams: () => events.size,
+    sockets: () => sockets?.size ?? 0,
+    streams: () => graphql?.events.size ?? 0,
     subscriptions: () => hub.size,
     groups: () => hub.groups,
+    running: () => graphql?.admission.running ?? 0,
+    waiting: () => graphql?.admission.waiting ?? 0,
     isListening,
   })
   const beat = async (): Promise<void> => {
@@ -69,24 +112,24 @@ export async function listen(app: App): Promise<Listening> {
   }
   await beat()
   app.onClose(async () => void (await nodes.leave(nodeId)))
-  for (const [everyMs, task] of [
+  const forChanges = [
     [500, createPoller(hub, ports.organizations.versions)],
     [500, app.sweep],
     [60_000, app.tidy],
-    [1_000, beat],
-  ] as const) {
+  ] as const
+  for (const [everyMs, task] of [...(graphql ? forChanges : [[500, lastUses.flush] as const]), [1_000, beat] as const]) {
     const repeater = createRepeater(everyMs, task, log)
     app.onClose(() => repeater.stop())
   }
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen({ port: config.PORT, host: config.HOST, backlog }, resolve))
   app.onClose(async () => {
-    serving = false
+    health.stop()
     const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-    events.close()
+    graphql?.events.close()
     // Requests under way get this long.
     const impatience = setTimeout(() => server.closeAllConnections(), 5_000)
     server.closeIdleConnections()
-    await Promise.all([sockets.close(), closed])
+    await Promise.all([sockets?.close(), closed])
     clearTimeout(impatience)
     await lastUses.flush()
   })

@@ -1,3 +1,4 @@
+import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import { rateLimited } from '../errors.ts'
 import type { Work } from '../store/work.ts'
 
@@ -36,6 +37,7 @@ type Turns = Map<string, Map<string, Member>>
  */
 export function createAdmission(options: { readonly perMember: number; readonly waitingPerMember: number }): Admission {
   const turns: Turns = new Map()
+  let started: Promise<void> = Promise.resolve()
   let running = 0
   let waiting = 0
 
@@ -87,32 +89,44 @@ export function createAdmission(options: { readonly perMember: number; readonly 
     }
   }
 
+  /** Operations start one by one, each in a turn of its own of the event loop: to read a document holds the thread for a while. */
+  const turn = (): Promise<void> => {
+    started = started.then(() => yieldToOthers())
+    return started
+  }
+
+  async function place(sender: Sender, work: Work): Promise<() => void> {
+    const member = memberOf(sender)
+    if (member.waiting.size === 0 && isFree(member)) return start(sender, member)
+    if (member.waiting.size >= options.waitingPerMember) {
+      throw rateLimited('Too many of your operations wait already. Send fewer at once: see MAX_QUEUED_OPERATIONS_PER_MEMBER.', retryAfterMs)
+    }
+    return new Promise<() => void>((resolve, reject) => {
+      const leaveQueue = (): void => {
+        waiting--
+        member.waiting.delete(run)
+        unwatch()
+      }
+      const run = (): void => {
+        leaveQueue()
+        resolve(start(sender, member))
+      }
+      waiting++
+      member.waiting.add(run)
+      const unwatch = work.onCancel(() => {
+        leaveQueue()
+        forget(sender)
+        reject(work.reason)
+      })
+    })
+  }
+
   return {
     enter: async (sender, work) => {
       work.check()
-      const member = memberOf(sender)
-      if (member.waiting.size === 0 && isFree(member)) return start(sender, member)
-      if (member.waiting.size >= options.waitingPerMember) {
-        throw rateLimited('Too many of your operations wait already. Send fewer at once: see MAX_QUEUED_OPERATIONS_PER_MEMBER.', retryAfterMs)
-      }
-      return new Promise<() => void>((resolve, reject) => {
-        const leaveQueue = (): void => {
-          waiting--
-          member.waiting.delete(run)
-          unwatch()
-        }
-        const run = (): void => {
-          leaveQueue()
-          resolve(start(sender, member))
-        }
-        waiting++
-        member.waiting.add(run)
-        const unwatch = work.onCancel(() => {
-          leaveQueue()
-          forget(sender)
-          reject(work.reason)
-        })
-      })
+      const leave = await place(sender, work)
+      await turn()
+      return leave
     },
     get running() {
       return running

@@ -1,9 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { GraphQLError } from 'graphql'
 import { rejected } from '../graphql/limits.ts'
-import type { GraphQLServer } from './graphql.ts'
+import { runAs } from '../store/work.ts'
+import { type Deadline, startDeadline } from './deadline.ts'
+import { admit, type GraphQLServer } from './graphql.ts'
 import { follow, type Wire } from './live.ts'
-import { formatted, isRefused, type Operation, type OperationRequest, prepare, withoutHttp } from './operation.ts'
+import { type Caller, formatted, isRefused, type Operation, type OperationRequest, prepare, withoutHttp } from './operation.ts'
 import type { Streams } from './streams.ts'
 
 /** Something goes over the line at least this often, so that proxies leave it open and a dead peer is noticed. */
@@ -113,10 +115,24 @@ export function createEventsRoute(graphql: GraphQLServer, streams: Streams): Eve
     }
     const credential = { authorization: headers.authorization, organization: typeof organization === 'string' ? organization : undefined }
     const caller = {
-      credential,
-      authenticate: async () => ports.authenticateLive(await ports.identify(credential)),
+      admit: () => admit(graphql, credential),
+      authenticate: ports.authenticateLive,
       resumeAfter: lastEventId === '' ? null : BigInt(lastEventId),
     }
+    const deadline = startDeadline(graphql.timeoutMs)
+    response.once('close', deadline.gone)
+    try {
+      await runAs(deadline.work, () => answerPrepared(request, response, { caller, operation, deadline, over }))
+    } finally {
+      deadline.end()
+    }
+  }
+
+  async function answerPrepared(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { caller, operation, deadline, over }: { caller: Caller; operation: OperationRequest; deadline: Deadline; over: Promise<void> },
+  ): Promise<void> {
     const prepared = await prepare(graphql, caller, operation)
     if (response.destroyed) return
     if (isRefused(prepared)) return refuse(response, statuses[String(prepared[0]?.extensions['code'])] ?? 400, prepared)
@@ -128,7 +144,7 @@ export function createEventsRoute(graphql: GraphQLServer, streams: Streams): Eve
     }
     open.add(response)
     try {
-      await stream(prepared, response, over)
+      await stream(prepared, response, deadline, over)
     } finally {
       open.delete(response)
       giveBack()
@@ -136,16 +152,19 @@ export function createEventsRoute(graphql: GraphQLServer, streams: Streams): Eve
   }
 
   /** Answers once the stream is over. */
-  async function stream(prepared: Operation, response: ServerResponse, over: Promise<void>): Promise<void> {
+  async function stream(prepared: Operation, response: ServerResponse, deadline: Deadline, over: Promise<void>): Promise<void> {
     const wire = createWire(response)
     response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' })
     response.write(':\n\n')
     if (prepared.kind !== 'subscription') {
       wire.write(JSON.stringify(formatted(await prepared.run(prepared))), null)
+      deadline.end()
       wire.finish(true)
       return over
     }
     const left = await follow(graphql, prepared, wire)
+    // What is followed has no end, and keeps nobody waiting.
+    deadline.end()
     if (isRefused(left)) {
       wire.write(JSON.stringify({ errors: withoutHttp(left) }), null)
       wire.finish(true)

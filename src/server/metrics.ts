@@ -7,6 +7,9 @@ export interface Readings {
   streams(): number
   subscriptions(): number
   groups(): number
+  /** Operations that run, and those that wait for their turn. */
+  running(): number
+  waiting(): number
   /** Whether hints of other nodes arrive; null when there is nobody to listen to. */
   isListening(): boolean | null
 }
@@ -68,6 +71,8 @@ export function createMetrics(clock: Clock) {
       gauge('event_streams', 'Event streams that are open.', readings.streams)
       gauge('subscriptions', 'Subscriptions that are followed.', readings.subscriptions)
       gauge('subscription_groups', 'Groups that share one execution per change.', readings.groups)
+      gauge('operations_running', 'Operations that run.', readings.running)
+      gauge('operations_waiting', 'Operations that wait for their turn.', readings.waiting)
       gauge('listening', '1 while hints of other nodes arrive, 0 while they do not, -1 when there is nobody to listen to.', () => {
         const isListening = readings.isListening()
         return isListening === null ? -1 : Number(isListening)

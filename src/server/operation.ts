@@ -6,9 +6,9 @@ import {
   type GraphQLFormattedError,
   getOperationAST,
 } from 'graphql'
-import type { Actor } from '../access/actor.ts'
+import type { Actor, Identity } from '../access/actor.ts'
 import { type Context, createContext } from '../graphql/context.ts'
-import type { GraphQLServer, StreamContext } from './graphql.ts'
+import type { GraphQLServer } from './graphql.ts'
 import { identify } from './request.ts'
 
 /** What a client sends. */
@@ -20,9 +20,10 @@ export interface OperationRequest {
 
 /** Who sends it, over what stays open. */
 export interface Caller {
-  readonly credential: StreamContext
-  /** Who subscribes; like `credential`, but from memory where the hub knows. */
-  readonly authenticate: () => Promise<Actor>
+  /** Checks the credential and waits for a turn, before anything of the operation is read. */
+  readonly admit: () => Promise<Identity>
+  /** Who subscribes, from memory where the hub knows. */
+  readonly authenticate: (identity: Identity) => Promise<Actor>
   /** From which version a feed goes on; wins over the argument. */
   readonly resumeAfter: bigint | null
 }
@@ -35,10 +36,11 @@ export interface Operation extends ExecutionArgs {
   readonly run: (args: ExecutionArgs) => Promise<ExecutionResult>
 }
 
-/** Parses and validates an operation with the limits of every transport, and authenticates it; answers what is wrong with it otherwise. */
+/** Admits an operation, parses and validates it with the limits of every transport, and authenticates it; answers what is wrong with it otherwise. */
 export async function prepare(graphql: GraphQLServer, caller: Caller, request: OperationRequest): Promise<Operation | readonly GraphQLError[]> {
-  const { schema, execute, contextFactory, parse, validate } = graphql.yoga.getEnveloped({ ...caller.credential, params: request } as never)
   try {
+    const identity = await caller.admit()
+    const { schema, execute, contextFactory, parse, validate } = graphql.yoga.getEnveloped({ identity, params: request } as never)
     const text = String(request.query ?? '')
     const document = parse(text)
     const errors = validate(schema, document)
@@ -47,7 +49,7 @@ export async function prepare(graphql: GraphQLServer, caller: Caller, request: O
     const variableValues = (request.variables ?? null) as Record<string, unknown> | null
     const kind = getOperationAST(document, operationName)?.operation ?? null
     const contextValue =
-      kind === 'subscription' ? createContext(graphql.ports, await caller.authenticate(), caller.resumeAfter) : ((await contextFactory()) as Context)
+      kind === 'subscription' ? createContext(graphql.ports, await caller.authenticate(identity), caller.resumeAfter) : ((await contextFactory()) as Context)
     identify(contextValue.actor)
     return { schema, document, operationName, variableValues, kind, text, contextValue, run: execute }
   } catch (error) {

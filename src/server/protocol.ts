@@ -1,13 +1,16 @@
 import { type ExecutionResult, GraphQLError } from 'graphql'
 import { CloseCode, type ServerOptions } from 'graphql-ws'
 import type { WebSocket } from 'ws'
-import type { Actor } from '../access/actor.ts'
+import type { Actor, Identity } from '../access/actor.ts'
 import { AuraError, unauthenticated } from '../errors.ts'
 import { rejected } from '../graphql/limits.ts'
+import { runAs } from '../store/work.ts'
+import { type Deadline, startDeadline } from './deadline.ts'
 import type { GraphQLServer } from './graphql.ts'
 import { follow, type Wire } from './live.ts'
 import { formatted, isRefused, type Operation, prepare, withoutHttp } from './operation.ts'
 import { withRequest } from './request.ts'
+import { senderOf } from './senders.ts'
 import type { Streams } from './streams.ts'
 
 /** The standard's code for: come back later. Clients do so by themselves, and go on from their last version. */
@@ -21,6 +24,8 @@ const text = (value: unknown): string | undefined => (typeof value === 'string' 
 /** What a socket's hooks know of it. */
 export interface Connection {
   readonly socket: WebSocket
+  /** What its credential says, and whom that means. */
+  identity: Identity | null
   actor: Actor | null
   /** Ends the wait for the acknowledgement. */
   acknowledged(): void
@@ -30,6 +35,7 @@ export interface Connection {
 
 /** Where the answers of one operation of a socket go. */
 interface SocketWire extends Wire {
+  readonly deadline: Deadline
   /** The hub writes to the socket; graphql-ws gets a stream that yields nothing, and ends with the subscription. */
   readonly stream: AsyncGenerator<never>
   /** Tells how to leave what is followed. */
@@ -42,7 +48,7 @@ interface SocketOperation extends Operation {
   readonly wire: SocketWire
 }
 
-function createWire({ socket, running }: Connection, id: string): SocketWire {
+function createWire({ socket, running }: Connection, id: string, deadline: Deadline): SocketWire {
   const head = `{"id":${JSON.stringify(id)},"type":"next","payload":`
   let leave: (() => void) | null = null
   let isOver = false
@@ -54,6 +60,8 @@ function createWire({ socket, running }: Connection, id: string): SocketWire {
     if (isOver) return
     isOver = true
     running.delete(id)
+    deadline.gone()
+    deadline.end()
     leave?.()
     end()
   }
@@ -63,6 +71,7 @@ function createWire({ socket, running }: Connection, id: string): SocketWire {
   }
   const stream = { [Symbol.asyncIterator]: () => stream, next: () => ended, return: stopped, throw: stopped } as unknown as AsyncGenerator<never>
   const wire: SocketWire = {
+    deadline,
     stream,
     stop,
     joined: (how) => {
@@ -117,6 +126,7 @@ export function createHooks(
     onConnect: async ({ connectionParams, extra }) => {
       try {
         const identity = await ports.identify({ authorization: text(connectionParams?.authorization), organization: connectionParams?.organization })
+        extra.identity = identity
         extra.actor = await ports.authenticateLive(identity)
         const admitted = await admit(extra, extra.actor)
         extra.acknowledged()
@@ -131,20 +141,26 @@ export function createHooks(
         return false
       }
     },
-    onSubscribe: async ({ connectionParams, extra }, id, payload) => {
+    onSubscribe: async ({ extra }, id, payload) => {
       if (extra.running.size >= options.subscriptionsPerSocket) {
         return [new GraphQLError(`A socket may have at most ${options.subscriptionsPerSocket} operations at once.`, { extensions: { code: 'RATE_LIMITED' } })]
       }
       if (extra.running.has(id)) return [rejected('The operation with this id has not ended yet: use another id.')]
-      const wire = createWire(extra, id)
-      const credential = { authorization: text(connectionParams?.authorization), organization: text(connectionParams?.organization) }
+      const wire = createWire(extra, id, startDeadline(graphql.timeoutMs))
+      const { deadline } = wire
+      const admit = async (): Promise<Identity> => {
+        if (!extra.actor || !extra.identity) throw unauthenticated()
+        deadline.work.leaveQueue = await graphql.admission.enter(senderOf(extra.actor), deadline.work)
+        return extra.identity
+      }
       // The token was checked when the socket opened, which ends with it; what the member may do is asked again.
       const authenticate = async (): Promise<Actor> => {
         const scope = extra.actor && (await ports.hub.scopeOf(extra.actor))
         if (!extra.actor || !scope) throw unauthenticated()
         return { ...extra.actor, role: scope.role }
       }
-      const prepared = await withRequest(() => prepare(graphql, { credential, authenticate, resumeAfter: null }, payload), extra.actor)
+      const caller = { admit, authenticate, resumeAfter: null }
+      const prepared = await withRequest(() => runAs(deadline.work, () => prepare(graphql, caller, payload)), extra.actor)
       // Without a kind there is no such operation, as graphql-ws will say.
       if (isRefused(prepared) || prepared.kind === null) wire.stop()
       return isRefused(prepared) ? prepared : { ...prepared, wire }
@@ -154,7 +170,7 @@ export function createHooks(
     execute: async (args) => {
       const operation = args as SocketOperation
       try {
-        return await withRequest(() => operation.run(operation), operation.contextValue.actor)
+        return await withRequest(() => runAs(operation.wire.deadline.work, () => operation.run(operation)), operation.contextValue.actor)
       } finally {
         operation.wire.stop()
       }
@@ -162,7 +178,9 @@ export function createHooks(
     subscribe: async (args) => {
       const operation = args as SocketOperation
       const { wire } = operation
-      const leave = await withRequest(() => follow(graphql, operation, wire), operation.contextValue.actor)
+      const leave = await withRequest(() => runAs(wire.deadline.work, () => follow(graphql, operation, wire)), operation.contextValue.actor)
+      // What is followed has no end, and keeps nobody waiting.
+      wire.deadline.end()
       if (isRefused(leave)) {
         wire.stop()
         return { errors: leave }

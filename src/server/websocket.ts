@@ -79,7 +79,7 @@ export function attachWebSocket(
             })
           }),
       },
-      { socket, actor: null, acknowledged: () => clearTimeout(impatience), running: new Map() },
+      { socket, identity: null, actor: null, acknowledged: () => clearTimeout(impatience), running: new Map() },
     )
     socket.once('close', (code, reason) => {
       clearTimeout(impatience)

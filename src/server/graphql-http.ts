@@ -1,0 +1,72 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { runAs } from '../store/work.ts'
+import { answerJson, readBody } from './body.ts'
+import { startDeadline } from './deadline.ts'
+import type { EventsRoute } from './events.ts'
+import { type GraphQLServer, maxBodyBytes } from './graphql.ts'
+import { isKnownOrigin } from './origins.ts'
+
+/** A refusal in the form of a GraphQL answer, for what never reaches GraphQL. */
+function reject(response: ServerResponse, status: number, message: string, headers: Readonly<Record<string, string>> = {}): void {
+  answerJson(response, status, { errors: [{ message, extensions: { code: 'QUERY_REJECTED' } }] }, headers)
+}
+
+const isJson = (type: string | undefined): boolean => /^application\/(graphql\+)?json(\s*;\s*charset="?utf-?8"?)?\s*$/i.test(type ?? '')
+
+/** Checks what GraphQL over HTTP must have before anything of it is read; answers and returns false where it has not. */
+function admissible(request: IncomingMessage, response: ServerResponse): boolean {
+  const { method, headers } = request
+  if (Number(headers['content-length'] ?? 0) > maxBodyBytes) reject(response, 413, `The body may have at most ${maxBodyBytes} bytes.`, { connection: 'close' })
+  else if (method === 'OPTIONS') return true
+  else if (method !== 'GET' && method !== 'POST') reject(response, 405, 'Use POST, or GET for queries.', { allow: 'GET, POST, OPTIONS' })
+  else if (method === 'POST' && headers['content-encoding'] !== undefined) reject(response, 415, 'Send the body without a content encoding.')
+  else if (method === 'POST' && !isJson(headers['content-type'])) reject(response, 415, 'Send JSON with the header "content-type: application/json".')
+  else if (method === 'GET' && headers['content-type'] !== undefined) reject(response, 415, 'A GET has no body: send no content-type.')
+  else if (method === 'GET' && headers['x-graphql-csrf'] !== '1' && !/text\/html/.test(headers.accept ?? '')) {
+    reject(response, 400, 'A GET needs the header "x-graphql-csrf: 1".')
+  } else return true
+  return false
+}
+
+/** GraphQL over HTTP at its path: JSON answers, or events for those who accept them. */
+export function createGraphQLRoute(options: {
+  graphql: GraphQLServer
+  events: EventsRoute
+  production: boolean
+  allowedOrigins: readonly string[]
+}): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
+  const { graphql, events, production, allowedOrigins } = options
+
+  async function answerEvents(request: IncomingMessage, response: ServerResponse, body: string): Promise<void> {
+    const { origin } = request.headers
+    if (!isKnownOrigin(request.headers, allowedOrigins)) return reject(response, 403, 'Pages of this origin may not read events here: see ALLOWED_ORIGINS.')
+    if (origin !== undefined && allowedOrigins.includes(origin)) response.setHeader('access-control-allow-origin', origin).setHeader('vary', 'origin')
+    await events.answer(request, response, body)
+  }
+
+  async function answerOnce(request: IncomingMessage, response: ServerResponse, body: string): Promise<void> {
+    const deadline = startDeadline(graphql.timeoutMs)
+    response.once('close', deadline.gone)
+    try {
+      await runAs(deadline.work, async () => graphql.yoga(Object.assign(request, { body }), response))
+    } finally {
+      deadline.end()
+    }
+  }
+
+  return async (request, response) => {
+    if (!admissible(request, response)) return
+    if (request.method === 'GET' && production && /text\/html/.test(request.headers.accept ?? '') && request.headers['x-graphql-csrf'] !== '1') {
+      return reject(response, 400, 'A GET needs the header "x-graphql-csrf: 1".')
+    }
+    let body = ''
+    if (request.method === 'POST') {
+      const read = await readBody(request, maxBodyBytes)
+      if ('error' in read) return reject(response, read.status, read.error, { connection: 'close' })
+      if (read.text === '') return reject(response, 400, 'The body is empty: send {"query": "…"} as JSON.')
+      body = read.text
+    }
+    const wantsEvents = request.method !== 'OPTIONS' && /text\/event-stream/.test(request.headers.accept ?? '')
+    await (wantsEvents ? answerEvents : answerOnce)(request, response, body)
+  }
+}
