@@ -44,7 +44,7 @@ export async function listen(app: App): Promise<Listening> {
     warnings: () => (isListening() === false ? ['the connection that listens for changes of other nodes is gone: they are seen by polling'] : []),
   }
   const { production, ALLOWED_ORIGINS: allowedOrigins } = config
-  const graphql = createGraphQLServer(ports, { production, allowedOrigins })
+  const graphql = createGraphQLServer(ports, { production, allowedOrigins, documentCacheBytes: config.DOCUMENT_CACHE_BYTES })
   const verification = createVerificationRoute(ports, lastUses, config.GATEWAY_TOKEN)
   const streams = createStreams(config.WS_MAX_SOCKETS_PER_MEMBER)
   const events = createEventsRoute(graphql, streams)

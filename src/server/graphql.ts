@@ -1,13 +1,14 @@
-import { type ExecutionArgs, type GraphQLError, type GraphQLSchema, parse, specifiedRules, type ValidationRule, ValuesOfCorrectTypeRule } from 'graphql'
+import type { DocumentNode, ExecutionArgs, GraphQLError, GraphQLSchema } from 'graphql'
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga'
 import { type Context, createContext } from '../graphql/context.ts'
 import { createMaskError } from '../graphql/errors.ts'
-import { limitRules, maxTokens, rejected } from '../graphql/limits.ts'
-import { literals } from '../graphql/literals.ts'
+import { fewErrors } from '../graphql/few-errors.ts'
+import { rejected } from '../graphql/limits.ts'
 import { refusals } from '../graphql/refusals.ts'
 import { createSchema } from '../graphql/schema.ts'
 import type { Ports } from '../ports.ts'
 import { isTransient } from '../store/client.ts'
+import { createDocuments, type Documents } from './documents.ts'
 import { currentRequest, identify } from './request.ts'
 
 /** Larger bodies are answered with 413. */
@@ -21,6 +22,7 @@ export interface StreamContext {
 
 export interface GraphQLServer {
   readonly yoga: YogaServerInstance<StreamContext, Context>
+  readonly documents: Documents
   /** Makes an error fit to leave the process. */
   readonly mask: (error: unknown) => GraphQLError
   readonly ports: Ports
@@ -38,35 +40,44 @@ function refuseVariables({ args, setResultAndStopExecution }: Refusing): void {
   if (errors.length > 0) setResultAndStopExecution({ errors })
 }
 
-/** The limits that hold on every transport, since each prepares its operations through these hooks. */
-const limits = (options: { introspection: boolean }, mask: (error: unknown) => GraphQLError): Plugin => ({
-  onParse: ({ setParseFn }) => setParseFn((source, parseOptions) => parse(source, { ...parseOptions, maxTokens })),
-  onValidate: ({ setValidationFn, validateFn }) => {
-    setValidationFn((schema, document, rules = specifiedRules, ...more) => {
-      // Alone and first: a document beyond the limits is not worth the work of the other rules, nor an error for each of its parts.
-      const beyond = validateFn(schema, document, limitRules(options))
-      if (beyond.length > 0) return beyond
-      return validateFn(
-        schema,
-        document,
-        rules.map((rule: ValidationRule) => (rule === ValuesOfCorrectTypeRule ? literals : rule)),
-        ...more,
-      )
-    })
-    // Yoga gives a code of its own to whatever has none yet, and masks no errors of validation.
-    return ({ result, setResult }) => setResult(result.map(mask))
-  },
-  onExecute: (hook) => refuseVariables(hook as unknown as Refusing),
-  // Sockets and event streams follow subscriptions by themselves; what comes here asked for another form.
-  onSubscribe: (hook) => (hook as unknown as Refusing).setResultAndStopExecution({ errors: [elsewhere()] }),
-})
+/** What Yoga asks of its plugins goes to `documents`, as on the other transports. */
+function limits(documents: Documents, mask: (error: unknown) => GraphQLError): Plugin {
+  const wrong = new WeakMap<DocumentNode, readonly GraphQLError[]>()
+  return {
+    onParse: ({ setParseFn }) =>
+      setParseFn((source) => {
+        const { document, errors } = documents.read(String(source))
+        wrong.set(document, errors)
+        return document
+      }),
+    onValidate: ({ setValidationFn }) => {
+      setValidationFn((_schema, document) => wrong.get(document) ?? [])
+      // Yoga gives a code of its own to whatever has none yet, and masks no errors of validation.
+      return ({ result, setResult }) => setResult(result.map(mask))
+    },
+    onExecute: (hook) => {
+      const refusing = hook as unknown as Refusing
+      documents.keep(refusing.args.document)
+      refuseVariables(refusing)
+    },
+    // Sockets and event streams follow subscriptions by themselves; what comes here asked for another form.
+    onSubscribe: (hook) => (hook as unknown as Refusing).setResultAndStopExecution({ errors: [elsewhere()] }),
+    onExecutionResult: ({ result, setResult }) => {
+      if (result && 'errors' in result && result.errors) setResult({ ...result, errors: fewErrors(result.errors) })
+    },
+  }
+}
 
 const elsewhere = (): GraphQLError => rejected('Subscriptions come over a WebSocket, or as events to whoever accepts text/event-stream.')
 
 /** GraphQL over HTTP and SSE; `getEnveloped` serves the WebSocket with the same hooks. */
-export function createGraphQLServer(ports: Ports, options: { production: boolean; allowedOrigins: readonly string[] }): GraphQLServer {
+export function createGraphQLServer(
+  ports: Ports,
+  options: { production: boolean; allowedOrigins: readonly string[]; documentCacheBytes: number },
+): GraphQLServer {
   const mask = createMaskError({ log: ports.log, refused: ports.refused, requestId: () => currentRequest()?.id, isTransient, suggestions: !options.production })
   const { schema, unguarded } = createSchema()
+  const documents = createDocuments(schema, { introspection: !options.production, cacheBytes: options.documentCacheBytes })
   const yoga = createYoga<StreamContext, Context>({
     schema,
     graphqlEndpoint: '/graphql',
@@ -79,7 +90,9 @@ export function createGraphQLServer(ports: Ports, options: { production: boolean
       identify(actor)
       return createContext(ports, actor)
     },
-    plugins: [limits({ introspection: !options.production }, mask)],
+    plugins: [limits(documents, mask)],
+    // Yoga keeps a thousand of any size, whoever sent them.
+    parserAndValidationCache: false,
     maskedErrors: { maskError: mask },
     // No origin is "every origin" to Yoga, and one is sent to whoever asks: it gets the one that asks, or none of these headers.
     cors: ({ headers }) => {
@@ -93,5 +106,5 @@ export function createGraphQLServer(ports: Ports, options: { production: boolean
     maxRequestBodySize: maxBodyBytes,
     logging: false,
   })
-  return { yoga, mask, ports, unguarded }
+  return { yoga, documents, mask, ports, unguarded }
 }
