@@ -85,6 +85,7 @@ const settings = z.object({
     .refine((text) => text === 'never' || /^[1-9]\d{0,4}$/.test(text), 'must be a whole number of days from 1 to 99999, or never')
     .transform((text) => (text === 'never' ? null : Number(text)))
     .default(null),
+  DOCUMENT_CACHE_BYTES: count(1_000_000, 999_999_999, 10_000_000),
   GATEWAY_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
   ALLOWED_ORIGINS: origins.default([]),
   SERVE: z.enum(['all', 'graphql', 'verification'], 'must be one of all, graphql, verification').default('all'),

@@ -29,6 +29,7 @@ function serveGraphQL({ ports, config }: App) {
   const graphql = createGraphQLServer(ports, {
     production,
     allowedOrigins,
+    documentCacheBytes: config.DOCUMENT_CACHE_BYTES,
     timeoutMs: config.OPERATION_TIMEOUT_MS,
     operationsPerMember: config.MAX_OPERATIONS_PER_MEMBER,
     queuedPerMember: config.MAX_QUEUED_OPERATIONS_PER_MEMBER,

@@ -1,74 +1,45 @@
-import {
-  type ASTVisitor,
-  type DocumentNode,
-  type FragmentDefinitionNode,
-  GraphQLError,
-  Kind,
-  type SelectionSetNode,
-  type ValidationContext,
-  type ValidationRule,
-} from 'graphql'
+import { type ASTVisitor, GraphQLError, type ValidationContext, type ValidationRule } from 'graphql'
+import { countedTo, createMeasure } from './measure.ts'
+import { mostRepeated } from './repeated-names.ts'
 
 export const maxTokens = 2_000
+/** Where an error stands is said in lines, which are counted anew for each: a document needs no more of them than tokens. */
+const maxLines = 2_000
 const maxDepth = 12
 const maxAliases = 50
+/** An alias stands in every row of the answer. */
+const maxAliasLength = 64
+/** Fields of one name that are merged: validation compares each with each. */
+const maxRepeatedNames = 50
 const maxDirectives = 5
 const maxRootMutationFields = 5
-
-interface Measure {
-  depth: number
-  aliases: number
-}
-
-/** Measures a selection set with its fragments spread; each fragment is measured once, however often it is used. */
-function createMeasure(document: DocumentNode): (set: SelectionSetNode, root: boolean) => Measure {
-  const fragments = new Map<string, FragmentDefinitionNode>()
-  for (const definition of document.definitions) if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition)
-  const known = new Map<string, Measure>()
-  const none: Measure = { depth: 0, aliases: 0 }
-
-  function ofFragment(name: string, root: boolean): Measure {
-    const key = `${root} ${name}`
-    const before = known.get(key)
-    if (before) return before
-    // A fragment inside itself is another rule's to refuse; here it only must not be followed for ever.
-    known.set(key, none)
-    const fragment = fragments.get(name)
-    const measure = fragment ? ofSet(fragment.selectionSet, root) : none
-    known.set(key, measure)
-    return measure
-  }
-
-  function ofSet(set: SelectionSetNode, root: boolean): Measure {
-    let depth = 0
-    let aliases = 0
-    for (const selection of set.selections) {
-      if (selection.kind === Kind.FIELD) {
-        // Introspection is exempt from the depth, by the field's own name and only at the root.
-        const exempt = root && (selection.name.value === '__schema' || selection.name.value === '__type')
-        const inner = selection.selectionSet ? ofSet(selection.selectionSet, false) : none
-        depth = Math.max(depth, exempt ? 1 : 1 + inner.depth)
-        aliases += inner.aliases + (selection.alias ? 1 : 0)
-      } else {
-        const inner = selection.kind === Kind.INLINE_FRAGMENT ? ofSet(selection.selectionSet, root) : ofFragment(selection.name.value, root)
-        depth = Math.max(depth, inner.depth)
-        aliases += inner.aliases
-      }
-    }
-    return { depth, aliases }
-  }
-  return ofSet
-}
+/** The whole schema is a megabyte; tools read it once. */
+const maxSchemas = 1
+const maxTypes = 5
+/** Inside `__schema` and `__type`, where neither depth nor rows are counted. */
+const maxIntrospectionAliases = 5
 
 export const rejected = (message: string): GraphQLError => new GraphQLError(message, { extensions: { code: 'QUERY_REJECTED' } })
+
+const counted = (count: number): string => (count < countedTo ? String(count) : `${countedTo} or more`)
+
+const tooMany = (subject: string, count: number, what: string, most: number): GraphQLError =>
+  rejected(`${subject} has ${counted(count)} ${what}; at most ${most} ${most === 1 ? 'is' : 'are'} allowed.`)
 
 function shape(context: ValidationContext): ASTVisitor {
   const measure = createMeasure(context.getDocument())
   return {
-    OperationDefinition: (operation) => {
-      const { depth, aliases } = measure(operation.selectionSet, true)
+    OperationDefinition: ({ operation, selectionSet }) => {
+      const { depth, aliases, fields, schemas, types, introspected } = measure(selectionSet, true)
       if (depth > maxDepth) context.reportError(rejected(`The operation is ${depth} fields deep; at most ${maxDepth} are allowed.`))
-      if (aliases > maxAliases) context.reportError(rejected(`The operation has ${aliases} aliases; at most ${maxAliases} are allowed.`))
+      const check = (subject: string, count: number, what: string, most: number): void => {
+        if (count > most) context.reportError(tooMany(subject, count, what, most))
+      }
+      check('The operation', aliases, 'aliases', maxAliases)
+      check('The operation', introspected, 'aliases inside introspection', maxIntrospectionAliases)
+      check('The operation', schemas, 'fields __schema', maxSchemas)
+      check('The operation', types, 'fields __type', maxTypes)
+      if (operation === 'mutation') check('The mutation', fields, 'root fields', maxRootMutationFields)
     },
   }
 }
@@ -85,19 +56,28 @@ function directives(context: ValidationContext): ASTVisitor {
   }
 }
 
-function rootMutationFields(context: ValidationContext): ASTVisitor {
-  const count = (set: SelectionSetNode, spread: ReadonlySet<string>): number =>
-    set.selections.reduce((sum, selection) => {
-      if (selection.kind === Kind.FIELD) return sum + 1
-      if (selection.kind === Kind.INLINE_FRAGMENT) return sum + count(selection.selectionSet, spread)
-      const fragment = context.getFragment(selection.name.value)
-      if (!fragment || spread.has(selection.name.value) || sum > maxRootMutationFields) return sum
-      return sum + count(fragment.selectionSet, new Set([...spread, selection.name.value]))
-    }, 0)
+function lines(context: ValidationContext): ASTVisitor {
   return {
-    OperationDefinition: (operation) => {
-      if (operation.operation !== 'mutation' || count(operation.selectionSet, new Set()) <= maxRootMutationFields) return
-      context.reportError(rejected(`A mutation may have at most ${maxRootMutationFields} root fields.`))
+    Document: ({ loc }) => {
+      const count = loc?.source.body.split(/\r\n|[\n\r]/).length ?? 0
+      if (count > maxLines) context.reportError(tooMany('The document', count, 'lines', maxLines))
+      return false
+    },
+  }
+}
+
+function names(context: ValidationContext): ASTVisitor {
+  let longest = 0
+  return {
+    Field: ({ alias }) => {
+      longest = Math.max(longest, alias?.value.length ?? 0)
+    },
+    Document: {
+      leave: () => {
+        if (longest > maxAliasLength) context.reportError(tooMany('An alias', longest, 'characters', maxAliasLength))
+        const { name, count } = mostRepeated(context.getDocument())
+        if (count > maxRepeatedNames) context.reportError(tooMany('One place', count, `fields under the name "${name}", fragments included`, maxRepeatedNames))
+      },
     },
   }
 }
@@ -111,10 +91,11 @@ const introspection: ValidationRule = (context) => ({
   },
 })
 
-/** The limits on documents, the same on every transport. */
+/** The limits on documents, the same on every transport. The work of each grows with the document, and not with what its fragments spread. */
 export const limitRules = (options: { introspection: boolean }): readonly ValidationRule[] => [
   shape,
   directives,
-  rootMutationFields,
+  lines,
+  names,
   ...(options.introspection ? [] : [introspection]),
 ]

@@ -1,23 +1,14 @@
-import { type ASTNode, type ASTVisitor, GraphQLError, Kind, type ValidationContext, ValuesOfCorrectTypeRule, visit, visitInParallel } from 'graphql'
-import { redactKeys } from '../crypto/key-format.ts'
-import { noNul } from './variables.ts'
-
-/** The dotted path of a literal inside its argument: `input.name` is `name`; without a path, the argument's own name. `inner` is a field that it lacks. */
-function fieldOf(context: ValidationContext, target: ASTNode, inner: string | undefined): string {
-  let found = ''
-  visit(context.getDocument(), {
-    enter: (node, _key, parent, _path, ancestors) => {
-      if (node !== target) return
-      const trail = [...ancestors, parent, node].filter(isNode)
-      const names = trail.flatMap((each) => (each.kind === Kind.OBJECT_FIELD ? [each.name.value] : []))
-      const argument = trail.find((each) => each.kind === Kind.ARGUMENT)
-      found = [...names.map(redactKeys), ...(inner === undefined ? [] : [inner])].join('.') || (argument?.name.value ?? '')
-    },
-  })
-  return found
-}
-
-const isNode = (value: unknown): value is ASTNode => typeof value === 'object' && value !== null && 'kind' in value
+import {
+  type ArgumentNode,
+  type ASTNode,
+  type ASTVisitor,
+  GraphQLError,
+  type ObjectFieldNode,
+  type ValidationContext,
+  ValuesOfCorrectTypeRule,
+  visitInParallel,
+} from 'graphql'
+import { fieldName, maxListItems, noNul, tooLong } from './variables.ts'
 
 /** The required field that an input object lacks, if that is the error. */
 const missingIn = (error: GraphQLError): string | undefined => /^Field "\w+\.(\w+)" of required type/.exec(error.message)?.[1]
@@ -32,13 +23,31 @@ function reasonOf(error: GraphQLError): string {
 
 /** graphql-js' rule on literals, whose errors name the field and never the value, like those on variables. */
 export function literals(context: ValidationContext): ASTVisitor {
+  // Where the visit is: rules report what they are at.
+  let argument = ''
+  const trail: string[] = []
+  const place: ASTVisitor = {
+    Argument: {
+      enter: ({ name }: ArgumentNode) => {
+        argument = name.value
+      },
+      leave: () => {
+        argument = ''
+      },
+    },
+    ObjectField: { enter: ({ name }: ObjectFieldNode) => void trail.push(name.value), leave: () => void trail.pop() },
+  }
   const refuse = (node: ASTNode | undefined, inner: string | undefined, reason: string): void => {
-    const field = node ? fieldOf(context, node, inner) : ''
+    // The dotted path of a literal inside its argument: `input.name` is `name`; without a path, the argument's own name.
+    const field = fieldName(inner === undefined ? trail : [...trail, inner], argument)
     const message = `${field === '' ? 'An argument' : `${field}:`} ${reason}`
     context.reportError(new GraphQLError(message, { nodes: node ?? null, extensions: { code: 'BAD_USER_INPUT', ...(field === '' ? {} : { field }) } }))
   }
   const report = (error: GraphQLError): void => refuse(error.nodes?.[0], missingIn(error), reasonOf(error))
   const rule = ValuesOfCorrectTypeRule(Object.create(context, { reportError: { value: report } }) as ValidationContext)
-  const withoutNul: ASTVisitor = { StringValue: (node) => void (node.value.includes('\0') && refuse(node, undefined, noNul)) }
-  return visitInParallel([rule, withoutNul])
+  const anyType: ASTVisitor = {
+    StringValue: (node) => void (node.value.includes('\0') && refuse(node, undefined, noNul)),
+    ListValue: (node) => void (node.values.length > maxListItems && refuse(node, undefined, tooLong)),
+  }
+  return visitInParallel([place, rule, anyType])
 }

@@ -1,20 +1,11 @@
-import {
-  type ExecutionArgs,
-  type ExecutionResult,
-  type GraphQLError,
-  type GraphQLSchema,
-  parse,
-  specifiedRules,
-  type ValidationRule,
-  ValuesOfCorrectTypeRule,
-} from 'graphql'
+import type { DocumentNode, ExecutionArgs, ExecutionResult, GraphQLError, GraphQLSchema } from 'graphql'
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga'
 import type { Credential, Identity } from '../access/actor.ts'
 import { unauthenticated } from '../errors.ts'
 import { type Context, createContext } from '../graphql/context.ts'
 import { createMaskError } from '../graphql/errors.ts'
-import { limitRules, maxTokens, rejected } from '../graphql/limits.ts'
-import { literals } from '../graphql/literals.ts'
+import { fewErrors } from '../graphql/few-errors.ts'
+import { rejected } from '../graphql/limits.ts'
 import { refusals } from '../graphql/refusals.ts'
 import { createSchema } from '../graphql/schema.ts'
 import type { Ports } from '../ports.ts'
@@ -22,6 +13,7 @@ import { isTransient } from '../store/client.ts'
 import { currentWork } from '../store/work.ts'
 import { type Admission, createAdmission } from './admission.ts'
 import { orStopped } from './deadline.ts'
+import { createDocuments, type Documents } from './documents.ts'
 import { currentRequest, identify } from './request.ts'
 import { createSenders, type Senders } from './senders.ts'
 
@@ -35,6 +27,7 @@ export interface ServerContext {
 
 export interface GraphQLServer {
   readonly yoga: YogaServerInstance<ServerContext, Context>
+  readonly documents: Documents
   /** Makes an error fit to leave the process. */
   readonly mask: (error: unknown) => GraphQLError
   readonly ports: Ports
@@ -56,33 +49,36 @@ function refuseVariables({ args, setResultAndStopExecution }: Refusing): void {
   if (errors.length > 0) setResultAndStopExecution({ errors })
 }
 
-/** The limits that hold on every transport, since each prepares its operations through these hooks. */
-const limits = (options: { introspection: boolean }, mask: (error: unknown) => GraphQLError): Plugin => ({
-  onParse: ({ setParseFn }) => setParseFn((source, parseOptions) => parse(source, { ...parseOptions, maxTokens })),
-  onValidate: ({ setValidationFn, validateFn }) => {
-    setValidationFn((schema, document, rules = specifiedRules, ...more) => {
-      // Alone and first: a document beyond the limits is not worth the work of the other rules, nor an error for each of its parts.
-      const beyond = validateFn(schema, document, limitRules(options))
-      if (beyond.length > 0) return beyond
-      return validateFn(
-        schema,
-        document,
-        rules.map((rule: ValidationRule) => (rule === ValuesOfCorrectTypeRule ? literals : rule)),
-        ...more,
-      )
-    })
-    // Yoga gives a code of its own to whatever has none yet, and masks no errors of validation.
-    return ({ result, setResult }) => setResult(result.map(mask))
-  },
-  onExecute: (hook) => {
-    refuseVariables(hook as unknown as Refusing)
-    const work = currentWork()
-    const { executeFn } = hook
-    if (work) hook.setExecuteFn((args) => orStopped(work, () => executeFn(args) as Promise<ExecutionResult>))
-  },
-  // Sockets and event streams follow subscriptions by themselves; what comes here asked for another form.
-  onSubscribe: (hook) => (hook as unknown as Refusing).setResultAndStopExecution({ errors: [elsewhere()] }),
-})
+/** What Yoga asks of its plugins goes to `documents`, as on the other transports. */
+function limits(documents: Documents, mask: (error: unknown) => GraphQLError): Plugin {
+  const wrong = new WeakMap<DocumentNode, readonly GraphQLError[]>()
+  return {
+    onParse: ({ setParseFn }) =>
+      setParseFn((source) => {
+        const { document, errors } = documents.read(String(source))
+        wrong.set(document, errors)
+        return document
+      }),
+    onValidate: ({ setValidationFn }) => {
+      setValidationFn((_schema, document) => wrong.get(document) ?? [])
+      // Yoga gives a code of its own to whatever has none yet, and masks no errors of validation.
+      return ({ result, setResult }) => setResult(result.map(mask))
+    },
+    onExecute: (hook) => {
+      const refusing = hook as unknown as Refusing
+      documents.keep(refusing.args.document)
+      refuseVariables(refusing)
+      const work = currentWork()
+      const { executeFn } = hook
+      if (work) hook.setExecuteFn((args) => orStopped(work, () => executeFn(args) as Promise<ExecutionResult>))
+    },
+    // Sockets and event streams follow subscriptions by themselves; what comes here asked for another form.
+    onSubscribe: (hook) => (hook as unknown as Refusing).setResultAndStopExecution({ errors: [elsewhere()] }),
+    onExecutionResult: ({ result, setResult }) => {
+      if (result && 'errors' in result && result.errors) setResult({ ...result, errors: fewErrors(result.errors) })
+    },
+  }
+}
 
 const elsewhere = (): GraphQLError => rejected('Subscriptions come over a WebSocket, or as events to whoever accepts text/event-stream.')
 
@@ -112,7 +108,14 @@ const admission = (server: Pick<GraphQLServer, 'ports' | 'admission' | 'senders'
 /** GraphQL over HTTP and SSE; `getEnveloped` serves the WebSocket with the same hooks. */
 export function createGraphQLServer(
   ports: Ports,
-  options: { production: boolean; allowedOrigins: readonly string[]; timeoutMs: number; operationsPerMember: number; queuedPerMember: number },
+  options: {
+    production: boolean
+    allowedOrigins: readonly string[]
+    documentCacheBytes: number
+    timeoutMs: number
+    operationsPerMember: number
+    queuedPerMember: number
+  },
 ): GraphQLServer {
   const mask = createMaskError({ log: ports.log, refused: ports.refused, requestId: () => currentRequest()?.id, isTransient, suggestions: !options.production })
   const { schema, unguarded } = createSchema()
@@ -120,6 +123,7 @@ export function createGraphQLServer(
     mask,
     ports,
     unguarded,
+    documents: createDocuments(schema, { introspection: !options.production, cacheBytes: options.documentCacheBytes }),
     admission: createAdmission({ perMember: options.operationsPerMember, waitingPerMember: options.queuedPerMember }),
     senders: createSenders(),
     timeoutMs: options.timeoutMs,
@@ -134,7 +138,9 @@ export function createGraphQLServer(
       identify(actor)
       return createContext(ports, actor)
     },
-    plugins: [admission(server), limits({ introspection: !options.production }, mask)],
+    plugins: [admission(server), limits(server.documents, mask)],
+    // Yoga keeps a thousand of any size, whoever sent them.
+    parserAndValidationCache: false,
     maskedErrors: { maskError: mask },
     // No origin is "every origin" to Yoga, and one is sent to whoever asks: it gets the one that asks, or none of these headers.
     cors: ({ headers }) => {

@@ -8,6 +8,7 @@ import {
 } from 'graphql'
 import type { Actor, Identity } from '../access/actor.ts'
 import { type Context, createContext } from '../graphql/context.ts'
+import { fewErrors } from '../graphql/few-errors.ts'
 import type { GraphQLServer } from './graphql.ts'
 import { identify } from './request.ts'
 
@@ -40,10 +41,9 @@ export interface Operation extends ExecutionArgs {
 export async function prepare(graphql: GraphQLServer, caller: Caller, request: OperationRequest): Promise<Operation | readonly GraphQLError[]> {
   try {
     const identity = await caller.admit()
-    const { schema, execute, contextFactory, parse, validate } = graphql.yoga.getEnveloped({ identity, params: request } as never)
+    const { schema, execute, contextFactory } = graphql.yoga.getEnveloped({ identity, params: request } as never)
     const text = String(request.query ?? '')
-    const document = parse(text)
-    const errors = validate(schema, document)
+    const { document, errors } = graphql.documents.read(text)
     if (errors.length > 0) return errors.map(graphql.mask)
     const operationName = typeof request.operationName === 'string' ? request.operationName : null
     const variableValues = (request.variables ?? null) as Record<string, unknown> | null
@@ -51,6 +51,7 @@ export async function prepare(graphql: GraphQLServer, caller: Caller, request: O
     const contextValue =
       kind === 'subscription' ? createContext(graphql.ports, await caller.authenticate(identity), caller.resumeAfter) : ((await contextFactory()) as Context)
     identify(contextValue.actor)
+    graphql.documents.keep(document)
     return { schema, document, operationName, variableValues, kind, text, contextValue, run: execute }
   } catch (error) {
     return [graphql.mask(error)]
@@ -61,7 +62,7 @@ export const isRefused = <Prepared extends object>(prepared: Prepared | readonly
 
 /** Extensions for the HTTP status mean nothing inside a stream, and Yoga takes them out only where it writes the answer itself. */
 export const withoutHttp = (errors: readonly GraphQLError[]): GraphQLFormattedError[] =>
-  errors.map((error) => {
+  fewErrors(errors).map((error) => {
     const { http: _, ...extensions } = error.extensions
     return { ...error.toJSON(), extensions }
   })
