@@ -11,6 +11,7 @@ import { expireKeys } from './keys/expire-keys.ts'
 import { createHub } from './live/hub.ts'
 import { createMemberships } from './live/memberships.ts'
 import type { Clock, Log, Ports } from './ports.ts'
+import { createFormatReport } from './secrets/report-format.ts'
 import { rewrapSecrets } from './secrets/rewrap-secrets.ts'
 import { createMetrics, type NodeMetrics } from './server/metrics.ts'
 import { createRefused } from './server/request.ts'
@@ -68,7 +69,7 @@ export interface App {
   readonly lastUses: LastUses
   /** Moves what is due and writes what gathered; runs by itself once it listens. */
   sweep(): Promise<void>
-  /** Re-wraps secrets under the current key-encryption key and deletes what need not be kept; likewise. */
+  /** Re-wraps secrets under the current key-encryption key and format, and deletes what need not be kept; likewise. */
   tidy(): Promise<void>
   /** Calls it after each commit of a change. */
   onChange(listener: (organizationId: string, version: bigint) => void): void
@@ -136,10 +137,12 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       await expireKeys(ports)
       await lastUses.flush()
     }
+    const reportFormat = createFormatReport(ports)
     const tidy = async (): Promise<void> => {
       await rememberFingerprint(database.client, 'pepper', digests.currentId)
       await rememberFingerprint(database.client, 'kek', seals.currentId)
-      while ((await rewrapSecrets(ports)) > 0);
+      await rewrapSecrets(ports)
+      await reportFormat()
       const now = clock.now()
       await ports.keys.forget(now)
       if (config.AUDIT_RETENTION_DAYS !== null) await ports.events.deleteBefore(new Date(now.getTime() - config.AUDIT_RETENTION_DAYS * dayMs))

@@ -33,6 +33,9 @@ const secretList = z
   .refine((list) => list.every((bytes) => bytes !== null), 'must be 32 bytes in base64, or several of them with commas between, the current one first')
   .transform((list) => list as Uint8Array[])
 
+/** The database itself deletes no event that is younger, whoever asks: a migration says so. */
+const minAuditDays = 30
+
 const origins = z
   .string()
   .transform((text) => text.split(',').map((origin) => origin.trim()))
@@ -82,7 +85,10 @@ const settings = z.object({
   EVENT_RETENTION_DAYS: count(1, 36_500, 90),
   AUDIT_RETENTION_DAYS: z
     .string()
-    .refine((text) => text === 'never' || /^[1-9]\d{0,4}$/.test(text), 'must be a whole number of days from 1 to 99999, or never')
+    .refine(
+      (text) => text === 'never' || (/^[1-9]\d{1,4}$/.test(text) && Number(text) >= minAuditDays),
+      `must be a whole number of days from ${minAuditDays} to 99999, or never`,
+    )
     .transform((text) => (text === 'never' ? null : Number(text)))
     .default(null),
   DOCUMENT_CACHE_BYTES: count(1_000_000, 999_999_999, 10_000_000),

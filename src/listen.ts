@@ -107,7 +107,7 @@ export async function listen(app: App): Promise<Listening> {
     isListening,
   })
   const beat = async (): Promise<void> => {
-    const known = await nodes.beat(nodeId, [...digests.pepperIds, ...seals.kekIds])
+    const known = await nodes.beat(nodeId, [...digests.pepperIds, ...seals.knownIds])
     digests.agree(known)
     seals.agree(known)
   }

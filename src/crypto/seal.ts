@@ -1,27 +1,43 @@
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto'
 
-/** What a sealed value is bound to: opening it anywhere else fails. */
+/** What something sealed is bound to: opening it anywhere else fails. */
 export type Place = readonly (string | number)[]
+
+/** How a value is sealed. Format 1 opens, and is made only while a serving node knows no other; format 2 binds more. */
+type Format = 1 | 2
+
+/** What a value is bound to, by format. */
+export type Places = Readonly<Record<Format, Place>>
 
 /** Envelope encryption: a data key per value, wrapped by a key-encryption key that is not in the database. */
 export interface Seals {
   /** Ids of the configured key-encryption keys, the newest first. */
   readonly kekIds: readonly string[]
+  /** What a node tells the others that it knows: those, and the formats after the first. */
+  readonly knownIds: readonly string[]
   /** The one that is written with: the newest that every serving node knows. */
   readonly currentId: string
+  /** The format that is written, likewise. */
+  readonly format: Format
   /** Tells which ids every serving node knows. */
   agree(known: ReadonlySet<string>): void
-  seal(place: Place, value: string): { kekId: string; sealed: Uint8Array }
+  seal(places: Places, value: string): { kekId: string; sealed: Uint8Array }
   /** Null for whatever is not exactly what `seal` made for this place under a configured key. */
-  open(place: Place, sealed: Uint8Array): string | null
-  /** The same value with its data key wrapped anew under the current key; null as for `open`. */
-  rewrap(place: Place, sealed: Uint8Array): { kekId: string; sealed: Uint8Array } | null
+  open(places: Places, sealed: Uint8Array): string | null
+  /**
+   * The same value with its data key wrapped anew under the current key, and sealed anew if that is in an older format than the current one;
+   * null as for `open`.
+   */
+  rewrap(places: Places, sealed: Uint8Array): { kekId: string; sealed: Uint8Array } | null
   /** A text that only the server opens, for the same place. */
   sealToken(place: Place, value: string): string
   openToken(place: Place, token: string): string | null
 }
 
-const format = 1
+/** Among the ids that a node knows: it opens format 2. */
+const format2Id = 'seal-format-2'
+/** Save tokens have a format of their own, which never changed: none is older than 15 minutes. */
+const tokenFormat = 1
 /** AES-256-GCM with random 96-bit nonces and whole tags; the only algorithm there is. */
 const algorithm = 1
 const ivBytes = 12
@@ -45,7 +61,9 @@ function kekOf(secret: Uint8Array): Kek {
 }
 
 // JSON keeps the parts apart: no two places have the same text.
-const bind = (label: string, place: Place): Buffer => Buffer.from(JSON.stringify([label, format, algorithm, ...place]))
+const bind = (label: string, format: number, place: Place): Buffer => Buffer.from(JSON.stringify([label, format, algorithm, ...place]))
+
+const formatOf = (sealed: Uint8Array): Format | null => (sealed[0] === 1 || sealed[0] === 2 ? sealed[0] : null)
 
 function encrypt(key: Uint8Array, bound: Buffer, value: Uint8Array): Buffer {
   const iv = randomBytes(ivBytes)
@@ -69,51 +87,71 @@ function decrypt(key: Uint8Array, bound: Buffer, sealed: Uint8Array): Buffer | n
 /** `secrets`: 32 bytes each, the current one first. Each use has a key of its own, derived under its own label. */
 export function createSeals(secrets: readonly Uint8Array[]): Seals {
   const keks = secrets.map(kekOf)
-  let [current] = keks as [Kek]
-  if (!current) throw new Error('at least one key-encryption key is needed')
+  const [newest] = keks
+  if (!newest) throw new Error('at least one key-encryption key is needed')
+  let current: { kek: Kek; format: Format } = { kek: newest, format: 2 }
   const byId = new Map(keks.map((kek) => [kek.id.toString('hex'), kek]))
-  const header = (): Buffer => Buffer.concat([Buffer.from([format, algorithm]), current.id])
-  const wrapped = (place: Place, dataKey: Uint8Array): Buffer =>
-    Buffer.concat([header(), encrypt(current.wrap, bind(`data key under ${current.id.toString('hex')}`, place), dataKey)])
+  const kekIds = [...byId.keys()]
+  const currentId = (): string => current.kek.id.toString('hex')
+  const header = (format: number): Buffer => Buffer.concat([Buffer.from([format, algorithm]), current.kek.id])
+
+  /** The whole of a sealed value: `body` is the value, encrypted under the data key in the same format. */
+  const assemble = (format: Format, place: Place, dataKey: Uint8Array, body: Uint8Array): { kekId: string; sealed: Uint8Array } => {
+    const wrapped = encrypt(current.kek.wrap, bind(`data key under ${currentId()}`, format, place), dataKey)
+    return { kekId: currentId(), sealed: new Uint8Array(Buffer.concat([header(format), wrapped, body])) }
+  }
 
   /** The data key and the encrypted value of what `seal` made. */
-  function unwrap(place: Place, sealed: Uint8Array): { dataKey: Buffer; body: Uint8Array } | null {
-    if (sealed.length < headerBytes + wrappedBytes || sealed[0] !== format || sealed[1] !== algorithm) return null
+  function unwrap(places: Places, sealed: Uint8Array): { format: Format; dataKey: Buffer; body: Uint8Array } | null {
+    const format = formatOf(sealed)
+    if (format === null || sealed.length < headerBytes + wrappedBytes || sealed[1] !== algorithm) return null
     const kekId = Buffer.from(sealed.subarray(2, headerBytes)).toString('hex')
     const kek = byId.get(kekId)
     if (!kek) return null
-    const dataKey = decrypt(kek.wrap, bind(`data key under ${kekId}`, place), sealed.subarray(headerBytes, headerBytes + wrappedBytes))
-    return dataKey && { dataKey, body: sealed.subarray(headerBytes + wrappedBytes) }
+    const wrapped = sealed.subarray(headerBytes, headerBytes + wrappedBytes)
+    const dataKey = decrypt(kek.wrap, bind(`data key under ${kekId}`, format, places[format]), wrapped)
+    return dataKey && { format, dataKey, body: sealed.subarray(headerBytes + wrappedBytes) }
   }
 
-  const currentId = (): string => current.id.toString('hex')
+  const seal = (places: Places, value: Uint8Array): { kekId: string; sealed: Uint8Array } => {
+    const { format } = current
+    const dataKey = randomBytes(32)
+    return assemble(format, places[format], dataKey, encrypt(dataKey, bind('secret', format, places[format]), value))
+  }
+  const opened = (places: Places, { format, dataKey, body }: { format: Format; dataKey: Buffer; body: Uint8Array }): Buffer | null =>
+    decrypt(dataKey, bind('secret', format, places[format]), body)
+
   return {
-    kekIds: keks.map((kek) => kek.id.toString('hex')),
+    kekIds,
+    knownIds: [...kekIds, format2Id],
     get currentId() {
       return currentId()
     },
+    get format() {
+      return current.format
+    },
     agree: (known) => {
-      current = keks.find((kek) => known.has(kek.id.toString('hex'))) ?? current
+      current = { kek: keks.find((kek) => known.has(kek.id.toString('hex'))) ?? current.kek, format: known.has(format2Id) ? 2 : 1 }
     },
-    seal: (place, value) => {
-      const dataKey = randomBytes(32)
-      const body = encrypt(dataKey, bind('secret', place), Buffer.from(value))
-      return { kekId: currentId(), sealed: new Uint8Array(Buffer.concat([wrapped(place, dataKey), body])) }
+    seal: (places, value) => seal(places, Buffer.from(value)),
+    open: (places, sealed) => {
+      const inner = unwrap(places, sealed)
+      return inner && (opened(places, inner)?.toString() ?? null)
     },
-    open: (place, sealed) => {
-      const inner = unwrap(place, sealed)
-      return inner && (decrypt(inner.dataKey, bind('secret', place), inner.body)?.toString() ?? null)
+    rewrap: (places, sealed) => {
+      const inner = unwrap(places, sealed)
+      // Never back to an older format, which would bind less.
+      if (!inner || inner.format >= current.format) return inner && assemble(inner.format, places[inner.format], inner.dataKey, inner.body)
+      const value = opened(places, inner)
+      return value && seal(places, value)
     },
-    rewrap: (place, sealed) => {
-      const inner = unwrap(place, sealed)
-      return inner && { kekId: currentId(), sealed: new Uint8Array(Buffer.concat([wrapped(place, inner.dataKey), inner.body])) }
-    },
-    sealToken: (place, value) => Buffer.concat([header(), encrypt(current.token, bind('save token', place), Buffer.from(value))]).toString('base64url'),
+    sealToken: (place, value) =>
+      Buffer.concat([header(tokenFormat), encrypt(current.kek.token, bind('save token', tokenFormat, place), Buffer.from(value))]).toString('base64url'),
     openToken: (place, token) => {
       const bytes = Buffer.from(token, 'base64url')
-      if (bytes.length < headerBytes || bytes.toString('base64url') !== token || bytes[0] !== format || bytes[1] !== algorithm) return null
+      if (bytes.length < headerBytes || bytes.toString('base64url') !== token || bytes[0] !== tokenFormat || bytes[1] !== algorithm) return null
       const kek = byId.get(bytes.subarray(2, headerBytes).toString('hex'))
-      return kek ? (decrypt(kek.token, bind('save token', place), bytes.subarray(headerBytes))?.toString() ?? null) : null
+      return kek ? (decrypt(kek.token, bind('save token', tokenFormat, place), bytes.subarray(headerBytes))?.toString() ?? null) : null
     },
   }
 }

@@ -1,5 +1,5 @@
 import type { Scope } from '../access/scope.ts'
-import type { Place } from '../crypto/seal.ts'
+import type { Place, Places } from '../crypto/seal.ts'
 import { badInput } from '../errors.ts'
 
 /** How long a `saveToken` is good for. */
@@ -11,8 +11,18 @@ export function parseSecretName(field: string, text: string): string {
   return text
 }
 
-/** What a secret's value is sealed to. */
-export const placeOf = (secret: { organizationId: string; id: string; version: number }): Place => [secret.organizationId, secret.id, secret.version]
+/** What a secret's value is sealed to: in format 2 everything of its row that says who may read it, in format 1 all of that but who made it. */
+export const placesOf = ({ organizationId, id, version, createdById }: Placed): Places => ({
+  1: [organizationId, id, version],
+  2: [organizationId, id, version, createdById],
+})
+
+interface Placed {
+  organizationId: string
+  id: string
+  version: number
+  createdById: string
+}
 
 /** What a save token is sealed to: nobody else can use it, not for another key, and not for longer. */
 export const tokenPlace = (scope: Pick<Scope, 'organizationId' | 'memberId'>, keyId: string, end: number): Place => [

@@ -2,7 +2,7 @@ import type { Actor } from '../access/actor.ts'
 import { Plaintext } from '../crypto/key-format.ts'
 import { notFound } from '../errors.ts'
 import type { Ports } from '../ports.ts'
-import { placeOf } from './model.ts'
+import { placesOf } from './model.ts'
 
 /** The value of a secret. That it was asked for is committed as an event before the value leaves. */
 export async function revealSecret(
@@ -14,7 +14,7 @@ export async function revealSecret(
     const scope = await members.scopeNow(actor)
     const secret = await secrets.sealed(scope, input.id)
     if (!secret) throw notFound()
-    const opened = ports.seals.open(placeOf(secret), secret.sealed)
+    const opened = ports.seals.open(placesOf(secret), secret.sealed)
     if (opened === null) throw new Error('a sealed secret does not open: its row was altered, or its key is not configured')
     record({ kind: 'SECRET_REVEALED', subjectName: secret.name, actorId: scope.memberId, secretId: secret.id })
     return new Plaintext(opened)

@@ -1,19 +1,32 @@
 import type { Ports } from '../ports.ts'
-import { placeOf } from './model.ts'
+import { placesOf } from './model.ts'
 
-const batch = 100
+/** How many secrets are in memory at once. */
+const maxBatch = 100
+/** How many of those that do not open are named in the log. */
+const maxNamed = 10
 
 /**
- * Wraps data keys of older key-encryption keys anew under the current one, one row at a time, so that it can stop anywhere and go on later.
- * Values are neither decrypted nor unreadable in between. Answers how many it wrapped.
+ * Wraps data keys of older key-encryption keys anew under the current one, and seals values of an older format anew in the current one, one row
+ * at a time, so that it can stop anywhere and go on later. A value is decrypted once, to leave its format, and unreadable at no time.
+ * Rows that do not open are left as they are, and hold up no others. Answers how many it wrapped.
  */
 export async function rewrapSecrets(ports: Pick<Ports, 'seals' | 'secrets' | 'log'>): Promise<number> {
-  const rows = await ports.secrets.wrappedOtherwise(ports.seals.currentId, batch)
+  const { currentId, format } = ports.seals
+  const altered: string[] = []
   let wrapped = 0
-  for (const row of rows) {
-    const after = ports.seals.rewrap(placeOf(row), row.sealed)
-    if (after) wrapped += await ports.secrets.replaceSealed(row, after)
-    else ports.log.error({ secretId: row.id }, 'a secret does not open: its row was altered')
+  for (let after = '', more = true; more; ) {
+    const rows = await ports.secrets.sealedOtherwise(currentId, format, after, maxBatch)
+    for (const row of rows) {
+      const anew = ports.seals.rewrap(placesOf(row), row.sealed)
+      if (anew) wrapped += await ports.secrets.replaceSealed(row, anew)
+      else altered.push(row.id)
+    }
+    after = rows.at(-1)?.id ?? after
+    more = rows.length === maxBatch
+  }
+  if (altered.length > 0) {
+    ports.log.error({ secrets: altered.length, secretIds: altered.slice(0, maxNamed) }, 'secrets do not open: their rows were altered')
   }
   return wrapped
 }

@@ -3,7 +3,7 @@ import type { Plaintext } from '../crypto/key-format.ts'
 import { conflict } from '../errors.ts'
 import { newId } from '../ids.ts'
 import type { Locked, Ports } from '../ports.ts'
-import { placeOf } from './model.ts'
+import { placesOf } from './model.ts'
 
 /** Puts a key away as a secret, within the change of the caller, who has checked the key; CONFLICT on `field` when the name is taken. */
 export async function storeSecret(
@@ -14,9 +14,9 @@ export async function storeSecret(
   const { organizationId, memberId } = actor
   const { name, key } = input
   if (await ports.secrets.isTaken(organizationId, name)) throw conflict(`${input.field}: the organization has a secret of this name already`, input.field)
-  const secret = { id: newId('sec'), organizationId, name, version: 1 }
-  const sealed = ports.seals.seal(placeOf(secret), input.plaintext.expose())
-  await ports.secrets.insert({ ...secret, ...sealed, createdById: memberId, createdAt: ports.now, updatedAt: ports.now, apiKeyId: key.id })
+  const secret = { id: newId('sec'), organizationId, name, version: 1, createdById: memberId }
+  const sealed = ports.seals.seal(placesOf(secret), input.plaintext.expose())
+  await ports.secrets.insert({ ...secret, ...sealed, createdAt: ports.now, updatedAt: ports.now, apiKeyId: key.id })
   ports.record({
     kind: 'API_KEY_SAVED_AS_SECRET',
     subjectName: key.name,

@@ -6,10 +6,11 @@ export interface SealedSecret {
   organizationId: string
   name: string
   version: number
+  createdById: string
   sealed: Uint8Array
 }
 
-const sealedFields = { id: true, organizationId: true, name: true, version: true, sealed: true } as const
+const sealedFields = { id: true, organizationId: true, name: true, version: true, createdById: true, sealed: true } as const
 
 export const secretStore = (client: Statements) => ({
   find: <Query extends Prisma.SecretDefaultArgs>(query: Query, scope: Scope, id: string) =>
@@ -36,7 +37,7 @@ export const secretStore = (client: Statements) => ({
   /** The secret that holds this key. */
   ofKey: (apiKeyId: string) => client.secret.findUnique({ where: { apiKeyId }, select: { id: true, name: true } }),
 
-  insert: (secret: SealedSecret & { kekId: string; createdById: string; createdAt: Date; updatedAt: Date; apiKeyId: string }) =>
+  insert: (secret: SealedSecret & { kekId: string; createdAt: Date; updatedAt: Date; apiKeyId: string }) =>
     client.secret.create({ data: { ...secret, sealed: new Uint8Array(secret.sealed) }, select: { id: true } }),
 
   sealed: (scope: Scope, id: string): Promise<SealedSecret | null> => client.secret.findFirst({ where: { id, ...secretsIn(scope) }, select: sealedFields }),
@@ -45,9 +46,17 @@ export const secretStore = (client: Statements) => ({
 
   kekIds: async (): Promise<string[]> => (await client.secret.findMany({ distinct: ['kekId'], select: { kekId: true } })).map(({ kekId }) => kekId),
 
-  /** Up to `limit` secrets whose data keys are not wrapped by this key. */
-  wrappedOtherwise: (kekId: string, limit: number): Promise<SealedSecret[]> =>
-    client.secret.findMany({ where: { kekId: { not: kekId } }, orderBy: { id: 'asc' }, take: limit, select: sealedFields }),
+  /** Up to `limit` secrets above the id whose data keys are not wrapped by this key, or which are sealed in an older format. */
+  sealedOtherwise: (kekId: string, format: number, after: string, limit: number): Promise<SealedSecret[]> =>
+    client.$queryRaw<SealedSecret[]>`
+      SELECT id, organization_id AS "organizationId", name, version, created_by_id AS "createdById", sealed FROM secret
+      WHERE id > ${after} AND (kek_id <> ${kekId} OR substring(sealed FOR 1) < ${Uint8Array.of(format)}) ORDER BY id LIMIT ${limit}`,
+
+  /** How many secrets are sealed in format 1, which does not say who made them. */
+  countFormat1: async (): Promise<number> => {
+    const [row] = await client.$queryRaw<{ secrets: number }[]>`SELECT count(*)::int AS secrets FROM secret WHERE substring(sealed FOR 1) = ${Uint8Array.of(1)}`
+    return row?.secrets ?? 0
+  },
 
   /** Compare and set: changes nothing if the row is no longer what was read. */
   replaceSealed: (before: SealedSecret, after: { kekId: string; sealed: Uint8Array }): Promise<number> =>

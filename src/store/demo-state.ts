@@ -15,7 +15,10 @@ export const discardHalfDemo = (client: Client, slugs: readonly string[]): Promi
     // Nobody may add an organization between the look and the deletion.
     await statements.$executeRaw`LOCK TABLE organization IN ACCESS EXCLUSIVE MODE`
     const others = await statements.organization.count({ where: { slug: { notIn: [...slugs] } } })
-    // Keys and events are never deleted row by row. Every table of an organization refers to it, but for the counters.
-    if (others === 0) await statements.$executeRaw`TRUNCATE organization, key_count CASCADE`
+    if (others === 0) {
+      await statements.$queryRaw`SELECT set_config('aura_keys.deletes_events', 'on', true)`
+      // Keys and events are never deleted row by row. Every table of an organization refers to it, but for the counters.
+      await statements.$executeRaw`TRUNCATE organization, key_count CASCADE`
+    }
     return others === 0
   })

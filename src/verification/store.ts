@@ -5,7 +5,7 @@ const goneAfter = '5 seconds'
 
 export const nodeStore = (client: Statements) => ({
   /**
-   * Says that this node serves, and which peppers and key-encryption keys it knows; repeated every second.
+   * Says that this node serves, and which peppers, key-encryption keys and formats it knows; repeated every second.
    * Answers the ids that every serving node knows: only with these may be written what all of them must read.
    */
   beat: async (id: string, knownIds: readonly string[]): Promise<ReadonlySet<string>> => {

@@ -39,14 +39,14 @@ test('SR-16 one secret given for every use is a key of its own in each: none doe
   const position = ['2026-11-23', 'key_a']
   // One text for both HMACs: under equal keys they would be equal.
   const text = `${list.length}:${list}${JSON.stringify(position)}`
-  const { sealed } = seals.seal(place, 'value')
+  const { sealed } = seals.seal({ 1: place, 2: place }, 'value')
   const uses: Record<Exclude<keyof typeof keys, 'the secret itself'>, (key: Uint8Array) => boolean> = {
     digest: (key) => hmac(key, text).equals(digests.digest(new Plaintext(text)).digest),
     cursor: (key) =>
       hmac(key, text)
         .subarray(0, 16)
         .equals(Buffer.from(cursors.seal(list, position), 'base64url').subarray(0, 16)),
-    'data key': (key) => opens(key, JSON.stringify([`data key under ${seals.currentId}`, 1, 1, ...place]), sealed.subarray(10, 70)),
+    'data key': (key) => opens(key, JSON.stringify([`data key under ${seals.currentId}`, 2, 1, ...place]), sealed.subarray(10, 70)),
     'save token': (key) => opens(key, JSON.stringify(['save token', 1, 1, ...place]), Buffer.from(seals.sealToken(place, 'value'), 'base64url').subarray(10)),
   }
   const fitting = Object.entries(uses).map(([use, fits]) => [use, Object.entries(keys).flatMap(([name, key]) => (fits(key) ? [name] : []))])

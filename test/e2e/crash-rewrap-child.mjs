@@ -6,6 +6,7 @@ import { loadConfig } from '../../dist/config.js'
 import { createAppInstance } from '../../dist/instances/create-app-instance.js'
 import { createApiKey } from '../../dist/keys/create-api-key.js'
 import { bootstrapOrganization } from '../../dist/organizations/bootstrap-organization.js'
+import { placesOf } from '../../dist/secrets/model.js'
 import { rewrapSecrets } from '../../dist/secrets/rewrap-secrets.js'
 
 const { secrets, point } = JSON.parse(process.argv[2])
@@ -26,6 +27,8 @@ if (secrets) {
   const { appId } = await createApp(ports, actor, { slug: 'app', name: 'App' })
   const { instanceId } = await createAppInstance(ports, actor, { appId, name: 'instance' })
   for (let number = 0; number < secrets; number++) {
+    // Half of them as a node of the former version would: it knows keys, and no format.
+    ports.seals.agree(new Set(number % 2 === 0 ? ports.seals.kekIds : ports.seals.knownIds))
     await createApiKey(ports, actor, { instanceId, name: 'key', expiresInDays: 9, saveAsSecret: { name: `secret_${number}` } })
   }
 }
@@ -35,11 +38,12 @@ const scope = { organizationId: owner.organization_id, memberId: owner.id, role:
 const ids = (await sql('SELECT id FROM secret ORDER BY id')).map((row) => row.id)
 const read = async (id) => {
   const row = await ports.secrets.sealed(scope, id)
-  const value = row && ports.seals.open([row.organizationId, row.id, row.version], row.sealed)
+  const value = row && ports.seals.open(placesOf(row), row.sealed)
   if (!value?.startsWith('aura_')) print({ unreadable: id })
 }
 for (const id of ids) await read(id)
-print({ found: await sql('SELECT kek_id AS "kekId", count(*)::int AS n FROM secret GROUP BY kek_id ORDER BY kek_id'), secrets: ids.length })
+const [{ n: format1 }] = await sql('SELECT count(*)::int AS n FROM secret WHERE get_byte(sealed, 0) = 1')
+print({ format1, found: await sql('SELECT kek_id AS "kekId", count(*)::int AS n FROM secret GROUP BY kek_id ORDER BY kek_id'), secrets: ids.length })
 if (point !== undefined) {
   let rewrapping = true
   const reading = async () => {

@@ -17,6 +17,8 @@ interface Run {
   secrets: number
   /** How many secrets name which key-encryption key, when it started. */
   found: { kekId: string; n: number }[]
+  /** How many were sealed in format 1 then. */
+  format1: number
   unreadable: string[]
 }
 
@@ -28,7 +30,7 @@ async function run(keks: string, round: { secrets?: number; point?: number | nul
   const killed = signal === 'SIGKILL'
   if (!start || (!killed && (code !== 0 || !lines.some((line) => line.ended)))) throw new Error(`ended with ${code} ${signal}: ${stderr}`)
   const unreadable = lines.flatMap((line) => (typeof line.unreadable === 'string' ? [line.unreadable] : []))
-  return { killed, secrets: start.secrets ?? 0, found: start.found ?? [], unreadable }
+  return { killed, secrets: start.secrets ?? 0, found: start.found ?? [], format1: start.format1 ?? -1, unreadable }
 }
 
 test('SR-06 killed at twenty random points of wrapping secrets anew, every read opens, it goes on, and at the end no row names the old key', {
@@ -39,7 +41,7 @@ test('SR-06 killed at twenty random points of wrapping secrets anew, every read 
   const [oldId, newId] = [createSeals([oldKek]).kekIds[0], createSeals([newKek]).kekIds[0]]
   const secrets = 120
   const made = await run(base64(oldKek), { secrets })
-  expect([made.secrets, made.found]).toEqual([secrets, [{ kekId: oldId, n: secrets }]])
+  expect([made.secrets, made.found, made.format1]).toEqual([secrets, [{ kekId: oldId, n: secrets }], secrets / 2])
   const wrapped: number[] = []
   const countOf = ({ found }: Run, id: string | undefined): number => found.find(({ kekId }) => kekId === id)?.n ?? 0
   for (let round = 0; round < 20; round++) {
@@ -47,6 +49,9 @@ test('SR-06 killed at twenty random points of wrapping secrets anew, every read 
     expect([seed, round, killed, unreadable]).toEqual([seed, round, true, []])
     const at = { ...found, killed, unreadable }
     expect(countOf(at, oldId) + countOf(at, newId)).toBe(secrets)
+    // The format changes with the key, in one statement.
+    expect(at.format1).toBeLessThanOrEqual(countOf(at, oldId))
+    expect(secrets / 2 - at.format1).toBeLessThanOrEqual(countOf(at, newId))
     wrapped.push(countOf(at, newId))
   }
   // It goes on where it was killed: never back, and many starts found some of both.
@@ -55,6 +60,6 @@ test('SR-06 killed at twenty random points of wrapping secrets anew, every read 
   expect((await run(base64(newKek, oldKek), { point: null })).unreadable).toEqual([])
   // The old key is no longer needed.
   const alone = await run(base64(newKek), {})
-  expect([alone.found, alone.unreadable]).toEqual([[{ kekId: newId, n: secrets }], []])
+  expect([alone.found, alone.format1, alone.unreadable]).toEqual([[{ kekId: newId, n: secrets }], 0, []])
   await expect(run(base64(oldKek), {})).rejects.toThrow(/SECRETS_KEK|WrongDatabase/)
 })

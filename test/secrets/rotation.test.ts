@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createSeals } from '../../src/crypto/seal.ts'
 import { deleteSecret } from '../../src/secrets/delete-secret.ts'
+import { placesOf } from '../../src/secrets/model.ts'
 import { rewrapSecrets } from '../../src/secrets/rewrap-secrets.ts'
 import { CreateApiKeyDocument, RevealSecretDocument } from '../generated/operations.ts'
 import { as, type Company, createCompany } from '../support/company.ts'
@@ -46,9 +47,10 @@ test('SR-05 a row that is put back as it was before a rotation opens while its k
   expect(codesOf(await reveal(id))).toEqual(['INTERNAL'])
   await server.sql('UPDATE secret SET sealed = $2, kek_id = $3 WHERE id = $1 RETURNING 1', id, old.sealed, old.kek_id)
   expect(await value(id)).toBe(shown)
-  const place = [company.members.devA.organizationId, id, 1]
-  expect(both.open(place, old.sealed)).toBe(shown)
-  expect(createSeals([newKek]).open(place, old.sealed)).toBeNull()
+  const { organizationId, memberId: createdById } = company.members.devA
+  const places = placesOf({ organizationId, id, version: 1, createdById })
+  expect(both.open(places, old.sealed)).toBe(shown)
+  expect(createSeals([newKek]).open(places, old.sealed)).toBeNull()
 })
 
 test('SR-05 a deleted row that is put back opens again, as the README says; the audit log shows both', async () => {
@@ -76,7 +78,7 @@ test('SR-06 a new key-encryption key takes over while secrets are read: every re
   const read = async (): Promise<void> => {
     for (let at = 0; reading || at < ids.length; at++) {
       const row = await ports.secrets.sealed(scope, ids[at % ids.length] ?? '')
-      const opened = row && both.open([row.organizationId, row.id, row.version], row.sealed)
+      const opened = row && both.open(placesOf(row), row.sealed)
       if (!opened?.startsWith('aura_')) throw new Error(`${row?.id} did not open`)
       reads++
     }
@@ -100,6 +102,6 @@ test('SR-06 a new key-encryption key takes over while secrets are read: every re
   const alone = createSeals([newKek])
   for (const id of ids) {
     const row = await ports.secrets.sealed(scope, id)
-    expect(row && alone.open([row.organizationId, row.id, row.version], row.sealed)).toMatch(/^aura_/)
+    expect(row && alone.open(placesOf(row), row.sealed)).toMatch(/^aura_/)
   }
 })

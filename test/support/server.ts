@@ -160,7 +160,7 @@ const background = [
   /^\s*WITH gone AS/,
   /known_ids/,
   /"public"\."setting"/,
-  /"secret" AS "t0" WHERE "t0"\."kek_id" <>/,
+  /substring\(sealed FOR 1\)/,
   /DELETE FROM "public"\."idempotent_create"/,
   /^\s*SELECT 1\s*$/,
 ]
