@@ -1,27 +1,26 @@
 import { AuraError, conflict, unavailable } from '../errors.ts'
 import type { NewEvent } from '../events/store.ts'
 import type { Change, Clock, Hub } from '../ports.ts'
-import { type Database, isTransient, isUniqueViolation, setLocally } from './client.ts'
+import { type Database, isTransient, isUniqueViolation, lockOrganization, setLocally } from './client.ts'
 import { createStores } from './stores.ts'
 
 /** The one way to change anything; see `Change` in `ports.ts` for what it promises. */
-export function createChange({ client, pooled }: Pick<Database, 'client' | 'pooled'>, clock: Clock, hub: Pick<Hub, 'changed'>): Change {
+export function createChange({ client }: Pick<Database, 'client'>, clock: Clock, hub: Pick<Hub, 'changed'>): Change {
   return async (organization, body) => {
     const founded = typeof organization === 'string' ? null : organization
     const organizationId = typeof organization === 'string' ? organization : organization.id
     let committing = false
     const { answer, version } = await client
       .$transaction(async (statements) => {
-        if (pooled) await setLocally(statements)
         const stores = createStores(statements)
         if (founded) {
+          await setLocally(statements)
           await stores.organizations.insert(founded).catch((error: unknown) => {
             throw isUniqueViolation(error) ? conflict(`slug: the organization ${founded.slug} exists already`, 'slug') : error
           })
         }
         // Alone and first: what a later statement reads, it reads after the lock was had.
-        const locked = await statements.$queryRaw<object[]>`SELECT 1 FROM organization WHERE id = ${organizationId} FOR NO KEY UPDATE`
-        if (locked.length === 0) throw new Error('the organization of a change does not exist')
+        if (!(await lockOrganization(statements, organizationId))) throw new Error('the organization of a change does not exist')
         const now = clock.now()
         const events: NewEvent[] = []
         const answer = await body({ ...stores, now, record: (event) => void events.push(event) })

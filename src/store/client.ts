@@ -5,6 +5,8 @@ import { Client as PgClient, Pool } from 'pg'
 import { PrismaPGlite } from 'pglite-prisma-adapter'
 import { Prisma, PrismaClient } from '../generated/prisma/client.ts'
 import { migratePGlite, migratePostgres } from './schema-engine.ts'
+import { clientWith, timeouts, utc } from './sessions.ts'
+import { readingOffsets, withOffsets } from './times.ts'
 
 export { Prisma }
 export type Client = PrismaClient
@@ -27,7 +29,7 @@ export interface Database {
 export type OnStatement = (sql: string) => void
 
 function createClient(adapter: PrismaPg | PrismaPGlite, onStatement: OnStatement | undefined): Client {
-  const options = { adapter, errorFormat: 'minimal' as const, transactionOptions: { maxWait: 2_000, timeout: 30_000 } }
+  const options = { adapter: withOffsets(adapter), errorFormat: 'minimal' as const, transactionOptions: { maxWait: 2_000, timeout: 30_000 } }
   if (!onStatement) return new PrismaClient(options)
   const client = new PrismaClient({ ...options, log: [{ emit: 'event', level: 'query' }] })
   client.$on('query', (event) => onStatement(event.query))
@@ -41,7 +43,7 @@ export async function openPGlite(folder: string, onStatement?: OnStatement): Pro
   setFlagsFromString('--liftoff-only')
   const pglite = await PGlite.create({ dataDir: folder, parsers: { [types.INT8]: (text) => text } })
   await pglite.exec("SET TimeZone = 'UTC'")
-  const client = createClient(new PrismaPGlite(pglite), onStatement)
+  const client = createClient(new PrismaPGlite(readingOffsets(pglite)), onStatement)
   return {
     kind: 'pglite',
     client,
@@ -70,13 +72,18 @@ function createStatementNames(): (query: { sql: string }) => string | undefined 
   }
 }
 
-const lockTimeoutMs = 2_000
-const idleInTransactionMs = 5_000
-const sessionSettings = `-c TimeZone=UTC -c lock_timeout=${lockTimeoutMs} -c idle_in_transaction_session_timeout=${idleInTransactionMs}`
+const settings = Prisma.join(Object.entries(timeouts).map(([name, value]) => Prisma.sql`set_config(${name}, ${value}, true)`))
 
-/** The same for one transaction, where sessions are a pooler's. */
-export const setLocally = (statements: Statements): Promise<unknown> => statements.$queryRaw`
-  SELECT set_config('lock_timeout', ${String(lockTimeoutMs)}, true), set_config('idle_in_transaction_session_timeout', ${String(idleInTransactionMs)}, true)`
+/** Sets the timeouts for one transaction, whatever its session has. */
+export const setLocally = (statements: Statements): Promise<unknown> => statements.$queryRaw`SELECT ${settings}`
+
+/** Locks the organization for a change, under these timeouts; false when there is none. */
+export const lockOrganization = async (statements: Statements, id: string): Promise<boolean> => {
+  // The settings are in force before the row is locked, in the same statement: a subquery with side effects is neither left out nor moved.
+  const locked = await statements.$queryRaw<object[]>`
+    SELECT 1 FROM (SELECT ${settings}) AS settings, organization WHERE id = ${id} FOR NO KEY UPDATE OF organization`
+  return locked.length > 0
+}
 
 const migrationLock = 7_283_645_119
 const aloneLock = 7_283_645_120
@@ -110,7 +117,7 @@ async function withLock<Answer>(connectionString: string, id: number, body: () =
  * no settings, no prepared statements.
  */
 export function openPostgres(connectionString: string, connections = 10, onStatement?: OnStatement, pooled = false): Database {
-  const pool = new Pool({ connectionString, max: connections, ...(pooled ? {} : { options: sessionSettings }), connectionTimeoutMillis: 3_000 })
+  const pool = new Pool({ connectionString, max: connections, Client: clientWith(pooled ? utc : { ...utc, ...timeouts }), connectionTimeoutMillis: 3_000 })
   // An idle connection that dies is replaced at its next use; without a listener its error would end the process.
   pool.on('error', () => {})
   const client = createClient(
