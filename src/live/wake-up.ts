@@ -1,7 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { Client } from 'pg'
+import type { Client } from 'pg'
 import { isId } from '../ids.ts'
 import type { Hub, Log, Metrics } from '../ports.ts'
+import { clientWith } from '../store/sessions.ts'
 
 const channel = 'aura_keys'
 /** At most one NOTIFY in this time; what changes meanwhile goes with the next. */
@@ -12,6 +13,8 @@ const maxBackoffMs = 5_000
 /** How often the connection is asked whether it still is one, and how long it has to answer: a network can swallow it without a word. */
 const checkMs = 5_000
 const answerMs = 2_000
+
+const ListeningClient = clientWith({ synchronous_commit: 'off' })
 
 export interface WakeUp {
   /** Tells the other nodes that the organization has this version now; called after the commit, never inside. */
@@ -56,7 +59,7 @@ export function createWakeUp(connectionString: string, hub: Pick<Hub, 'hinted' |
 
   /** One connection, from its start to its end; answers whether it ever listened. */
   async function listen(): Promise<boolean> {
-    const connection = new Client({ connectionString, options: '-c synchronous_commit=off', connectionTimeoutMillis: 3_000, keepAlive: true })
+    const connection = new ListeningClient({ connectionString, connectionTimeoutMillis: 3_000, keepAlive: true })
     const ended = new Promise<void>((resolve) => connection.once('end', resolve).on('error', () => resolve()))
     try {
       await connection.connect()

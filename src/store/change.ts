@@ -1,7 +1,7 @@
 import { AuraError, conflict, unavailable } from '../errors.ts'
 import type { NewEvent } from '../events/store.ts'
 import type { Change, Clock, Hub } from '../ports.ts'
-import { type Database, isTransient, isUniqueViolation } from './client.ts'
+import { type Database, isTransient, isUniqueViolation, lockOrganization, setLocally } from './client.ts'
 import { createStores } from './stores.ts'
 import { currentWork } from './work.ts'
 
@@ -24,7 +24,7 @@ function createTurns(): <Answer>(organizationId: string, run: () => Promise<Answ
 }
 
 /** The one way to change anything; see `Change` in `ports.ts` for what it promises. */
-export function createChange({ client, beforeChange }: Pick<Database, 'client' | 'beforeChange'>, clock: Clock, hub: Pick<Hub, 'changed'>): Change {
+export function createChange({ client, statementMs }: Pick<Database, 'client' | 'statementMs'>, clock: Clock, hub: Pick<Hub, 'changed'>): Change {
   const inTurn = createTurns()
   return async (organization, body) => {
     const work = currentWork()
@@ -34,16 +34,15 @@ export function createChange({ client, beforeChange }: Pick<Database, 'client' |
     const transaction = () => {
       work?.begin()
       return client.$transaction(async (statements) => {
-        await beforeChange(statements)
         const stores = createStores(statements)
         if (founded) {
+          await setLocally(statements, statementMs())
           await stores.organizations.insert(founded).catch((error: unknown) => {
             throw isUniqueViolation(error) ? conflict(`slug: the organization ${founded.slug} exists already`, 'slug') : error
           })
         }
         // Alone and first: what a later statement reads, it reads after the lock was had.
-        const locked = await statements.$queryRaw<object[]>`SELECT 1 FROM organization WHERE id = ${organizationId} FOR NO KEY UPDATE`
-        if (locked.length === 0) throw new Error('the organization of a change does not exist')
+        if (!(await lockOrganization(statements, organizationId, statementMs()))) throw new Error('the organization of a change does not exist')
         const now = clock.now()
         const events: NewEvent[] = []
         const answer = await body({ ...stores, now, record: (event) => void events.push(event) })

@@ -7,7 +7,9 @@ import { PrismaPGlite } from 'pglite-prisma-adapter'
 import { Prisma, PrismaClient } from '../generated/prisma/client.ts'
 import { Pools } from './pools.ts'
 import { migratePGlite, migratePostgres } from './schema-engine.ts'
+import { clientWith, timeouts, utc } from './sessions.ts'
 import { inTurn } from './slot.ts'
+import { readingOffsets, withOffsets } from './times.ts'
 import { currentWork, type Lane } from './work.ts'
 
 export { Prisma }
@@ -18,8 +20,8 @@ export type Statements = Prisma.TransactionClient
 export interface Database {
   readonly kind: 'pglite' | 'postgresql'
   readonly client: Client
-  /** Sets what holds for one transaction only; the first statement in it. */
-  beforeChange(statements: Statements): Promise<void>
+  /** How long a statement of the work under way may take; 0: without end. */
+  statementMs(): number
   /** Applies missing migrations and returns their names. Nodes that start at once wait for each other. */
   migrate(): Promise<string[]>
   /** Runs the body while no other node runs one; `waiting` is called when it must wait for one. Whoever dies inside makes way. */
@@ -45,11 +47,11 @@ export async function openPGlite(folder: string, onStatement?: OnStatement): Pro
   setFlagsFromString('--liftoff-only')
   const pglite = await PGlite.create({ dataDir: folder, parsers: { [types.INT8]: (text) => text } })
   await pglite.exec("SET TimeZone = 'UTC'")
-  const client = createClient(inTurn(new PrismaPGlite(pglite)), onStatement)
+  const client = createClient(inTurn(withOffsets(new PrismaPGlite(readingOffsets(pglite)))), onStatement)
   return {
     kind: 'pglite',
     client,
-    beforeChange: async () => undefined,
+    statementMs: () => 0,
     migrate: () => migratePGlite(pglite),
     alone: (body) => body(),
     close: async () => {
@@ -77,14 +79,22 @@ function createStatementNames(): (query: { sql: string }) => string | undefined 
   }
 }
 
-const lockTimeoutMs = 2_000
-const idleInTransactionMs = 5_000
 /** How long one statement may take, by what it is for; what the server does by itself takes as long as it takes. */
-type Timeouts = Readonly<Record<Lane, number>>
-const verificationTimeoutMs = 2_000
+const verificationMs = 2_000
 
-const sessionSettings = (statementMs: number): string =>
-  `-c TimeZone=UTC -c lock_timeout=${lockTimeoutMs} -c idle_in_transaction_session_timeout=${idleInTransactionMs} -c statement_timeout=${statementMs}`
+const settings = (statementMs: number): Prisma.Sql =>
+  Prisma.join(Object.entries(timeouts(statementMs)).map(([name, value]) => Prisma.sql`set_config(${name}, ${value}, true)`))
+
+/** Sets the timeouts for one transaction, whatever its session has. */
+export const setLocally = (statements: Statements, statementMs: number): Promise<unknown> => statements.$queryRaw`SELECT ${settings(statementMs)}`
+
+/** Locks the organization for a change, under these timeouts; false when there is none. */
+export const lockOrganization = async (statements: Statements, id: string, statementMs: number): Promise<boolean> => {
+  // The settings are in force before the row is locked, in the same statement: a subquery with side effects is neither left out nor moved.
+  const locked = await statements.$queryRaw<object[]>`
+    SELECT 1 FROM (SELECT ${settings(statementMs)}) AS settings, organization WHERE id = ${id} FOR NO KEY UPDATE OF organization`
+  return locked.length > 0
+}
 
 const migrationLock = 7_283_645_119
 const aloneLock = 7_283_645_120
@@ -118,26 +128,25 @@ async function withLock<Answer>(connectionString: string, id: number, body: () =
  * statements. `operationMs`: how long a statement of an operation may take.
  */
 export function openPostgres(connectionString: string, onStatement?: OnStatement, { pooled = false, operationMs = 0 } = {}): Database {
-  const timeouts: Timeouts = { operations: operationMs, verification: verificationTimeoutMs, system: 0 }
-  const pools = new Pools((lane) => ({ connectionString, connectionTimeoutMillis: 3_000, ...(pooled ? {} : { options: sessionSettings(timeouts[lane]) }) }))
+  const statementMs: Readonly<Record<Lane, number>> = { operations: operationMs, verification: verificationMs, system: 0 }
+  const pools = new Pools((lane) => ({
+    connectionString,
+    connectionTimeoutMillis: 3_000,
+    Client: clientWith(pooled ? utc : { ...utc, ...timeouts(statementMs[lane]) }),
+  }))
   const client = createClient(
-    new PrismaPg(pools as unknown as Pool, {
-      disposeExternalPool: false,
-      ...(pooled ? {} : { statementNameGenerator: createStatementNames() as (query: { sql: string }) => string }),
-    }),
+    withOffsets(
+      new PrismaPg(pools as unknown as Pool, {
+        disposeExternalPool: false,
+        ...(pooled ? {} : { statementNameGenerator: createStatementNames() as (query: { sql: string }) => string }),
+      }),
+    ),
     onStatement,
   )
   return {
     kind: 'postgresql',
     client,
-    // The same for one transaction, where sessions are a pooler's.
-    beforeChange: async (statements) => {
-      if (!pooled) return
-      const statementMs = timeouts[currentWork()?.lane ?? 'system']
-      await statements.$queryRaw`
-        SELECT set_config('lock_timeout', ${String(lockTimeoutMs)}, true), set_config('statement_timeout', ${String(statementMs)}, true),
-          set_config('idle_in_transaction_session_timeout', ${String(idleInTransactionMs)}, true)`
-    },
+    statementMs: () => statementMs[currentWork()?.lane ?? 'system'],
     migrate: () => withLock(connectionString, migrationLock, () => migratePostgres(connectionString)),
     alone: (body, waiting) => withLock(connectionString, aloneLock, body, waiting),
     close: async () => {

@@ -1,4 +1,4 @@
-import type { Client } from './client.ts'
+import { type Client, setLocally } from './client.ts'
 
 /** How far the demo is: null when nobody began to load it. */
 export async function demoState(client: Client): Promise<'loading' | 'loaded' | null> {
@@ -12,6 +12,7 @@ export const setDemoState = (client: Client, value: 'loading' | 'loaded') =>
 /** Empties a database in which there is nothing but half of a demo; deletes nothing, and answers false, when there is anything else. */
 export const discardHalfDemo = (client: Client, slugs: readonly string[]): Promise<boolean> =>
   client.$transaction(async (statements) => {
+    await setLocally(statements, 0)
     // Nobody may add an organization between the look and the deletion.
     await statements.$executeRaw`LOCK TABLE organization IN ACCESS EXCLUSIVE MODE`
     const others = await statements.organization.count({ where: { slug: { notIn: [...slugs] } } })

@@ -7,6 +7,7 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import { bindMigrationAwareSqlAdapterFactory, type SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils'
 import { Pool } from 'pg'
 import { PrismaPGlite } from 'pglite-prisma-adapter'
+import { clientWith, utc } from './sessions.ts'
 
 const schemaFile = fileURLToPath(new URL('../../prisma/schema.prisma', import.meta.url))
 export const migrationsFolder = fileURLToPath(new URL('../../prisma/migrations', import.meta.url))
@@ -104,7 +105,7 @@ export const migratePGlite = (pglite: PGlite): Promise<string[]> => applyMigrati
 
 /** The same for PostgreSQL. A migration that fails leaves nothing behind: each is sent whole, as one implicit transaction. */
 export async function migratePostgres(connectionString: string): Promise<string[]> {
-  const pool = new Pool({ connectionString, max: 2 })
+  const pool = new Pool({ connectionString, max: 2, Client: clientWith(utc) })
   // Connections still close after `end` has answered; without a listener an error of theirs would end the process.
   pool.on('error', () => {})
   const factory = new PrismaPg(pool)

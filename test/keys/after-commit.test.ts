@@ -26,7 +26,7 @@ function losing(when: 'before' | 'after'): Ports {
     when === 'after' ? client.$transaction(body as never).then(lost) : client.$transaction(async () => lost())
   return {
     ...server.app.ports,
-    change: createChange({ client: { $transaction } as never, beforeChange: async () => undefined }, server.app.ports.clock, { changed: () => undefined }),
+    change: createChange({ client: { $transaction } as never, statementMs: () => 0 }, server.app.ports.clock, { changed: () => undefined }),
   }
 }
 

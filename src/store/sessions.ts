@@ -1,0 +1,48 @@
+import { Client, type ClientConfig, type CustomTypesConfig } from 'pg'
+import { inUtc } from './times.ts'
+
+declare module 'pg' {
+  interface Client {
+    /** What the first message of a session says. */
+    getStartupConf(): Record<string, string>
+  }
+}
+
+/** How long a statement waits for a lock, and a transaction for its next statement. */
+const lockTimeoutMs = 2_000
+const idleInTransactionMs = 5_000
+/** These, and how long one statement may take, in PostgreSQL's names; 0: without end. */
+export const timeouts = (statementMs: number): Readonly<Record<string, string>> => ({
+  lock_timeout: String(lockTimeoutMs),
+  idle_in_transaction_session_timeout: String(idleInTransactionMs),
+  statement_timeout: String(statementMs),
+})
+
+/** Poolers keep these two for each of their clients, whoever's session they take. */
+export const utc: Readonly<Record<string, string>> = { TimeZone: 'UTC', DateStyle: 'ISO, MDY' }
+
+type Query = (config: unknown, ...rest: unknown[]) => unknown
+
+function reading(config: unknown): unknown {
+  const types = (config as { types?: CustomTypesConfig } | null)?.types
+  if (types === undefined) return config
+  const getTypeParser = (type: number, format: 'text'): ((text: string) => unknown) => inUtc(type, types.getTypeParser(type, format))
+  return { ...(config as object), types: { getTypeParser } }
+}
+
+/**
+ * The driver's client whose sessions start with these settings, each as a parameter of its own: unlike `options` they add to those of the URL,
+ * and they win over them, over the environment, the role and the database. Reads times with their offset all the same.
+ */
+export const clientWith = (settings: Readonly<Record<string, string>>): typeof Client =>
+  class extends Client {
+    constructor(config?: string | ClientConfig) {
+      super(config)
+      const query = this.query.bind(this) as Query
+      this.query = ((config: unknown, ...rest: unknown[]) => query(reading(config), ...rest)) as typeof this.query
+    }
+
+    override getStartupConf(): Record<string, string> {
+      return { ...super.getStartupConf(), ...settings }
+    }
+  }
