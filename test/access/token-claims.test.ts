@@ -2,9 +2,11 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
-import { ViewerDocument } from '../generated/operations.ts'
-import { createCompany } from '../support/company.ts'
+import { addMember } from '../../src/members/add-member.ts'
+import { KeyCountsDocument, ViewerDocument } from '../generated/operations.ts'
+import { type Company, createCompany } from '../support/company.ts'
 import { codesOf, startServer, type TestServer } from '../support/server.ts'
+import { everyTransport } from '../support/transports.ts'
 
 const issuer = 'https://issuer.test.example'
 const audience = 'https://keys.test.example'
@@ -15,6 +17,7 @@ let published: JWK[]
 let reads = 0
 let answering = true
 let server: TestServer
+let company: Company
 const publicJwks = new Map<string, JWK>()
 const privateKeys = new Map<string, CryptoKey>()
 
@@ -32,8 +35,13 @@ beforeAll(async () => {
   })
   await new Promise<void>((resolve) => provider.listen(0, '127.0.0.1', resolve))
   const { port } = provider.address() as AddressInfo
-  server = await startServer({ AUTH_JWKS_URL: `http://127.0.0.1:${port}/jwks`, AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience })
-  await createCompany(server)
+  server = await startServer({
+    AUTH_JWKS_URL: `http://127.0.0.1:${port}/jwks`,
+    AUTH_ISSUER: issuer,
+    AUTH_AUDIENCE: audience,
+    WS_MAX_SOCKETS_PER_MEMBER: '1000',
+  })
+  company = await createCompany(server)
 })
 afterAll(async () => {
   await server.close()
@@ -47,9 +55,10 @@ const seconds = (after: number): number => Math.floor(server.time.now.getTime() 
 interface Claims {
   iss?: string | undefined
   aud?: string | string[] | undefined
-  nbf?: number
-  exp?: number | undefined
-  sub?: string | undefined
+  nbf?: unknown
+  iat?: unknown
+  exp?: unknown
+  sub?: unknown
   org?: unknown
 }
 const sign = (claims: Claims = {}, kid = 'one'): Promise<string> =>
@@ -77,6 +86,49 @@ test('a token with a good signature is good only with the issuer, audience, subj
     'a list of organizations': { org: ['a'] },
   }
   for (const [what, claims] of Object.entries(bad)) expect([what, await ask(await sign(claims))]).toEqual([what, refused])
+})
+
+/** An operation on every transport, and a subscription on those that have them. */
+async function askEverywhere(token: string): Promise<string[]> {
+  const as = { authorization: `Bearer ${token}` }
+  const { WebSocket, SSE } = everyTransport
+  const query = { query: ViewerDocument.toString() }
+  const subscription = { query: KeyCountsDocument.toString() }
+  const sent = [...Object.values(everyTransport).map((send) => send(server, query, as)), ...[WebSocket, SSE].map((send) => send(server, subscription, as))]
+  return (await Promise.all(sent)).map((answer) => codesOf(answer).join() || 'data')
+}
+const everywhere = (outcome: string): string[] => Array(5).fill(outcome)
+
+test('a signed claim of the wrong type is a bad credential on every transport, also where it reads as a member', async () => {
+  for (const subject of ['5', 'true', 'null', '[object', '1e3'])
+    await addMember(server.app.ports, company.members.ownA, { subject, name: subject, role: 'OWNER' })
+  expect(await askEverywhere(await sign({ sub: '5' }))).toEqual(everywhere('data'))
+  const wrong: Record<'sub' | 'org' | 'exp' | 'nbf' | 'iat', unknown[]> = {
+    sub: [5, 1e3, true, null, ['devA'], [['devA']], {}, { sub: 'devA' }],
+    org: [5, true, null, ['a'], [['a']], {}, { slug: 'a' }],
+    exp: [String(seconds(600)), new Date(seconds(600) * 1000).toISOString(), true, null, [seconds(600)], {}],
+    nbf: ['0', true, null, [0], {}],
+    iat: ['0', true, null, [0], {}],
+  }
+  for (const [claim, values] of Object.entries(wrong)) {
+    const answers = await Promise.all(values.map(async (value) => [claim, value, await askEverywhere(await sign({ [claim]: value }))]))
+    expect(answers).toEqual(values.map((value) => [claim, value, everywhere('UNAUTHENTICATED')]))
+  }
+}, 120_000)
+
+test('a credential ends a year from now at the latest, however far away its token ends', async () => {
+  const day = 24 * 60 * 60
+  const endOf = async (exp: number): Promise<number> => {
+    const { expiresAt } = await server.app.ports.identify({ authorization: `Bearer ${await sign({ exp })}`, organization: undefined })
+    return expiresAt.getTime() - server.time.now.getTime()
+  }
+  const begin = server.time.now.getTime() % 1000
+  expect(await endOf(seconds(600))).toBe(600_000 - begin)
+  expect(await endOf(seconds(365 * day))).toBe(365 * day * 1000 - begin)
+  for (const exp of [seconds(365 * day + 1), seconds(10 * 365 * day), 8.64e12, 1e15, Number.MAX_SAFE_INTEGER, 1e300]) {
+    expect([exp, await endOf(exp)]).toEqual([exp, 365 * day * 1000])
+    expect([exp, await askEverywhere(await sign({ exp }))]).toEqual([exp, everywhere('data')])
+  }
 })
 
 test('a token may begin five seconds from now and have ended five seconds ago, not more', async () => {

@@ -36,6 +36,14 @@ test('an empty gateway token or database is a mistake, not a server that is open
   }
 })
 
+test('the default organization is a slug or an id, or no setting at all', () => {
+  for (const text of ['a', 'northwind-robotics', '0', 'org_01h455vb4pex5vsknk084sn02q'])
+    expect(loadConfig({ AUTH_DEFAULT_ORGANIZATION: text }).AUTH_DEFAULT_ORGANIZATION).toBe(text)
+  expect(loadConfig({ AUTH_DEFAULT_ORGANIZATION: '' }).AUTH_DEFAULT_ORGANIZATION).toBeUndefined()
+  for (const text of ['A', 'a b', 'a ', '-a', 'a_b', 'org_', 'org_x', 'mem_01h455vb4pex5vsknk084sn02q', 'Northwind Robotics', 'x'.repeat(65), 'é', 'null '])
+    expect(() => loadConfig({ AUTH_DEFAULT_ORGANIZATION: text }), text).toThrow(/AUTH_DEFAULT_ORGANIZATION must be the slug/)
+})
+
 test("the provider's keys come over https, or from this machine", () => {
   const load = (url: string) => loadConfig({ AUTH_JWKS_URL: url, AUTH_ISSUER: 'i', AUTH_AUDIENCE: 'a' })
   for (const url of [
