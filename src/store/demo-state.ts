@@ -1,4 +1,5 @@
 import type { Client } from './client.ts'
+import { MissingRight } from './rights.ts'
 
 /** How far the demo is: null when nobody began to load it. */
 export async function demoState(client: Client): Promise<'loading' | 'loaded' | null> {
@@ -12,6 +13,8 @@ export const setDemoState = (client: Client, value: 'loading' | 'loaded') =>
 /** Empties a database in which there is nothing but half of a demo; deletes nothing, and answers false, when there is anything else. */
 export const discardHalfDemo = (client: Client, slugs: readonly string[]): Promise<boolean> =>
   client.$transaction(async (statements) => {
+    const [row] = await statements.$queryRaw<{ may: boolean }[]>`SELECT has_table_privilege('organization', 'TRUNCATE') AS may`
+    if (!row?.may) throw new MissingRight('Half of a demo is removed by the role that owns the tables: start once with a DATABASE_URL of that one.')
     // Nobody may add an organization between the look and the deletion.
     await statements.$executeRaw`LOCK TABLE organization IN ACCESS EXCLUSIVE MODE`
     const others = await statements.organization.count({ where: { slug: { notIn: [...slugs] } } })
