@@ -1,4 +1,5 @@
 import { type Client, setLocally } from './client.ts'
+import { MissingRight } from './rights.ts'
 
 /** How far the demo is: null when nobody began to load it. */
 export async function demoState(client: Client): Promise<'loading' | 'loaded' | null> {
@@ -13,6 +14,8 @@ export const setDemoState = (client: Client, value: 'loading' | 'loaded') =>
 export const discardHalfDemo = (client: Client, slugs: readonly string[]): Promise<boolean> =>
   client.$transaction(async (statements) => {
     await setLocally(statements, 0)
+    const [row] = await statements.$queryRaw<{ may: boolean }[]>`SELECT has_table_privilege('organization', 'TRUNCATE') AS may`
+    if (!row?.may) throw new MissingRight('Half of a demo is removed by the role that owns the tables: start once with a DATABASE_URL of that one.')
     // Nobody may add an organization between the look and the deletion.
     await statements.$executeRaw`LOCK TABLE organization IN ACCESS EXCLUSIVE MODE`
     const others = await statements.organization.count({ where: { slug: { notIn: [...slugs] } } })

@@ -7,6 +7,7 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import { bindMigrationAwareSqlAdapterFactory, type SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils'
 import { Pool } from 'pg'
 import { PrismaPGlite } from 'pglite-prisma-adapter'
+import { requireMigrator } from './rights.ts'
 import { clientWith, utc } from './sessions.ts'
 
 const schemaFile = fileURLToPath(new URL('../../prisma/schema.prisma', import.meta.url))
@@ -97,6 +98,7 @@ async function applyMigrations(factory: SqlMigrationAwareDriverAdapterFactory, q
     ),
   )
   if (migrationsList.migrationDirectories.every(({ path }) => applied.has(path))) return []
+  await requireMigrator(query)
   return withEngine(factory, async (engine) => (await engine.applyMigrations({ migrationsList, filters })).appliedMigrationNames)
 }
 

@@ -66,3 +66,18 @@ test("the provider's keys come over https, or from this machine", () => {
     expect(() => load(url), url).toThrow(/AUTH_JWKS_URL must be the https:/)
   }
 })
+
+test('the audit log is kept for 30 days at least, as the database sees to, and for ever unless something is said', () => {
+  expect(loadConfig({}).AUDIT_RETENTION_DAYS).toBeNull()
+  for (const [text, days] of [
+    ['never', null],
+    ['30', 30],
+    ['31', 31],
+    ['99999', 99_999],
+  ] as const) {
+    expect(loadConfig({ AUDIT_RETENTION_DAYS: text }).AUDIT_RETENTION_DAYS).toBe(days)
+  }
+  for (const text of ['0', '1', '9', '10', '29', '030', '-30', '30.5', '3e1', '100000', 'ever']) {
+    expect(() => loadConfig({ AUDIT_RETENTION_DAYS: text }), text).toThrow('AUDIT_RETENTION_DAYS must be a whole number of days from 30 to 99999, or never')
+  }
+})
