@@ -8,6 +8,7 @@ import { bootstrapOrganization } from '../organizations/bootstrap-organization.t
 import { openPostgres } from '../store/client.ts'
 import { BadSecretFile, FolderInUse } from '../store/data-folder.ts'
 import { WrongDatabase } from '../store/fingerprints.ts'
+import { WrongSession } from '../store/sessions.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
 
@@ -106,6 +107,7 @@ export async function run(commandLine: readonly string[]): Promise<number> {
       error instanceof FolderInUse ||
       error instanceof BadSecretFile ||
       error instanceof WrongDatabase ||
+      error instanceof WrongSession ||
       error instanceof AuraError
     if (known) console.error(error.message)
     else console.error(`aura-keys could not start: ${startFailure(error)}`)

@@ -5,7 +5,7 @@ import { Client as PgClient, Pool } from 'pg'
 import { PrismaPGlite } from 'pglite-prisma-adapter'
 import { Prisma, PrismaClient } from '../generated/prisma/client.ts'
 import { migratePGlite, migratePostgres } from './schema-engine.ts'
-import { clientWith, timeouts, utc } from './sessions.ts'
+import { clientWith, requireSessions, timeouts, utc } from './sessions.ts'
 import { readingOffsets, withOffsets } from './times.ts'
 
 export { Prisma }
@@ -131,7 +131,10 @@ export function openPostgres(connectionString: string, connections = 10, onState
     kind: 'postgresql',
     client,
     pooled,
-    migrate: () => withLock(connectionString, migrationLock, () => migratePostgres(connectionString)),
+    migrate: async () => {
+      await requireSessions(pool)
+      return withLock(connectionString, migrationLock, () => migratePostgres(connectionString))
+    },
     alone: (body, waiting) => withLock(connectionString, aloneLock, body, waiting),
     close: async () => {
       await client.$disconnect()
