@@ -13,6 +13,7 @@ const programs: Readonly<Record<string, readonly string[]>> = {
   'test/examples/rotate-key.test.ts': ['bash', 'curl', 'jq'],
   'test/examples/two-nodes.test.ts': ['nginx'],
   'test/live/pooler.test.ts': ['pgbouncer'],
+  'test/store/time-zones-pooled.test.ts': ['pgbouncer'],
 }
 
 function isInstalled(program: string): boolean {

@@ -9,6 +9,7 @@ import { openPostgres } from '../store/client.ts'
 import { BadSecretFile, FolderInUse } from '../store/data-folder.ts'
 import { WrongDatabase } from '../store/fingerprints.ts'
 import { MissingRight } from '../store/rights.ts'
+import { WrongSession } from '../store/sessions.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
 
@@ -108,6 +109,7 @@ export async function run(commandLine: readonly string[]): Promise<number> {
       error instanceof BadSecretFile ||
       error instanceof WrongDatabase ||
       error instanceof MissingRight ||
+      error instanceof WrongSession ||
       error instanceof AuraError
     if (known) console.error(error.message)
     else console.error(`aura-keys could not start: ${startFailure(error)}`)

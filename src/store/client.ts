@@ -7,7 +7,7 @@ import { PrismaPGlite } from 'pglite-prisma-adapter'
 import { Prisma, PrismaClient } from '../generated/prisma/client.ts'
 import { Pools } from './pools.ts'
 import { migratePGlite, migratePostgres } from './schema-engine.ts'
-import { clientWith, timeouts, utc } from './sessions.ts'
+import { clientWith, requireSessions, timeouts, utc } from './sessions.ts'
 import { inTurn } from './slot.ts'
 import { readingOffsets, withOffsets } from './times.ts'
 import { currentWork, type Lane } from './work.ts'
@@ -147,7 +147,10 @@ export function openPostgres(connectionString: string, onStatement?: OnStatement
     kind: 'postgresql',
     client,
     statementMs: () => statementMs[currentWork()?.lane ?? 'system'],
-    migrate: () => withLock(connectionString, migrationLock, () => migratePostgres(connectionString)),
+    migrate: async () => {
+      await requireSessions(pools as unknown as Pool)
+      return withLock(connectionString, migrationLock, () => migratePostgres(connectionString))
+    },
     alone: (body, waiting) => withLock(connectionString, aloneLock, body, waiting),
     close: async () => {
       await client.$disconnect()

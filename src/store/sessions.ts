@@ -1,4 +1,4 @@
-import { Client, type ClientConfig, type CustomTypesConfig } from 'pg'
+import { Client, type ClientConfig, type CustomTypesConfig, type Pool } from 'pg'
 import { inUtc } from './times.ts'
 
 declare module 'pg' {
@@ -46,3 +46,20 @@ export const clientWith = (settings: Readonly<Record<string, string>>): typeof C
       return { ...super.getStartupConf(), ...settings }
     }
   }
+
+/** Sessions cannot be what they must be. */
+export class WrongSession extends Error {
+  override readonly name = 'WrongSession'
+}
+
+/** Refuses sessions that a pooler does not begin, or in which times are written for people: of the other settings none decides about a time. */
+export async function requireSessions(pool: Pool): Promise<void> {
+  const { rows } = await pool.query<{ DateStyle: string }>('SHOW DateStyle').catch((error: unknown) => {
+    if ((error as { code?: unknown }).code !== '08P01') throw error
+    throw new WrongSession('DATABASE_URL leads to a pooler, which refuses settings of sessions. Set DATABASE_LISTEN_URL: to a direct connection, or to off.')
+  })
+  if (rows[0]?.DateStyle.startsWith('ISO')) return
+  throw new WrongSession(
+    "The database writes times in a form that only people can read. Run this with the role of DATABASE_URL, and start again: ALTER ROLE CURRENT_USER SET DateStyle TO 'ISO, MDY'",
+  )
+}
