@@ -15,6 +15,7 @@ import { rewrapSecrets } from './secrets/rewrap-secrets.ts'
 import { createMetrics, type NodeMetrics } from './server/metrics.ts'
 import { createRefused } from './server/request.ts'
 import { createChange } from './store/change.ts'
+import { createChangeBy } from './store/change-by.ts'
 import { type Database, isTransient, type OnStatement, openPGlite, openPostgres } from './store/client.ts'
 import { BadSecretFile, databaseFolder, lockFolder, secretFile } from './store/data-folder.ts'
 import { knownFingerprints, rememberFingerprint, requireFingerprint } from './store/fingerprints.ts'
@@ -104,6 +105,11 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
     const verifyToken = createVerifyToken(config, clock, log)
     const authenticating = { verifyToken, organizationClaim: config.AUTH_ORG_CLAIM }
     const listeners: Parameters<App['onChange']>[0][] = [hub.changed]
+    const change = createChange(database, clock, {
+      changed: (organizationId, version) => {
+        for (const listener of listeners) listener(organizationId, version)
+      },
+    })
     const nodes = nodeStore(database.client)
     const ports: Ports = {
       ...live,
@@ -111,11 +117,8 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       digests,
       seals,
       cursors: createCursors(peppers, () => digests.currentId),
-      change: createChange(database, clock, {
-        changed: (organizationId, version) => {
-          for (const listener of listeners) listener(organizationId, version)
-        },
-      }),
+      change,
+      changeBy: createChangeBy(stores, change),
       authenticate: createAuthenticate({ ...authenticating, members: stores.members }),
       authenticateLive: createAuthenticate({ ...authenticating, members: createMemberships(stores.members, hub) }),
       propagate: () => propagate(nodes, log),

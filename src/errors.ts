@@ -50,3 +50,5 @@ export const resync = (): AuraError =>
 export const unavailable = (
   message = 'The database is busy or out of reach. A change may or may not have been made: look again, or repeat it with the same idempotencyKey.',
 ): AuraError => new AuraError('UNAVAILABLE', message)
+
+export const nothingChanged = (): AuraError => unavailable('The database is busy or out of reach. Nothing was changed; try again.')
