@@ -16,6 +16,7 @@ import { rewrapSecrets } from './secrets/rewrap-secrets.ts'
 import { createMetrics, type NodeMetrics } from './server/metrics.ts'
 import { createRefused } from './server/request.ts'
 import { createChange } from './store/change.ts'
+import { createChangeBy } from './store/change-by.ts'
 import { type Database, isTransient, type OnStatement, openPGlite, openPostgres } from './store/client.ts'
 import { BadSecretFile, databaseFolder, lockFolder, secretFile } from './store/data-folder.ts'
 import { knownFingerprints, rememberFingerprint, requireFingerprint } from './store/fingerprints.ts'
@@ -106,6 +107,11 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
     const { AUTH_ORG_CLAIM: organizationClaim, AUTH_DEFAULT_ORGANIZATION: defaultOrganization = null } = config
     const verifyToken = createVerifyToken(config, clock, log)
     const listeners: Parameters<App['onChange']>[0][] = [hub.changed]
+    const change = createChange(database, clock, {
+      changed: (organizationId, version) => {
+        for (const listener of listeners) listener(organizationId, version)
+      },
+    })
     const nodes = nodeStore(database.client)
     const authenticateLive = createAuthenticate({ organizationClaim, members: createMemberships(stores.members, stores.organizations, hub) })
     const ports: Ports = {
@@ -114,11 +120,8 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       digests,
       seals,
       cursors: createCursors(peppers, () => digests.currentId),
-      change: createChange(database, clock, {
-        changed: (organizationId, version) => {
-          for (const listener of listeners) listener(organizationId, version)
-        },
-      }),
+      change,
+      changeBy: createChangeBy(stores, change),
       identify: createIdentify({ verifyToken, organizationClaim, defaultOrganization, now: () => clock.now() }),
       authenticate: createAuthenticate({ organizationClaim, members: stores.members }),
       // Shared by all who come back at the same time: nobody's end stops it for the others.

@@ -65,3 +65,4 @@ export function rateLimited(message: string, retryAfterMs: number): AuraError {
   Object.assign(error.extensions, { retryAfterMs, http: { status: 429, headers: { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) } } })
   return error
 }
+export const nothingChanged = (): AuraError => unavailable('The database is busy or out of reach. Nothing was changed; try again.')

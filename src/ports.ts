@@ -44,6 +44,26 @@ export interface NewOrganization {
  */
 export type Change = <Answer>(organization: string | NewOrganization, body: (locked: Locked) => Promise<Answer>) => Promise<Answer>
 
+/** What a look finds where there is nothing to change: this is the answer, and needs no lock. */
+export class Unchanged<Answer> {
+  readonly answer: Answer
+
+  constructor(answer: Answer) {
+    this.answer = answer
+  }
+}
+
+/**
+ * A change that a member asks for. `look` throws what refuses it, and answers what it found. It reads only, and runs twice: without the lock, with
+ * the role that the member was authenticated with, so that who is refused holds up nobody; then under the lock, with the role that they have
+ * now, and what it finds there holds until the commit. `body` gets that alone. Where a look finds `Unchanged`, no body runs.
+ */
+export type ChangeBy = <Seen, Answer>(
+  actor: Actor,
+  look: (stores: Stores, scope: Scope) => Promise<Seen | Unchanged<Answer>>,
+  body: (locked: Locked, scope: Scope, seen: Seen) => Promise<Answer>,
+) => Promise<Answer>
+
 /** Time of day; the test's clock is set by hand. */
 export interface Clock {
   now(): Date
@@ -103,7 +123,9 @@ export interface Log {
 
 /** Everything a use case, a resolver or a route can need; each names what it uses with `Pick`. */
 export interface Ports extends Stores {
+  /** For work that no member asks for; who has an actor takes `changeBy`. */
   readonly change: Change
+  readonly changeBy: ChangeBy
   readonly clock: Clock
   readonly hub: Hub
   readonly metrics: Metrics

@@ -1,18 +1,20 @@
 import type { Actor } from '../access/actor.ts'
+import type { Scope } from '../access/scope.ts'
 import { conflict, forbidden } from '../errors.ts'
 import { newId } from '../ids.ts'
 import { parseName, parseSlug } from '../names.ts'
-import type { Ports } from '../ports.ts'
+import type { Ports, Stores } from '../ports.ts'
 import { maxApps } from './model.ts'
 
 /** Adds an app to the organization; its slug must be new there. */
-export async function createApp(ports: Pick<Ports, 'change'>, actor: Actor, input: { slug: string; name: string }): Promise<{ appId: string }> {
+export async function createApp(ports: Pick<Ports, 'changeBy'>, actor: Actor, input: { slug: string; name: string }): Promise<{ appId: string }> {
   const slug = parseSlug('slug', input.slug)
   const name = parseName('name', input.name)
   const appId = newId('app')
-  await ports.change(actor.organizationId, async ({ members, apps, now, record }) => {
-    const scope = await members.scopeNow(actor)
+  const look = async (_stores: Stores, scope: Scope) => {
     if (!scope.all) throw forbidden()
+  }
+  await ports.changeBy(actor, look, async ({ apps, now, record }, scope) => {
     if ((await apps.find({ select: { id: true } }, scope, { slug })) !== null) throw conflict('slug: an app with this slug exists', 'slug')
     if ((await apps.count(scope)) >= maxApps) throw conflict(`slug: an organization has at most ${maxApps} apps`, 'slug')
     await apps.insert({ id: appId, organizationId: scope.organizationId, slug, name, createdAt: now })

@@ -11,6 +11,7 @@ import { revokeApiKeys } from '../keys/revoke-api-keys.ts'
 import { addMember } from '../members/add-member.ts'
 import { bootstrapOrganization } from '../organizations/bootstrap-organization.ts'
 import { createChange } from '../store/change.ts'
+import { createChangeBy } from '../store/change-by.ts'
 import { dayMs } from '../time.ts'
 
 /** The organizations that `loadDemo` makes. */
@@ -104,7 +105,8 @@ export async function loadDemo(app: App): Promise<void> {
   const start = app.ports.clock.now().getTime()
   let time = start
   const clock = { now: () => new Date(Math.min(time, start)) }
-  const ports = { ...app.ports, clock, change: createChange(app.database, clock, app.ports.hub) }
+  const change = createChange(app.database, clock, app.ports.hub)
+  const ports = { ...app.ports, clock, change, changeBy: createChangeBy(app.ports, change) }
   const at = (daysAgo: number): void => {
     time = start - daysAgo * dayMs
   }

@@ -1,23 +1,26 @@
 import type { Actor } from '../access/actor.ts'
+import type { Scope } from '../access/scope.ts'
 import { forbidden, notFound } from '../errors.ts'
 import type { InstanceStatus } from '../generated/prisma/enums.ts'
 import { newId } from '../ids.ts'
 import { parseName } from '../names.ts'
-import type { Ports } from '../ports.ts'
+import type { Ports, Stores } from '../ports.ts'
 
 /** Adds an instance to an app: a new one, whatever an older one of the same name was. `status`: ACTIVE unless given. */
 export async function createAppInstance(
-  ports: Pick<Ports, 'change'>,
+  ports: Pick<Ports, 'changeBy'>,
   actor: Actor,
   input: { appId: string; name: string; status?: Exclude<InstanceStatus, 'DELETED'> },
 ): Promise<{ instanceId: string }> {
   const name = parseName('name', input.name)
   const instanceId = newId('ins')
-  await ports.change(actor.organizationId, async ({ members, apps, instances, now, record }) => {
-    const scope = await members.scopeNow(actor)
+  const look = async ({ apps }: Stores, scope: Scope) => {
     if (!scope.all) throw forbidden()
     const app = await apps.find({ select: { id: true } }, scope, { id: input.appId })
     if (!app) throw notFound()
+    return app
+  }
+  await ports.changeBy(actor, look, async ({ instances, now, record }, scope, app) => {
     const { organizationId, memberId: createdById } = scope
     await instances.insert({ id: instanceId, organizationId, appId: app.id, name, status: input.status ?? 'ACTIVE', createdById, createdAt: now })
     record({ kind: 'INSTANCE_CREATED', subjectName: name, actorId: createdById, instanceId, appId: app.id })

@@ -1,6 +1,7 @@
 import type { Actor } from '../access/actor.ts'
+import type { Scope } from '../access/scope.ts'
 import { forbidden, notFound, requireAcknowledged } from '../errors.ts'
-import type { Ports, Propagation } from '../ports.ts'
+import { type Ports, type Propagation, type Stores, Unchanged } from '../ports.ts'
 import { mayControl } from './model.ts'
 
 /**
@@ -8,19 +9,19 @@ import { mayControl } from './model.ts'
  * Deleting it again answers the same without a second event, and counts no key.
  */
 export async function deleteAppInstance(
-  ports: Pick<Ports, 'change' | 'propagate'>,
+  ports: Pick<Ports, 'changeBy' | 'propagate'>,
   actor: Actor,
   input: { id: string; acknowledged: boolean },
 ): Promise<{ orphanedKeys: number; propagation: Propagation }> {
   requireAcknowledged(input.acknowledged)
-  const orphanedKeys = await ports.change(actor.organizationId, async ({ members, instances, keys, now, record }) => {
-    const scope = await members.scopeNow(actor)
+  const look = async ({ instances }: Stores, scope: Scope) => {
     const instance = await instances.facts(scope, input.id)
     if (!instance) throw notFound()
     if (!mayControl(scope, instance.viewerRole)) throw forbidden()
-    if (instance.deletedAt) return 0
+    return instance.deletedAt ? new Unchanged(0) : instance
+  }
+  const orphanedKeys = await ports.changeBy(actor, look, async ({ instances, keys, now, record }, { memberId: actorId }, instance) => {
     await instances.markDeleted(instance.id, now)
-    const actorId = scope.memberId
     record({ kind: 'INSTANCE_DELETED', subjectName: instance.name, actorId, instanceId: instance.id, appId: instance.appId })
     const orphans = await keys.orphan({ instanceId: instance.id }, 'INSTANCE_DELETED')
     for (const { id, name, instanceId, appId } of orphans) {

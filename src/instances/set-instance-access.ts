@@ -1,24 +1,26 @@
 import type { Actor } from '../access/actor.ts'
+import type { Scope } from '../access/scope.ts'
 import { conflict, forbidden, notFound } from '../errors.ts'
 import type { InstanceRole } from '../generated/prisma/enums.ts'
-import type { Ports } from '../ports.ts'
+import type { Ports, Stores } from '../ports.ts'
 import { mayControl } from './model.ts'
 
 /** Gives a present member a role on the instance, changes it, or with null takes it away. Saying what holds already changes nothing. */
 export async function setInstanceAccess(
-  ports: Pick<Ports, 'change'>,
+  ports: Pick<Ports, 'changeBy'>,
   actor: Actor,
   input: { instanceId: string; memberId: string; role?: InstanceRole | null | undefined },
 ): Promise<void> {
   const role = input.role ?? null
-  await ports.change(actor.organizationId, async ({ members, instances, record }) => {
-    const scope = await members.scopeNow(actor)
+  const look = async ({ members, instances }: Stores, scope: Scope) => {
     const instance = await instances.facts(scope, input.instanceId)
     if (!instance) throw notFound()
     if (!mayControl(scope, instance.viewerRole)) throw forbidden()
     if (instance.deletedAt) throw conflict('This instance was deleted: nobody can have access to it.', 'instanceId')
-    const member = await members.isPresent(scope, input.memberId)
-    if (!member) throw notFound()
+    if (!(await members.isPresent(scope, input.memberId))) throw notFound()
+    return instance
+  }
+  await ports.changeBy(actor, look, async ({ instances, record }, scope, instance) => {
     if ((await instances.roleOf(instance.id, input.memberId)) === role) return
     await instances.setRole(instance.id, input.memberId, role)
     record({

@@ -1,9 +1,10 @@
 import type { Actor } from '../access/actor.ts'
+import type { Scope } from '../access/scope.ts'
 import { formatKey, keyHint, type Plaintext } from '../crypto/key-format.ts'
 import { conflict, notFound } from '../errors.ts'
 import { newId } from '../ids.ts'
 import { parseName } from '../names.ts'
-import type { Ports } from '../ports.ts'
+import type { Ports, Stores } from '../ports.ts'
 import { parseSecretName, saveTokenMs, tokenPlace } from '../secrets/model.ts'
 import { storeSecret } from '../secrets/store-secret.ts'
 import { expiration, inputHash, parseIdempotencyKey } from './model.ts'
@@ -30,7 +31,7 @@ export interface CreatedKey {
  * sealed value, in the same change. A repeated idempotency key answers the key that it made and makes nothing.
  */
 export async function createApiKey(
-  ports: Pick<Ports, 'change' | 'digests' | 'randomBytes' | 'maxKeyLifetimeDays' | 'seals'>,
+  ports: Pick<Ports, 'changeBy' | 'digests' | 'randomBytes' | 'maxKeyLifetimeDays' | 'seals'>,
   actor: Actor,
   input: CreateApiKeyInput,
 ): Promise<CreatedKey> {
@@ -39,10 +40,12 @@ export async function createApiKey(
   const idempotencyKey = parseIdempotencyKey(input.idempotencyKey)
   const keyId = newId('key')
   const plaintext = formatKey(keyId, ports.randomBytes(32))
-  return ports.change(actor.organizationId, async ({ members, instances, keys, secrets, now, record }) => {
-    const scope = await members.scopeNow(actor)
+  const look = async ({ instances }: Stores, scope: Scope) => {
     const instance = await instances.facts(scope, input.instanceId)
     if (!instance) throw notFound()
+    return instance
+  }
+  return ports.changeBy(actor, look, async ({ keys, secrets, now, record }, scope, instance) => {
     const { organizationId, memberId: createdById } = scope
     if (idempotencyKey !== null) {
       const made = await keys.madeBefore(createdById, idempotencyKey, now)

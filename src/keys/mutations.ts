@@ -88,7 +88,7 @@ const RevokeApiKeyInput = builder.inputType('RevokeApiKeyInput', {
 const RevokeApiKeysInput = builder.inputType('RevokeApiKeysInput', {
   description: 'Which keys to revoke.',
   fields: (t) => ({
-    ids: t.idList({ required: true, description: 'The keys, `key_…`, 1 to 100.' }),
+    ids: t.idList({ required: true, description: 'The keys, `key_…`, 1 to 100, each once.' }),
     acknowledged: t.boolean({ required: true, description: acknowledged }),
   }),
 })

@@ -5,7 +5,7 @@ import { revokeApiKeys } from './revoke-api-keys.ts'
 
 /** Revokes one key; a repetition answers the same. NOT_FOUND out of scope, FORBIDDEN when the key is not the actor's to revoke. */
 export async function revokeApiKey(
-  ports: Pick<Ports, 'change' | 'propagate'>,
+  ports: Pick<Ports, 'changeBy' | 'propagate'>,
   actor: Actor,
   input: { id: string; acknowledged: boolean },
 ): Promise<{ propagation: Propagation }> {

@@ -1,6 +1,7 @@
 import type { Actor } from '../access/actor.ts'
+import type { Scope } from '../access/scope.ts'
 import { badInput, type ErrorCode, requireAcknowledged } from '../errors.ts'
-import type { Ports, Propagation } from '../ports.ts'
+import { type Ports, type Propagation, type Stores, Unchanged } from '../ports.ts'
 import { revokeRefusal } from './model.ts'
 
 export interface RevocationResult {
@@ -17,30 +18,31 @@ const maxKeys = 100
  * A key that is revoked already counts as revoked: nothing is written, and its first `revokedAt` stands.
  */
 export async function revokeApiKeys(
-  ports: Pick<Ports, 'change' | 'propagate'>,
+  ports: Pick<Ports, 'changeBy' | 'propagate'>,
   actor: Actor,
   input: { ids: readonly string[]; acknowledged: boolean },
 ): Promise<{ results: RevocationResult[]; propagation: Propagation }> {
   requireAcknowledged(input.acknowledged)
   if (input.ids.length < 1 || input.ids.length > maxKeys) throw badInput('ids', `must have 1 to ${maxKeys} ids`)
-  const results = await ports.change(actor.organizationId, async ({ members, keys, now, record }) => {
-    const scope = await members.scopeNow(actor)
+  if (new Set(input.ids).size < input.ids.length) throw badInput('ids', 'must name each key once: leave out the repetitions')
+  const look = async ({ keys }: Stores, scope: Scope) => {
     const facts = await keys.facts(scope, input.ids)
-    const visible = new Map(facts.map((key) => [key.id, key]))
-    const revocable = [...visible.values()].filter((key) => revokeRefusal(scope, key.instanceRole, key) === null)
-    if (revocable.length > 0) {
-      const ids = revocable.map((key) => key.id)
-      await keys.revoke(ids, now, scope.memberId)
-    }
-    for (const { id, name, instanceId, appId } of revocable) {
-      record({ kind: 'API_KEY_REVOKED', subjectName: name, actorId: scope.memberId, apiKeyId: id, instanceId, appId })
-    }
-    return input.ids.map((id): RevocationResult => {
-      const key = visible.get(id)
-      if (!key) return { id, errorCode: 'NOT_FOUND' }
-      const refusal = revokeRefusal(scope, key.instanceRole, key)
+    const refusals = new Map(facts.map((key) => [key.id, revokeRefusal(scope, key.instanceRole, key)]))
+    const revocable = facts.filter(({ id }) => refusals.get(id) === null)
+    const outcomes = input.ids.map((id): RevocationResult => {
+      const refusal = refusals.get(id)
+      if (refusal === undefined) return { id, errorCode: 'NOT_FOUND' }
       return { id, errorCode: refusal === null || refusal === 'ALREADY_REVOKED' ? null : 'FORBIDDEN' }
     })
+    return revocable.length > 0 ? { revocable, outcomes } : new Unchanged(outcomes)
+  }
+  const results = await ports.changeBy(actor, look, async ({ keys, now, record }, { memberId: actorId }, { revocable, outcomes }) => {
+    const ids = revocable.map(({ id }) => id)
+    await keys.revoke(ids, now, actorId)
+    for (const { id, name, instanceId, appId } of revocable) {
+      record({ kind: 'API_KEY_REVOKED', subjectName: name, actorId, apiKeyId: id, instanceId, appId })
+    }
+    return outcomes
   })
   return { results, propagation: await ports.propagate() }
 }

@@ -1,6 +1,7 @@
 import type { Actor } from '../access/actor.ts'
+import type { Scope } from '../access/scope.ts'
 import { forbidden, notFound, requireAcknowledged } from '../errors.ts'
-import type { Ports, Propagation } from '../ports.ts'
+import { type Ports, type Propagation, type Stores, Unchanged } from '../ports.ts'
 import { requireOtherOwner } from './model.ts'
 
 /**
@@ -8,17 +9,18 @@ import { requireOtherOwner } from './model.ts'
  * Answers once every node refuses those keys. Removing them again answers the same and counts no key.
  */
 export async function removeMember(
-  ports: Pick<Ports, 'change' | 'propagate'>,
+  ports: Pick<Ports, 'changeBy' | 'propagate'>,
   actor: Actor,
   input: { id: string; acknowledged: boolean },
 ): Promise<{ orphanedKeys: number; propagation: Propagation }> {
   requireAcknowledged(input.acknowledged)
-  const orphanedKeys = await ports.change(actor.organizationId, async ({ members, keys, now, record }) => {
-    const scope = await members.scopeNow(actor)
+  const look = async ({ members }: Stores, scope: Scope) => {
     if (scope.role !== 'OWNER') throw forbidden()
     const member = await members.facts(scope, input.id)
     if (!member) throw notFound()
-    if (member.removedAt) return 0
+    return member.removedAt ? new Unchanged(0) : member
+  }
+  const orphanedKeys = await ports.changeBy(actor, look, async ({ members, keys, now, record }, scope, member) => {
     if (member.role === 'OWNER') requireOtherOwner(await members.owners(scope))
     await members.markRemoved(member.id, now)
     const actorId = scope.memberId

@@ -1,18 +1,20 @@
 import type { Actor } from '../access/actor.ts'
+import type { Scope } from '../access/scope.ts'
 import { conflict, forbidden, notFound } from '../errors.ts'
 import type { OrganizationRole } from '../generated/prisma/enums.ts'
-import type { Ports } from '../ports.ts'
+import { type Ports, type Stores, Unchanged } from '../ports.ts'
 import { requireOtherOwner } from './model.ts'
 
 /** Gives a present member another role in the organization; in force with their next request. Saying what holds already changes nothing. */
-export async function setMemberRole(ports: Pick<Ports, 'change'>, actor: Actor, input: { id: string; role: OrganizationRole }): Promise<void> {
-  await ports.change(actor.organizationId, async ({ members, record }) => {
-    const scope = await members.scopeNow(actor)
+export async function setMemberRole(ports: Pick<Ports, 'changeBy'>, actor: Actor, input: { id: string; role: OrganizationRole }): Promise<void> {
+  const look = async ({ members }: Stores, scope: Scope) => {
     if (scope.role !== 'OWNER') throw forbidden()
     const member = await members.facts(scope, input.id)
     if (!member) throw notFound()
     if (member.removedAt) throw conflict('This member was removed.', 'id')
-    if (member.role === input.role) return
+    return member.role === input.role ? new Unchanged(undefined) : member
+  }
+  await ports.changeBy(actor, look, async ({ members, record }, scope, member) => {
     if (member.role === 'OWNER') requireOtherOwner(await members.owners(scope))
     await members.setRole(member.id, input.role)
     record({ kind: 'MEMBER_ROLE_CHANGED', subjectName: member.name, actorId: scope.memberId, memberId: member.id })

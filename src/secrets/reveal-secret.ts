@@ -1,19 +1,22 @@
 import type { Actor } from '../access/actor.ts'
+import type { Scope } from '../access/scope.ts'
 import { Plaintext } from '../crypto/key-format.ts'
 import { notFound } from '../errors.ts'
-import type { Ports } from '../ports.ts'
+import type { Ports, Stores } from '../ports.ts'
 import { placesOf } from './model.ts'
 
 /** The value of a secret. That it was asked for is committed as an event before the value leaves. */
 export async function revealSecret(
-  ports: Pick<Ports, 'change' | 'seals'>,
+  ports: Pick<Ports, 'changeBy' | 'seals'>,
   actor: Actor,
   input: { id: string },
 ): Promise<{ secretId: string; value: Plaintext }> {
-  const value = await ports.change(actor.organizationId, async ({ members, secrets, record }) => {
-    const scope = await members.scopeNow(actor)
+  const look = async ({ secrets }: Stores, scope: Scope) => {
     const secret = await secrets.sealed(scope, input.id)
     if (!secret) throw notFound()
+    return secret
+  }
+  const value = await ports.changeBy(actor, look, async ({ record }, scope, secret) => {
     const opened = ports.seals.open(placesOf(secret), secret.sealed)
     if (opened === null) throw new Error('a sealed secret does not open: its row was altered, or its key is not configured')
     record({ kind: 'SECRET_REVEALED', subjectName: secret.name, actorId: scope.memberId, secretId: secret.id })

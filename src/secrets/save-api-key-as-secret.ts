@@ -1,7 +1,8 @@
 import type { Actor } from '../access/actor.ts'
+import type { Scope } from '../access/scope.ts'
 import { parseKey } from '../crypto/key-format.ts'
 import { badInput, conflict, notFound } from '../errors.ts'
-import type { Ports } from '../ports.ts'
+import type { Ports, Stores } from '../ports.ts'
 import { parseSecretName, tokenPlace } from './model.ts'
 import { storeSecret } from './store-secret.ts'
 
@@ -12,7 +13,7 @@ const tokenPattern = /^(key_[0-9a-hjkmnp-tv-z]{26})\.([0-9a-z]{8,9})\.([\w-]{40,
  * secret; another name after that is a CONFLICT; a save that failed leaves the token usable.
  */
 export async function saveApiKeyAsSecret(
-  ports: Pick<Ports, 'change' | 'seals' | 'digests' | 'clock'>,
+  ports: Pick<Ports, 'changeBy' | 'seals' | 'digests' | 'clock'>,
   actor: Actor,
   input: { saveToken: string; name: string },
 ): Promise<{ secretId: string; keyId: string }> {
@@ -22,10 +23,12 @@ export async function saveApiKeyAsSecret(
   const plaintext = text === null ? null : (parseKey(text)?.plaintext ?? null)
   if (!plaintext) throw badInput('saveToken', 'is not a token that createApiKey gave to this member')
   if (ports.clock.now().getTime() >= Number.parseInt(end, 36)) throw badInput('saveToken', 'has expired: it is good for 15 minutes')
-  const secretId = await ports.change(actor.organizationId, async ({ members, keys, secrets, now, record }) => {
-    const scope = await members.scopeNow(actor)
+  const look = async ({ keys }: Stores, scope: Scope) => {
     const [key] = await keys.facts(scope, [keyId])
     if (!key) throw notFound()
+    return key
+  }
+  const secretId = await ports.changeBy(actor, look, async ({ keys, secrets, now, record }, scope, key) => {
     const saved = await secrets.ofKey(keyId)
     if (saved && saved.name === name) return saved.id
     if (saved) throw conflict('saveToken: the key is saved already, under another name', 'saveToken')

@@ -1,4 +1,4 @@
-import { AuraError, conflict, unavailable } from '../errors.ts'
+import { AuraError, conflict, nothingChanged, unavailable } from '../errors.ts'
 import type { NewEvent } from '../events/store.ts'
 import type { Change, Clock, Hub } from '../ports.ts'
 import { type Database, isTransient, isUniqueViolation, lockOrganization, setLocally } from './client.ts'
@@ -54,7 +54,7 @@ export function createChange({ client, statementMs }: Pick<Database, 'client' | 
     }
     const { answer, version } = await inTurn(organizationId, transaction).catch((error: unknown) => {
       if (error instanceof AuraError || !isTransient(error)) throw error
-      throw committing ? unavailable() : unavailable('The database is busy or out of reach. Nothing was changed; try again.')
+      throw committing ? unavailable() : nothingChanged()
     })
     if (version !== null) hub.changed(organizationId, version)
     return answer

@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { setInstanceAccess } from '../../src/instances/set-instance-access.ts'
 import { addMember } from '../../src/members/add-member.ts'
-import type { Change, Locked, Ports } from '../../src/ports.ts'
+import type { Ports, Stores } from '../../src/ports.ts'
+import { createChangeBy } from '../../src/store/change-by.ts'
 import { as, type Company, createCompany, type Person } from '../support/company.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 import { transports } from '../support/subscribe.ts'
@@ -30,52 +31,55 @@ const failures = {
 const stores = ['organizations', 'members', 'apps', 'instances', 'keys', 'secrets', 'events'] as const
 type Call = `${(typeof stores)[number]}.${string}`
 
-/** Replaces what every change reads and writes through: `meet` is told each call, and may throw in its place. */
-function intercept(ports: Ports, meet: (call: Call) => void): void {
-  const change = ports.change
-  const intercepted: Change = (organizationId, body) =>
-    change(organizationId, (locked) => {
-      const watched = Object.fromEntries(
-        stores.map((store) => [
-          store,
-          new Proxy(locked[store], {
-            get: (target, name) => {
-              const method: unknown = Reflect.get(target, name)
-              if (typeof method !== 'function') return method
-              return async (...parameters: unknown[]): Promise<unknown> => {
-                meet(`${store}.${String(name)}`)
-                return method.apply(target, parameters)
-              }
-            },
-          }),
-        ]),
-      )
-      return body({ ...locked, ...watched } as Locked)
-    })
-  vi.spyOn(ports, 'change').mockImplementation(intercepted as never)
+type Place = 'before' | 'under'
+
+/** Replaces what every change reads and writes through: `meet` is told each call, before or under the lock, and may throw in its place. */
+function intercept(ports: Ports, meet: (place: Place, call: Call) => void): void {
+  const watched = <Of extends Stores>(place: Place, of: Of): Of => {
+    const replaced = stores.map((store) => [
+      store,
+      new Proxy(of[store], {
+        get: (target, name) => {
+          const method: unknown = Reflect.get(target, name)
+          if (typeof method !== 'function') return method
+          return async (...parameters: unknown[]): Promise<unknown> => {
+            meet(place, `${store}.${String(name)}`)
+            return method.apply(target, parameters)
+          }
+        },
+      }),
+    ])
+    return { ...of, ...Object.fromEntries(replaced) }
+  }
+  const { change } = ports
+  const changeBy = createChangeBy(watched('before', ports), (organization, body) => change(organization, (locked) => body(watched('under', locked))))
+  vi.spyOn(ports, 'changeBy').mockImplementation(changeBy as never)
 }
 
-/** The lookups under the lock that a permission hangs on, and what it is about; typed by hand. */
-const underTheLock: [field: string, name: string, by: Person, lookups: Call[]][] = [
-  ['createApp', 'own organization', 'auraA', ['members.scopeNow', 'apps.find', 'apps.count']],
-  ['createAppInstance', 'app', 'auraA', ['members.scopeNow', 'apps.find']],
-  ['deleteAppInstance', 'live instance', 'devA', ['members.scopeNow', 'instances.facts']],
-  ['setInstanceAccess', 'live instance', 'devA', ['members.scopeNow', 'instances.facts', 'members.isPresent', 'instances.roleOf']],
-  ['createApiKey', 'live instance', 'dev2A', ['members.scopeNow', 'instances.facts']],
-  ['revokeApiKey', "another's key", 'devA', ['members.scopeNow', 'keys.facts']],
-  ['revokeApiKeys', "another's key", 'devA', ['members.scopeNow', 'keys.facts']],
-  ['addMember', 'own organization', 'ownA', ['members.scopeNow', 'members.bySubject']],
-  ['removeMember', 'somebody', 'ownA', ['members.scopeNow', 'members.facts']],
-  ['removeMember', 'last owner', 'ownA', ['members.scopeNow', 'members.facts', 'members.owners']],
-  ['setMemberRole', 'somebody', 'ownA', ['members.scopeNow', 'members.facts']],
-  ['setMemberRole', 'last owner', 'ownA', ['members.scopeNow', 'members.facts', 'members.owners']],
-  ['saveApiKeyAsSecret', 'own new key', 'dev2A', ['members.scopeNow', 'keys.facts', 'secrets.ofKey', 'keys.record', 'secrets.isTaken']],
-  ['revealSecret', 'own secret', 'dev2A', ['members.scopeNow', 'secrets.sealed']],
-  ['deleteSecret', 'own secret', 'dev2A', ['members.scopeNow', 'secrets.find']],
+/**
+ * The lookups that a permission hangs on, and what it is about; typed by hand. What is looked at before the lock is looked at again under it,
+ * after the member's scope; the rest is looked at under it alone.
+ */
+const lookups: [field: string, name: string, by: Person, twice: Call[], once: Call[]][] = [
+  ['createApp', 'own organization', 'auraA', [], ['apps.find', 'apps.count']],
+  ['createAppInstance', 'app', 'auraA', ['apps.find'], []],
+  ['deleteAppInstance', 'live instance', 'devA', ['instances.facts'], []],
+  ['setInstanceAccess', 'live instance', 'devA', ['instances.facts', 'members.isPresent'], ['instances.roleOf']],
+  ['createApiKey', 'live instance', 'dev2A', ['instances.facts'], []],
+  ['revokeApiKey', "another's key", 'devA', ['keys.facts'], []],
+  ['revokeApiKeys', "another's key", 'devA', ['keys.facts'], []],
+  ['addMember', 'own organization', 'ownA', [], ['members.bySubject']],
+  ['removeMember', 'somebody', 'ownA', ['members.facts'], []],
+  ['removeMember', 'last owner', 'ownA', ['members.facts'], ['members.owners']],
+  ['setMemberRole', 'somebody', 'ownA', ['members.facts'], []],
+  ['setMemberRole', 'last owner', 'ownA', ['members.facts'], ['members.owners']],
+  ['saveApiKeyAsSecret', 'own new key', 'dev2A', ['keys.facts'], ['secrets.ofKey', 'keys.record', 'secrets.isTaken']],
+  ['revealSecret', 'own secret', 'dev2A', ['secrets.sealed'], []],
+  ['deleteSecret', 'own secret', 'dev2A', ['secrets.find'], []],
 ]
 
 test('AZ-08 every mutation has its lookups below', () => {
-  const listed = new Set(underTheLock.map(([field]) => `Mutation.${field}`))
+  const listed = new Set(lookups.map(([field]) => `Mutation.${field}`))
   expect([...listed].sort()).toEqual(
     Object.keys(operations)
       .filter((field) => field.startsWith('Mutation.'))
@@ -83,7 +87,11 @@ test('AZ-08 every mutation has its lookups below', () => {
   )
 })
 
-for (const [field, name, by, lookups] of underTheLock) {
+for (const [field, name, by, twice, once] of lookups) {
+  const expected: [Place, Call][] = [
+    ...twice.map((call): [Place, Call] => ['before', call]),
+    ...(['members.scopeNow', ...twice, ...once] as const).map((call): [Place, Call] => ['under', call]),
+  ]
   describe(`AZ-08 ${field} of ${name}`, () => {
     const sent = (subject: Subject) => {
       const operation = operations[`Mutation.${field}`]?.(subject, company)
@@ -91,33 +99,34 @@ for (const [field, name, by, lookups] of underTheLock) {
       return operation
     }
 
-    test(`each lookup under the lock that fails denies, and changes no row: ${lookups.join(', ')}`, async () => {
+    test(`each lookup that fails denies, and changes no row: ${expected.map(([place, call]) => `${call} ${place} the lock`).join(', ')}`, async () => {
       const subject = await subjects(name, by)
       const before = await everyRow(server)
-      for (const broken of lookups) {
+      for (const [where, broken] of expected) {
         for (const [code, failure] of Object.entries(failures)) {
           for (const [transport, send] of Object.entries(everyTransport)) {
             let met = 0
-            intercept(server.app.ports, (call) => {
-              if (call !== broken) return
+            intercept(server.app.ports, (place, call) => {
+              if (place !== where || call !== broken) return
               met++
               throw failure()
             })
             const answer = await send(server, sent(subject), as(by))
             vi.restoreAllMocks()
-            expect([broken, transport, met, outcomeOf(answer), answer.data]).toEqual([broken, transport, 1, code, { [field]: null }])
+            expect([where, broken, transport, met, outcomeOf(answer), answer.data]).toEqual([where, broken, transport, 1, code, { [field]: null }])
+            if (code === 'UNAVAILABLE') expect(answer.errors?.[0]?.message).toContain('Nothing was changed')
             expect(JSON.stringify(answer)).not.toContain('may hold values')
           }
         }
       }
       expect(await everyRow(server)).toEqual(before)
       // Nothing but these was met before the first write: no lookup is missing from the list.
-      const calls: Call[] = []
-      intercept(server.app.ports, (call) => void calls.push(call))
+      const calls: [Place, Call][] = []
+      intercept(server.app.ports, (place, call) => void calls.push([place, call]))
       const answer = outcomeOf(await everyTransport.HTTP(server, sent(subject), as(by)))
       expect(answer).toBe(name === 'last owner' ? 'CONFLICT' : 'data')
-      expect(calls.slice(0, lookups.length)).toEqual(lookups)
-      expect(calls[lookups.length] ?? 'secrets.insert').toMatch(/\.(insert|mark\w+|setRole|revoke|remove)$/)
+      expect(calls.slice(0, expected.length)).toEqual(expected)
+      expect(calls[expected.length]?.[1] ?? 'secrets.insert').toMatch(/\.(insert|mark\w+|setRole|revoke|remove)$/)
     })
   })
 }

@@ -5,6 +5,7 @@ import {
   acrossFeatures,
   againstRanks,
   badNames,
+  changesUnlooked,
   clientUsers,
   deadPaths,
   environmentReaders,
@@ -91,6 +92,24 @@ test('a use case says in its signature which ports it needs', () => {
   expect(needsUntold(source)).toEqual([])
   expect(needsUntold(withFile('src/keys/rename-key.ts', 'export async function renameKey(ports: Ports): Promise<void> {}'))).toHaveLength(1)
   expect(needsUntold(withFile('src/keys/rename-key.ts', 'export async function renameKey(actor: Actor): Promise<void> {}'))).toHaveLength(1)
+})
+
+test('what an actor changes is looked at before the lock: only a use case that knows no actor takes the port `change` itself', () => {
+  expect(changesUnlooked(source)).toEqual([])
+  const renameKey = (picked: string, body: string): string =>
+    `import type { Actor } from '../access/actor.ts'\nexport async function renameKey(ports: Pick<Ports, ${picked}>, actor: Actor): Promise<void> { ${body} }`
+  for (const [picked, body] of [
+    ["'change' | 'clock'", ''],
+    ['keyof Ports', 'await ports.change(actor.organizationId, body)'],
+    ['keyof Ports', "await ports['change'](actor.organizationId, body)"],
+    ['keyof Ports', 'const { change } = ports'],
+    ['keyof Ports', 'const { change: write } = ports'],
+  ] as const) {
+    expect([body, changesUnlooked(withFile('src/keys/rename-key.ts', renameKey(picked, body)))]).toEqual([body, ['src/keys/rename-key.ts']])
+  }
+  expect(changesUnlooked(withFile('src/keys/rename-key.ts', renameKey("'changeBy'", 'await ports.changeBy(actor, look, body)')))).toEqual([])
+  // Nor does a resolver take it, or a route.
+  for (const path of ['src/keys/mutations.ts', 'src/server/http.ts']) expect(changesUnlooked(withFile(path, 'ports.change(id, body)'))).toEqual([path])
 })
 
 for (const document of ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md']) {

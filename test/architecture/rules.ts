@@ -113,6 +113,25 @@ export const needsUntold = (files: Files): string[] =>
     })
     .map(([path]) => path)
 
+/** Whether a text names the port `change`: in a `Pick`, as a property, or taken out of an object. */
+function namesChange(path: string, text: string): boolean {
+  const visit = (node: ts.Node): boolean => {
+    const isProperty = ts.isPropertyAccessExpression(node) && node.name.text === 'change'
+    const isTaken = ts.isBindingElement(node) && ((node.propertyName ?? node.name) as ts.Identifier).text === 'change'
+    return (
+      isProperty ||
+      isTaken ||
+      (ts.isStringLiteralLike(node) && node.text === 'change') ||
+      (ts.forEachChild(node, (child) => visit(child) || undefined) ?? false)
+    )
+  }
+  return /\bchange\b/.test(text) && visit(ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true))
+}
+
+/** Files that could change something for an actor without a look before the lock: only use cases that know no actor take `change` itself. */
+export const changesUnlooked = (files: Files): string[] =>
+  [...files].filter(([path, text]) => namesChange(path, text) && (!isUseCase(path) || /\bactor\b|\/access\//.test(text))).map(([path]) => path)
+
 /** Links of a document, and paths in its code, that lead nowhere; `exists` is asked with paths from the project's root. */
 export function deadPaths(text: string, exists: (path: string) => boolean): string[] {
   const links = [...text.matchAll(/\]\((?![a-z]+:|#)([^)#\s]+)/g)].map((match) => match[1] ?? '')

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { createApiKey } from '../../src/keys/create-api-key.ts'
 import type { Ports } from '../../src/ports.ts'
 import { createChange } from '../../src/store/change.ts'
+import { createChangeBy } from '../../src/store/change-by.ts'
 import { CreateApiKeyDocument, RevokeApiKeyDocument } from '../generated/operations.ts'
 import { as, type Company, createCompany } from '../support/company.ts'
 import { dataOf, startServer, type TestServer } from '../support/server.ts'
@@ -24,10 +25,9 @@ function losing(when: 'before' | 'after'): Ports {
   }
   const $transaction = (body: (statements: never) => Promise<unknown>): Promise<unknown> =>
     when === 'after' ? client.$transaction(body as never).then(lost) : client.$transaction(async () => lost())
-  return {
-    ...server.app.ports,
-    change: createChange({ client: { $transaction } as never, statementMs: () => 0 }, server.app.ports.clock, { changed: () => undefined }),
-  }
+  const { ports } = server.app
+  const change = createChange({ client: { $transaction } as never, statementMs: () => 0 }, ports.clock, { changed: () => undefined })
+  return { ...ports, change, changeBy: createChangeBy(ports, change) }
 }
 
 test('where the connection is lost at the commit, the answer does not say that nothing was changed, and a repetition finds what was', async () => {

@@ -7,6 +7,7 @@ import { createApiKey } from '../../src/keys/create-api-key.ts'
 import { revokeApiKeys } from '../../src/keys/revoke-api-keys.ts'
 import type { Ports } from '../../src/ports.ts'
 import { revealSecret } from '../../src/secrets/reveal-secret.ts'
+import { createChangeBy } from '../../src/store/change-by.ts'
 import { ApiKeyChangedDocument, type ApiKeyChangedSubscription, EventsDocument, KeyCountsDocument, KeyCountsOfDocument } from '../generated/operations.ts'
 import { as, type Company, createCompany, type Person } from '../support/company.ts'
 import { type Line, lines } from '../support/line.ts'
@@ -84,7 +85,9 @@ for (const [transport, open] of Object.entries(lines)) {
           throw new Error('undone')
         })
       const input = { instanceId: company.I1, name: 'undone', expiresInDays: 1 }
-      await expect(createApiKey({ ...server.app.ports, change: undoing }, company.members.devA, input)).rejects.toThrow('undone')
+      await expect(createApiKey({ ...server.app.ports, changeBy: createChangeBy(server.app.ports, undoing) }, company.members.devA, input)).rejects.toThrow(
+        'undone',
+      )
       expect(undone).toMatch(/^key_/)
       const real = await company.createKey('devA', company.I1)
       await hasTold([feed, log], real)

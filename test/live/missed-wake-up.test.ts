@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createApiKey } from '../../src/keys/create-api-key.ts'
 import { createChange } from '../../src/store/change.ts'
+import { createChangeBy } from '../../src/store/change-by.ts'
 import { ApiKeyChangedDocument, type ApiKeyChangedSubscription } from '../generated/operations.ts'
 import { type Company, createCompany } from '../support/company.ts'
 import { lines } from '../support/line.ts'
@@ -21,7 +22,7 @@ for (const [transport, open] of Object.entries(lines)) {
     const { ports, database } = server.app
     const version = async (): Promise<number> => Number(await ports.organizations.version(ownA.organizationId))
     /** As on another node, of which no hint arrives. */
-    const elsewhere = { ...ports, change: createChange(database, ports.clock, { changed: () => undefined }) }
+    const elsewhere = { ...ports, changeBy: createChangeBy(ports, createChange(database, ports.clock, { changed: () => undefined })) }
     const authorization = `Bearer ${await server.token('ownA', 'a')}`
     const begin = await version()
     const follow = (after: number) => open<ApiKeyChangedSubscription>(server, ApiKeyChangedDocument.toString(), { after }, authorization)

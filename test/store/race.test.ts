@@ -39,7 +39,7 @@ test(`CF-18 a thousand creates, revokes and deletions at once lose nothing and c
       keys.push({ organization, id: keyId })
     } else if (dice < 0.94) {
       const known = keys.filter((key) => key.organization === organization)
-      if (known.length > 0) await revokeApiKeys(ports, owner, { ids: [pick(known).id, pick(known).id], acknowledged: true })
+      if (known.length > 0) await revokeApiKeys(ports, owner, { ids: [...new Set([pick(known).id, pick(known).id])], acknowledged: true })
     } else {
       const appId = organization === 'a' ? company.appId : company.otherAppId
       const { instanceId } = await createAppInstance(ports, owner, { appId, name: 'next' })

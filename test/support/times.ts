@@ -190,6 +190,6 @@ export async function expectExactEnds(node: TestServer, utc: TestServer, company
 /** What is in force once the organization is locked. */
 export const timeoutsOf = (node: TestServer, organizationId: string): Promise<unknown> =>
   node.app.database.client.$transaction(async (statements) => {
-    await lockOrganization(statements, organizationId)
+    await lockOrganization(statements, organizationId, 0)
     return statements.$queryRaw`SELECT current_setting('lock_timeout') AS lock, current_setting('idle_in_transaction_session_timeout') AS idle`
   })
