@@ -10,6 +10,7 @@ import { createRepeater } from './server/repeat.ts'
 import { createStreams } from './server/streams.ts'
 import { attachWebSocket } from './server/websocket.ts'
 import { createVerificationRoute } from './verification/http.ts'
+import { createLookups } from './verification/lookups.ts'
 
 /** Connections that wait to be accepted, when clients come back all at once; beyond it they try again after seconds. The system may allow fewer. */
 const backlog = 8_192
@@ -45,7 +46,8 @@ export async function listen(app: App): Promise<Listening> {
   }
   const { production, ALLOWED_ORIGINS: allowedOrigins } = config
   const graphql = createGraphQLServer(ports, { production, allowedOrigins })
-  const verification = createVerificationRoute(ports, lastUses, config.GATEWAY_TOKEN)
+  const lookups = createLookups(ports.keys, ports)
+  const verification = createVerificationRoute(ports, lookups, lastUses, config.GATEWAY_TOKEN)
   const streams = createStreams(config.WS_MAX_SOCKETS_PER_MEMBER)
   const events = createEventsRoute(graphql, streams)
   const server = createHttpServer({ graphql, events, verification, health, metrics, production, allowedOrigins })
@@ -61,6 +63,7 @@ export async function listen(app: App): Promise<Listening> {
     subscriptions: () => hub.size,
     groups: () => hub.groups,
     isListening,
+    waiting: lookups.waiting,
   })
   const beat = async (): Promise<void> => {
     const known = await nodes.beat(nodeId, [...digests.pepperIds, ...seals.kekIds])
