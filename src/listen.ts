@@ -3,7 +3,9 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { App } from './compose.ts'
+import { unavailable } from './errors.ts'
 import { createPoller, createWakeUp, type WakeUp } from './live/wake-up.ts'
+import type { Ports } from './ports.ts'
 import { createEventsRoute } from './server/events.ts'
 import { createGraphQLServer } from './server/graphql.ts'
 import { createGraphQLRoute } from './server/graphql-http.ts'
@@ -11,7 +13,9 @@ import { commonRoutes, createHttpServer, type Route, schemaRoute } from './serve
 import { createRepeater } from './server/repeat.ts'
 import { createStreams } from './server/streams.ts'
 import { attachWebSocket } from './server/websocket.ts'
+import { runAs, Work } from './store/work.ts'
 import { createVerificationRoute } from './verification/http.ts'
+import { createLookups, maxStatementMs } from './verification/lookups.ts'
 
 /** Connections that wait to be accepted, when clients come back all at once; beyond it they try again after seconds. The system may allow fewer. */
 const backlog = 8_192
@@ -64,6 +68,15 @@ function listenToNodes({ ports, config, metrics, onChange, onClose }: App): Wake
   return wakeUp
 }
 
+/** Keys for verification, over connections that no operation takes; a statement that is silent is stopped, and its connection thrown away. */
+const inLane = (keys: Pick<Ports['keys'], 'records'>): Pick<Ports['keys'], 'records'> => ({
+  records: async (ids) => {
+    const work = new Work('verification')
+    const silence = setTimeout(() => work.cancel(unavailable()), maxStatementMs)
+    return runAs(work, () => keys.records(ids)).finally(() => clearTimeout(silence))
+  },
+})
+
 function createHealth({ database }: App, isListening: () => boolean | null) {
   let stopping = false
   return {
@@ -91,10 +104,11 @@ export async function listen(app: App): Promise<Listening> {
   const wakeUp = graphql && listenToNodes(app)
   const isListening = (): boolean | null => wakeUp?.isListening ?? null
   const health = createHealth(app, isListening)
+  const lookups = createLookups(inLane(ports.keys), ports)
   const server = createHttpServer({
     ...commonRoutes(health, metrics),
     ...graphql?.routes,
-    ...(config.SERVE === 'graphql' ? {} : { '/v1/verify': createVerificationRoute(ports, lastUses, config.GATEWAY_TOKEN) }),
+    ...(config.SERVE === 'graphql' ? {} : { '/v1/verify': createVerificationRoute(ports, lookups, lastUses, config.GATEWAY_TOKEN) }),
   })
   const sockets = graphql?.attach(server)
   metrics.start({
@@ -102,9 +116,10 @@ export async function listen(app: App): Promise<Listening> {
     streams: () => graphql?.events.size ?? 0,
     subscriptions: () => hub.size,
     groups: () => hub.groups,
-    running: () => graphql?.admission.running ?? 0,
-    waiting: () => graphql?.admission.waiting ?? 0,
+    operationsRunning: () => graphql?.admission.running ?? 0,
+    operationsWaiting: () => graphql?.admission.waiting ?? 0,
     isListening,
+    waiting: lookups.waiting,
   })
   const beat = async (): Promise<void> => {
     const known = await nodes.beat(nodeId, [...digests.pepperIds, ...seals.knownIds])

@@ -107,6 +107,12 @@ export interface Metrics {
   refused(code: ErrorCode): void
   /** A hint on the channel between the nodes was none. */
   hintDropped(): void
+  /** A verification was answered with this code. */
+  verified(code: string): void
+  /** A verification was not decided, for this reason. */
+  undecided(reason: string): void
+  /** A statement was sent for the verifications that wait in this lane. */
+  lookedUp(lane: string): void
 }
 
 /** How far a change had reached when it was answered. */

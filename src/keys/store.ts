@@ -46,6 +46,15 @@ export interface Counts {
 /** Counting stops here. */
 export const countLimit = 10_000
 
+/** What verification needs of these keys, in one statement whose text is always the same; no scope, since a gateway asks with the key itself. */
+const readRecords = (client: Statements, ids: readonly string[]): Promise<KeyRecord[]> => client.$queryRaw<KeyRecord[]>`
+  SELECT k.id, k.name, k.organization_id AS "organizationId", k.app_id AS "appId", k.instance_id AS "instanceId", k.created_by_id AS "createdById",
+    d.pepper_id AS "pepperId", d.digest, k.revoked_at AS "revokedAt", k.orphan_reason::text AS "orphanReason",
+    i.deleted_at AS "instanceDeletedAt", m.removed_at AS "creatorRemovedAt", k.expires_at AS "expiresAt",
+    k.expired_at AS "expiredAt", now() AS "readAt"
+  FROM api_key k JOIN key_digest d ON d.key_id = k.id JOIN app_instance i ON i.id = k.instance_id JOIN member m ON m.id = k.created_by_id
+  WHERE k.id = ANY(${ids})`
+
 export const keyStore = (client: Statements) => ({
   find: <Query extends Prisma.ApiKeyDefaultArgs>(query: Query, scope: Scope, id: string) =>
     client.apiKey.findFirst({ ...query, where: { id, ...keysIn(scope) } }),
@@ -172,17 +181,9 @@ export const keyStore = (client: Statements) => ({
     return rows.map((row) => row.id)
   },
 
-  /** What verification needs, in one statement; no scope, since a gateway asks with the key itself. */
-  record: async (id: string): Promise<KeyRecord | null> => {
-    const [row] = await client.$queryRaw<KeyRecord[]>`
-      SELECT k.id, k.name, k.organization_id AS "organizationId", k.app_id AS "appId", k.instance_id AS "instanceId", k.created_by_id AS "createdById",
-        d.pepper_id AS "pepperId", d.digest, k.revoked_at AS "revokedAt", k.orphan_reason::text AS "orphanReason",
-        i.deleted_at AS "instanceDeletedAt", m.removed_at AS "creatorRemovedAt", k.expires_at AS "expiresAt",
-        k.expired_at AS "expiredAt", now() AS "readAt"
-      FROM api_key k JOIN key_digest d ON d.key_id = k.id JOIN app_instance i ON i.id = k.instance_id JOIN member m ON m.id = k.created_by_id
-      WHERE k.id = ${id}`
-    return row ?? null
-  },
+  records: (ids: readonly string[]): Promise<KeyRecord[]> => readRecords(client, ids),
+
+  record: async (id: string): Promise<KeyRecord | null> => (await readRecords(client, [id]))[0] ?? null,
 
   /** Moves last uses forward, never back and never past a revocation. */
   recordUses: (uses: readonly { keyId: string; usedAt: Date }[]): Promise<number> => client.$executeRaw`

@@ -8,10 +8,12 @@ export interface Readings {
   subscriptions(): number
   groups(): number
   /** Operations that run, and those that wait for their turn. */
-  running(): number
-  waiting(): number
+  operationsRunning(): number
+  operationsWaiting(): number
   /** Whether hints of other nodes arrive; null when there is nobody to listen to. */
   isListening(): boolean | null
+  /** How many verifications wait for a statement, by lane. */
+  waiting(): Readonly<Record<string, number>>
 }
 
 /** Codes of the protocol and of this server; a client can close with any other. */
@@ -43,12 +45,23 @@ export function createMetrics(clock: Clock) {
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers,
   })
+  const labelled = (name: string, help: string, label: string) => new Counter({ name: `aura_keys_${name}`, help, labelNames: [label], registers })
+  const verifications = labelled('verifications_total', 'Verifications that were decided, by code.', 'code')
+  const undecided = labelled(
+    'verifications_undecided_total',
+    'Verifications that were answered with 503, by reason; of those that are gone nobody waited for the answer.',
+    'reason',
+  )
+  const lookups = labelled('verification_statements_total', 'Statements that read keys for verifications, by lane.', 'lane')
   const port: Metrics = {
     delivered: (answers) => deliveries.inc(answers),
     conflated: () => conflations.inc(),
     closed: (reason) => closes.inc({ reason: closeCodes.test(reason) ? reason : 'other' }),
     refused: (code) => refusals.inc({ code }),
     hintDropped: () => hintsDropped.inc(),
+    verified: (code) => verifications.inc({ code }),
+    undecided: (reason) => undecided.inc({ reason }),
+    lookedUp: (lane) => lookups.inc({ lane }),
     lag: (occurredAt) => {
       if (occurredAt) lag.observe(Math.max(0, clock.now().getTime() - occurredAt.getTime()) / 1000)
     },
@@ -71,11 +84,20 @@ export function createMetrics(clock: Clock) {
       gauge('event_streams', 'Event streams that are open.', readings.streams)
       gauge('subscriptions', 'Subscriptions that are followed.', readings.subscriptions)
       gauge('subscription_groups', 'Groups that share one execution per change.', readings.groups)
-      gauge('operations_running', 'Operations that run.', readings.running)
-      gauge('operations_waiting', 'Operations that wait for their turn.', readings.waiting)
+      gauge('operations_running', 'Operations that run.', readings.operationsRunning)
+      gauge('operations_waiting', 'Operations that wait for their turn.', readings.operationsWaiting)
       gauge('listening', '1 while hints of other nodes arrive, 0 while they do not, -1 when there is nobody to listen to.', () => {
         const isListening = readings.isListening()
         return isListening === null ? -1 : Number(isListening)
+      })
+      new Gauge({
+        name: 'aura_keys_verifications_waiting',
+        help: 'Verifications that wait for a statement, by lane.',
+        labelNames: ['lane'],
+        registers,
+        collect() {
+          for (const [lane, waiting] of Object.entries(readings.waiting())) this.set({ lane }, waiting)
+        },
       })
     },
     contentType: exposed.contentType,

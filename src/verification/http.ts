@@ -1,9 +1,12 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { isId } from '../ids.ts'
 import type { Ports } from '../ports.ts'
 import { answerJson, readBody } from '../server/body.ts'
+import { type Departures, Undecided } from './lane.ts'
 import type { LastUses } from './last-uses.ts'
+import type { Lookups } from './lookups.ts'
 import { type Outcome, verifyKey } from './verify-key.ts'
 
 export type VerificationRoute = (request: IncomingMessage, response: ServerResponse) => Promise<void>
@@ -28,12 +31,31 @@ function describe(outcome: Outcome): object {
 
 const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest()
 
+/** Who to tell when a connection ends, however many requests came through it at once: the responses of those behind the first hear of no end. */
+function createDepartures(): (socket: Socket) => Departures {
+  const bySocket = new WeakMap<Socket, Departures>()
+  return (socket) => {
+    let departures = bySocket.get(socket)
+    if (!departures) {
+      const leaving: Departures = new Set()
+      bySocket.set(socket, leaving)
+      socket.once('close', () => {
+        for (const leave of leaving) leave()
+      })
+      departures = leaving
+    }
+    return departures
+  }
+}
+
 /** `POST /v1/verify`: knows no GraphQL, and says 503 rather than guess. */
 export function createVerificationRoute(
-  ports: Pick<Ports, 'digests' | 'clock' | 'log'> & { keys: Pick<Ports['keys'], 'record'> },
+  ports: Pick<Ports, 'digests' | 'clock' | 'log' | 'metrics'>,
+  lookups: Pick<Lookups, 'record' | 'decided'>,
   lastUses: Pick<LastUses, 'used'>,
   gatewayToken: string | undefined,
 ): VerificationRoute {
+  const departuresOf = createDepartures()
   return async (request, response) => {
     if (request.method !== 'POST') return answerJson(response, 405, { error: 'Use POST.' }, { allow: 'POST' })
     const token = request.headers['x-aura-gateway-token']
@@ -44,12 +66,20 @@ export function createVerificationRoute(
     if ('error' in body) return answerJson(response, body.status, { error: body.error }, body.status === 413 ? { connection: 'close' } : {})
     const input = parseBody(body.text)
     if (!input) return answerJson(response, 400, { error: 'Send {"key": "aura_…", "instanceId": "ins_…"} as JSON.' })
+    if (request.socket.destroyed) return
+    const keys = { record: (id: string) => lookups.record(input.key, id, departuresOf(request.socket)) }
     try {
-      const outcome = await verifyKey(ports, input)
+      const outcome = await verifyKey({ ...ports, keys }, input)
+      lookups.decided(input.key, outcome.code)
+      ports.metrics.verified(outcome.code)
       if (outcome.code === 'VALID') lastUses.used(outcome.key.id, ports.clock.now())
       answerJson(response, 200, describe(outcome))
     } catch (error) {
-      ports.log.error({ error: (error as Error).name }, 'a verification could not be decided')
+      const reason = error instanceof Undecided ? error.reason : 'failed'
+      // What came of a statement is logged there, not again for each who rode on it.
+      if (!(error instanceof Undecided)) ports.log.error({ error: (error as Error).name }, 'a verification could not be decided')
+      ports.metrics.undecided(reason)
+      if (reason === 'gone') return
       answerJson(response, 503, { error: 'The server cannot know right now. Try again.' }, { 'retry-after': '1' })
     }
   }

@@ -1,0 +1,106 @@
+import type { KeyRecord } from '../keys/model.ts'
+
+/** At most this many ids are asked for in one statement. */
+const maxBatch = 500
+
+/** Why the server cannot know: too many wait, the statement did not answer or failed; or nobody is left to be told. */
+type Reason = 'busy' | 'silent' | 'failed' | 'gone'
+
+/** Thrown in place of an outcome. */
+export class Undecided extends Error {
+  override readonly name = 'Undecided'
+  readonly reason: Reason
+
+  constructor(reason: Reason) {
+    super(reason)
+    this.reason = reason
+  }
+}
+
+/** What to call when the client is gone. */
+export type Departures = Set<() => void>
+
+interface Rider {
+  readonly since: number
+  readonly departures: Departures
+  readonly leave: () => void
+  readonly answer: (row: KeyRecord | null) => void
+  readonly refuse: (reason: unknown) => void
+}
+
+interface Bounds {
+  readonly maxWaiting: number
+  readonly maxWaitMs: number
+}
+
+export interface Lane {
+  /** The key's row from a statement that was sent after this call; null when it has none. Throws `Undecided`. Who departs gives up the place. */
+  record(id: string, departures: Departures): Promise<KeyRecord | null>
+  /** How many wait for the next statement. */
+  readonly waiting: number
+}
+
+/**
+ * One statement at a time: who comes while it is under way rides on the next one, never on this one, whose answer may be older than the request.
+ * At most `maxWaiting` wait, and whoever waited for longer than `maxWaitMs` is not asked for any more: their gateway has given up, or soon will.
+ */
+export function createLane(ask: (ids: string[]) => Promise<readonly KeyRecord[]>, { maxWaiting, maxWaitMs }: Bounds): Lane {
+  /** By id, in the order of arrival. */
+  const queue = new Map<string, Set<Rider>>()
+  let waiting = 0
+  let isAsking = false
+
+  function board(): Map<string, Set<Rider>> {
+    const boarded = new Map<string, Set<Rider>>()
+    const latest = performance.now() - maxWaitMs
+    for (const [id, riders] of queue) {
+      if (boarded.size === maxBatch) break
+      queue.delete(id)
+      waiting -= riders.size
+      for (const rider of riders) {
+        rider.departures.delete(rider.leave)
+        if (rider.since >= latest) continue
+        riders.delete(rider)
+        rider.refuse(new Undecided('busy'))
+      }
+      if (riders.size > 0) boarded.set(id, riders)
+    }
+    return boarded
+  }
+
+  async function run(): Promise<void> {
+    isAsking = true
+    for (let boarded = board(); boarded.size > 0; boarded = board()) {
+      try {
+        const rows = new Map((await ask([...boarded.keys()])).map((row) => [row.id, row]))
+        for (const [id, riders] of boarded) for (const rider of riders) rider.answer(rows.get(id) ?? null)
+      } catch (error) {
+        for (const riders of boarded.values()) for (const rider of riders) rider.refuse(error)
+      }
+    }
+    isAsking = false
+  }
+
+  return {
+    record: (id, departures) =>
+      new Promise((answer, refuse) => {
+        if (waiting >= maxWaiting) return refuse(new Undecided('busy'))
+        const riders = queue.get(id) ?? new Set()
+        const leave = (): void => {
+          waiting--
+          departures.delete(leave)
+          riders.delete(rider)
+          if (riders.size === 0) queue.delete(id)
+          refuse(new Undecided('gone'))
+        }
+        const rider: Rider = { since: performance.now(), departures, leave, answer, refuse }
+        queue.set(id, riders.add(rider))
+        departures.add(leave)
+        waiting++
+        if (!isAsking) void run()
+      }),
+    get waiting() {
+      return waiting
+    },
+  }
+}

@@ -1,0 +1,213 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import type { KeyRecord } from '../../src/keys/model.ts'
+import { createMetrics } from '../../src/server/metrics.ts'
+import type { Departures } from '../../src/verification/lane.ts'
+import { createLookups, type Lookups } from '../../src/verification/lookups.ts'
+
+/** A statement on its way; the test says what comes of it. Its number stands in the name of each row. */
+interface Sent {
+  readonly ids: readonly string[]
+  answer(): void
+  fail(error: Error): void
+}
+
+let sent: Sent[]
+let logged: string[]
+let lookups: Lookups
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+  sent = []
+  logged = []
+  const write = (_: object, message: string): void => void logged.push(message)
+  lookups = createLookups(
+    {
+      records: (ids) =>
+        new Promise<KeyRecord[]>((resolve, reject) => {
+          const name = String(sent.length)
+          sent.push({ ids: [...ids], answer: () => resolve(ids.map((id) => ({ id, name }) as KeyRecord)), fail: reject })
+        }),
+    },
+    { log: { info: write, warn: write, error: write }, metrics: createMetrics({ now: () => new Date() }).port },
+  )
+})
+afterEach(() => void vi.useRealTimers())
+
+/** What became of each request: the number of the statement that it was answered from, or why it was not decided; null while it waits. */
+function ask(text: string, id = text, departures: Departures = new Set()): { came: string | null } {
+  const request: { came: string | null } = { came: null }
+  lookups.record(text, id, departures).then(
+    (row) => {
+      request.came = row?.name ?? 'no row'
+    },
+    (error: Error) => {
+      request.came = error.message
+    },
+  )
+  return request
+}
+
+/** Lets everything happen that waits for nothing else. */
+const settle = (): Promise<void> => new Promise((resolve) => void process.nextTick(() => void Promise.resolve().then(() => setImmediate(resolve))))
+const answerAll = async (): Promise<void> => {
+  for (let at = 0; at < sent.length; at++) {
+    sent[at]?.answer()
+    await settle()
+  }
+}
+const idsOf = (statements: readonly Sent[]): string[] => statements.map(({ ids }) => ids.join())
+
+test('a known key waits for no statement but that of its own lane, however many others wait', async () => {
+  lookups.decided('K', 'VALID')
+  const junk = Array.from({ length: 1_900 }, (_, index) => ask(`junk ${index}`))
+  expect(sent).toHaveLength(1)
+  const first = ask('K')
+  const second = ask('K')
+  expect(idsOf(sent)).toEqual(['junk 0', 'K'])
+  sent[1]?.answer()
+  await settle()
+  sent[2]?.answer()
+  await settle()
+  expect([first.came, second.came, idsOf(sent)]).toEqual(['1', '2', ['junk 0', 'K', 'K']])
+  expect(junk.every(({ came }) => came === null)).toBe(true)
+})
+
+for (const lane of ['known', 'unknown'] as const) {
+  const open = (text: string): void => {
+    if (lane === 'known') lookups.decided(text, 'VALID')
+  }
+
+  test(`in the ${lane} lane nobody rides on a statement that was sent before they came, not even for the same key`, async () => {
+    for (const text of ['A', 'B']) open(text)
+    const [first, same, other] = [ask('A'), ask('A'), ask('B')]
+    expect(idsOf(sent)).toEqual(['A'])
+    sent[0]?.answer()
+    await settle()
+    expect([first.came, same.came, other.came, idsOf(sent)]).toEqual(['0', null, null, ['A', 'A,B']])
+    sent[1]?.answer()
+    await settle()
+    expect([same.came, other.came, sent.length]).toEqual(['1', '1', 2])
+  })
+
+  test(`in the ${lane} lane a statement asks for at most 500 keys, each once, in the order in which they came`, async () => {
+    const texts = Array.from({ length: 1_201 }, (_, index) => `K${index}`)
+    for (const text of texts) open(text)
+    const requests = [...texts, ...texts.slice(1, 501)].map((text) => ask(text))
+    await answerAll()
+    expect(idsOf(sent)).toEqual([texts.slice(0, 1), texts.slice(1, 501), texts.slice(501, 1_001), texts.slice(1_001)].map(String))
+    expect(requests.filter(({ came }) => came === '1')).toHaveLength(1_000)
+  })
+
+  const places = lane === 'known' ? 10_000 : 2_000
+  test(`in the ${lane} lane at most ${places} requests wait; the others are refused at once, whatever keys they are for`, async () => {
+    for (const text of ['A', 'B']) open(text)
+    const under = ask('A')
+    const waiting = Array.from({ length: places }, () => ask('B'))
+    const [more, same] = [ask('A'), ask('B')]
+    await settle()
+    expect([more.came, same.came, lookups.waiting()[lane], sent.length]).toEqual(['busy', 'busy', places, 1])
+    await answerAll()
+    expect([under.came, new Set(waiting.map(({ came }) => came)), lookups.waiting()[lane]]).toEqual(['0', new Set(['1']), 0])
+  })
+
+  test(`in the ${lane} lane whoever is gone gives up the place and is not asked for, and others for the same key stay`, async () => {
+    for (const text of ['A', 'B', 'C']) open(text)
+    const departures: Departures = new Set()
+    const under = ask('A', 'A', departures)
+    const gone = Array.from({ length: places }, (_, index) => ask(index % 2 ? 'B' : 'C', index % 2 ? 'B' : 'C', departures))
+    for (const leave of departures) leave()
+    expect([departures.size, lookups.waiting()[lane]]).toEqual([0, 0])
+    const stays = ask('C')
+    await answerAll()
+    expect([idsOf(sent), new Set(gone.map(({ came }) => came)), under.came, stays.came]).toEqual([['A', 'C'], new Set(['gone']), '0', '1'])
+  })
+
+  test(`in the ${lane} lane a statement that fails is told to those who rode on it, and to no others`, async () => {
+    for (const text of ['A', 'B']) open(text)
+    const [first, next] = [ask('A'), ask('B')]
+    sent[0]?.fail(new Error('a text that may hold values'))
+    await settle()
+    expect([first.came, next.came, idsOf(sent)]).toEqual(['failed', null, ['A', 'B']])
+    sent[1]?.answer()
+    await settle()
+    expect([next.came, JSON.stringify(logged)]).toEqual(['1', expect.not.stringContaining('values')])
+  })
+
+  test(`in the ${lane} lane a statement that is silent for 2 s is given up; the lane goes on, and a late answer changes nothing`, async () => {
+    for (const text of ['A', 'B']) open(text)
+    const [first, next] = [ask('A'), ask('B')]
+    await vi.advanceTimersByTimeAsync(1_999)
+    expect([first.came, sent.length]).toEqual([null, 1])
+    await vi.advanceTimersByTimeAsync(1)
+    expect([first.came, next.came, idsOf(sent)]).toEqual(['silent', null, ['A', 'B']])
+    sent[0]?.answer()
+    await settle()
+    expect(next.came).toBe(null)
+    sent[1]?.answer()
+    await settle()
+    expect([next.came, vi.getTimerCount()]).toEqual(['1', 0])
+  })
+
+  test(`in the ${lane} lane nobody waits for a statement longer than 4 s, and at most 8 statements heap up in front of a silent database`, async () => {
+    const texts = Array.from({ length: 1_600 }, (_, index) => `K${index}`)
+    for (const text of texts) open(text)
+    const requests = texts.map((text) => ask(text))
+    await vi.advanceTimersByTimeAsync(6_000)
+    // One rode on the first statement, 500 on each of the two after it: then it was too late.
+    expect([sent.length, requests.filter(({ came }) => came === 'silent').length, requests.filter(({ came }) => came === 'busy').length]).toEqual([
+      3, 1_001, 599,
+    ])
+    for (let turn = 0; turn < 20; turn++) {
+      ask('K1')
+      await vi.advanceTimersByTimeAsync(2_000)
+    }
+    const refused = ask('K1')
+    await settle()
+    expect([sent.length, refused.came, lookups.waiting()[lane]]).toEqual([8, 'silent', 0])
+    sent[3]?.fail(new Error('at last'))
+    await settle()
+    const served = ask('K1')
+    sent[8]?.answer()
+    await settle()
+    expect([served.came, logged.length]).toEqual(['8', 1])
+  })
+}
+
+test('who knows the id of a valid key and not its secret stays out of the known lane, and puts nobody out of it', async () => {
+  lookups.decided('whole key', 'VALID')
+  const forged = Array.from({ length: 3 }, (_, index) => ask(`forged ${index}`, 'id'))
+  for (let index = 0; index < 3; index++) lookups.decided(`forged ${index}`, 'NOT_FOUND')
+  ask('whole key', 'id')
+  await settle()
+  expect([lookups.waiting(), sent.length, forged[0]?.came]).toEqual([{ known: 0, unknown: 2 }, 2, null])
+})
+
+test('a key is known from when it was found valid until it no longer is', () => {
+  const laneOf = (text: string): string => {
+    const departures: Departures = new Set()
+    for (const place of ['first', 'second']) ask(text, place, departures)
+    const found = lookups.waiting().known > 0 ? 'known' : 'unknown'
+    for (const leave of departures) leave()
+    return found
+  }
+  lookups.decided('held', 'VALID')
+  for (const text of ['held', 'held by others']) ask(text)
+  for (const code of ['REVOKED', 'ORPHANED', 'EXPIRED', 'NOT_FOUND', 'MALFORMED'] as const) {
+    lookups.decided(code, code)
+    expect([code, laneOf(code)]).toEqual([code, 'unknown'])
+    lookups.decided(code, 'VALID')
+    expect([code, laneOf(code)]).toEqual([code, 'known'])
+    lookups.decided(code, 'WRONG_INSTANCE')
+    expect([code, laneOf(code)]).toEqual([code, 'known'])
+    lookups.decided(code, code)
+    expect([code, laneOf(code)]).toEqual([code, 'unknown'])
+  }
+  lookups.decided('wrong instance only', 'WRONG_INSTANCE')
+  expect(laneOf('wrong instance only')).toBe('unknown')
+})
+
+test('the 100,000 keys that were found valid last are known, and no more', () => {
+  for (let index = 0; index <= 100_000; index++) lookups.decided(`K${index}`, 'VALID')
+  for (const text of ['K0', 'K0', 'K1', 'K1']) ask(text)
+  expect([lookups.waiting(), idsOf(sent)]).toEqual([{ known: 1, unknown: 1 }, ['K0', 'K1']])
+})
