@@ -59,8 +59,8 @@ function directives(context: ValidationContext): ASTVisitor {
 function lines(context: ValidationContext): ASTVisitor {
   return {
     Document: ({ loc }) => {
-      const count = loc?.source.body.split(/\r\n|[\n\r]/).length ?? 0
-      if (count > maxLines) context.reportError(tooMany('The document', count, 'lines', maxLines))
+      const first = loc?.source.body.split(/\r\n|[\n\r]/, maxLines + 1) ?? []
+      if (first.length > maxLines) context.reportError(rejected(`The document has more than ${maxLines} lines; at most ${maxLines} are allowed.`))
       return false
     },
   }

@@ -6,7 +6,7 @@ import { literals } from '../graphql/literals.ts'
 
 /** What a kept document takes: measured, and a little more. A text of characters beyond Latin-1 has two bytes for each. */
 const bytesPerCharacter = 2
-const bytesPerNode = 300
+const bytesPerNode = 250
 const bytesPerDocument = 2_000
 
 const rules = specifiedRules.map((rule) => (rule === ValuesOfCorrectTypeRule ? literals : rule))
@@ -19,6 +19,8 @@ export interface Documents {
   read(text: string): { readonly document: DocumentNode; readonly errors: readonly GraphQLError[] }
   /** Keeps a document without errors for whoever sends the same text again: called once its sender is known. */
   keep(document: DocumentNode): void
+  /** What the kept ones take. */
+  readonly bytes: number
 }
 
 /** Takes the lexer's tokens off the nodes, which are most of a document's memory, and leaves where each node stands. Answers how many nodes there are. */
@@ -56,6 +58,9 @@ export function createDocuments(schema: GraphQLSchema, { introspection, cacheByt
       const size = sizes.get(document)
       const text = document.loc?.source.body
       if (size !== undefined && text !== undefined && !kept.has(text)) kept.set(text, document, { size })
+    },
+    get bytes() {
+      return kept.calculatedSize
     },
   }
 }

@@ -1,0 +1,56 @@
+import { buildSchema } from 'graphql'
+import { expect, test } from 'vitest'
+import { printSchema } from '../../src/graphql/print-schema.ts'
+import { createDocuments } from '../../src/server/documents.ts'
+import { settledHeap } from '../support/heap.ts'
+
+const schema = buildSchema(printSchema())
+const many = (count: number, each: (index: number) => string): string => Array.from({ length: count }, (_, index) => each(index)).join(' ')
+
+/** Documents that have much of one thing; the number makes each another. */
+const kinds: Record<string, { count: number; write: (number: number) => string }> = {
+  small: { count: 4_000, write: (number) => `{ apps { id } } # ${number}` },
+  'many fields': {
+    count: 100,
+    write: (number) => `{ ${many(50, (index) => `a${index}_${number}: viewer { member { id name role } organization { id name } }`)} }`,
+  },
+  'many fragments': {
+    count: 200,
+    write: (number) =>
+      `{ ${many(49, (index) => `...F${index}`)} } ${many(49, (index) => `fragment F${index} on Query { a${number}_${index}: app(slug: "s") { id name slug } }`)}`,
+  },
+  'many arguments': {
+    count: 100,
+    write: (number) =>
+      `{ ${many(40, (index) => `a${index}: apiKeys(first: ${number}, filter: { search: "${index}", status: [ACTIVE, EXPIRED] }) { totalCount }`)} }`,
+  },
+  'a long comment': { count: 100, write: (number) => `{ apps { id } } # ${number} ${'x'.repeat(90_000)}` },
+  'long comments between': { count: 50, write: (number) => `{ ${many(40, (index) => `#${number}${'x'.repeat(2_000)}\na${index}: apps { id }`)} }` },
+  'a long string': { count: 100, write: (number) => `{ app(slug: "${number}${'x'.repeat(90_000)}") { id } }` },
+  'long strings with escapes': { count: 100, write: (number) => `{ app(slug: "${number}\\u0041${'\\u0041'.repeat(15_000)}") { id } }` },
+  'a block string': { count: 100, write: (number) => `{ app(slug: """${number} ${'word '.repeat(18_000)}""") { id } }` },
+  'characters beyond Latin-1': { count: 100, write: (number) => `{ app(slug: "${number}${'é€'.repeat(15_000)}") { id } }` },
+  'many variables': {
+    count: 100,
+    write: (number) =>
+      `query(${many(100, (index) => `$v${index}_${number}: String`)}) { ${many(50, (index) => `a${index}: apiKeys(after: $v${index * 2}_${number}, before: $v${index * 2 + 1}_${number}) { totalCount }`)} }`,
+  },
+}
+
+for (const [kind, { count, write }] of Object.entries(kinds)) {
+  test(`kept documents take no more of the heap than is reckoned: ${kind}`, async () => {
+    const documents = createDocuments(schema, { introspection: false, cacheBytes: 500_000_000 })
+    // Texts as requests bring them, in one piece.
+    const keep = (number: number): void => {
+      const { document, errors } = documents.read(Buffer.from(write(number)).toString())
+      expect(errors).toEqual([])
+      documents.keep(document)
+    }
+    for (let number = 0; number < 20; number++) keep(number)
+    const [heap, reckoned] = [await settledHeap(), documents.bytes]
+    for (let number = 20; number < 20 + count; number++) keep(number)
+    const grown = (await settledHeap()) - heap
+    expect(documents.bytes - reckoned).toBeGreaterThan(0)
+    expect(grown).toBeLessThan((documents.bytes - reckoned) * 1.1)
+  })
+}
