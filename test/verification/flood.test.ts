@@ -46,7 +46,7 @@ beforeEach(async () => {
   // No statement is given up: how long the test holds it is up to the machine.
   lookups = createLookups({ records }, { log: ports.log, metrics: metrics.port }, 600_000)
   const none = (): number => 0
-  metrics.start({ sockets: none, streams: none, subscriptions: none, groups: none, isListening: () => null, waiting: lookups.waiting })
+  metrics.start({ sockets: none, streams: none, subscriptions: none, groups: none, operationsRunning: () => 0, operationsWaiting: () => 0, isListening: () => null, waiting: lookups.waiting })
   metricsText = metrics.text
   const answer = createVerificationRoute({ ...ports, metrics: metrics.port }, lookups, { used: () => undefined }, undefined)
   route = createServer((request, response) => void answer(request, response))
