@@ -12,8 +12,10 @@ import { createHub } from './live/hub.ts'
 import { createMemberships } from './live/memberships.ts'
 import type { Clock, Log, Ports } from './ports.ts'
 import { rewrapSecrets } from './secrets/rewrap-secrets.ts'
+import { createSampledLog, type SampledLog } from './server/log-lines.ts'
 import { createMetrics, type NodeMetrics } from './server/metrics.ts'
-import { createRefused } from './server/request.ts'
+import { createRateLimits } from './server/rate-limits.ts'
+import { createRefused, limitFailures } from './server/request.ts'
 import { createChange } from './store/change.ts'
 import { type Database, isTransient, type OnStatement, openPGlite, openPostgres } from './store/client.ts'
 import { BadSecretFile, databaseFolder, lockFolder, secretFile } from './store/data-folder.ts'
@@ -65,6 +67,7 @@ export interface App {
   readonly metrics: NodeMetrics
   readonly nodes: NodeStore
   readonly lastUses: LastUses
+  readonly lines: SampledLog
   /** Moves what is due and writes what gathered; runs by itself once it listens. */
   sweep(): Promise<void>
   /** Re-wraps secrets under the current key-encryption key and deletes what need not be kept; likewise. */
@@ -79,8 +82,10 @@ export interface App {
 /** Joins everything: opens and migrates the database, then builds the ports. `listen` of listen.ts adds the transports. */
 export async function compose(config: Config, overrides: Overrides = {}): Promise<App> {
   const clock = overrides.clock ?? { now: () => new Date() }
-  const log = overrides.log ?? pino({ level: config.LOG_LEVEL })
-  const undo: (() => Promise<void> | void)[] = []
+  const metrics = createMetrics(clock)
+  const lines = createSampledLog(overrides.log ?? pino({ level: config.LOG_LEVEL }), clock, metrics.port)
+  const log: Log = lines
+  const undo: (() => Promise<void> | void)[] = [lines.close]
   /** Every step is tried, whatever became of those before; a database that does not answer holds up none of them for long. */
   const close = async (): Promise<void> => {
     const deadline = performance.now() + closingMs
@@ -98,10 +103,10 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
     const stores = createStores(database.client)
     await requireFingerprint(database.client, 'pepper', digests.pepperIds, await stores.keys.pepperIds())
     await requireFingerprint(database.client, 'kek', seals.kekIds, await stores.secrets.kekIds())
-    const metrics = createMetrics(clock)
     const live = { ...stores, clock, log, metrics: metrics.port, eventRetentionDays: config.EVENT_RETENTION_DAYS }
     const hub = createHub(live, isTransient)
     const verifyToken = createVerifyToken(config, clock, log)
+    const rateLimits = createRateLimits(config, clock, metrics.port)
     const authenticating = { verifyToken, organizationClaim: config.AUTH_ORG_CLAIM }
     const listeners: Parameters<App['onChange']>[0][] = [hub.changed]
     const nodes = nodeStore(database.client)
@@ -116,9 +121,10 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
           for (const listener of listeners) listener(organizationId, version)
         },
       }),
-      authenticate: createAuthenticate({ ...authenticating, members: stores.members }),
-      authenticateLive: createAuthenticate({ ...authenticating, members: createMemberships(stores.members, hub) }),
+      authenticate: limitFailures(createAuthenticate({ ...authenticating, members: stores.members }), rateLimits),
+      authenticateLive: limitFailures(createAuthenticate({ ...authenticating, members: createMemberships(stores.members, hub) }), rateLimits),
       propagate: () => propagate(nodes, log),
+      rateLimits,
       refused: createRefused(log, metrics.port),
       randomBytes,
       maxKeyLifetimeDays: config.MAX_KEY_LIFETIME_DAYS,
@@ -143,6 +149,7 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       metrics,
       nodes,
       lastUses,
+      lines,
       sweep,
       tidy,
       onChange: (listener) => void listeners.push(listener),

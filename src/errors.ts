@@ -16,7 +16,12 @@ export type ErrorCode = (typeof errorCodes)[number]
 /** A refusal that the caller may read: its message and `extensions` reach the GraphQL answer as they are. */
 export class AuraError extends Error {
   override readonly name = 'AuraError'
-  readonly extensions: { code: ErrorCode; field?: string; http?: { status: number } }
+  readonly extensions: {
+    code: ErrorCode
+    field?: string
+    retryAfterMs?: number
+    http?: { status: number; headers?: Readonly<Record<string, string>> }
+  }
 
   constructor(code: ErrorCode, message: string, field?: string) {
     super(message)
@@ -41,6 +46,13 @@ export function requireAcknowledged(acknowledged: boolean): void {
 }
 
 export const conflict = (message: string, field?: string): AuraError => new AuraError('CONFLICT', message, field)
+
+/** More than is allowed: of something in a minute, or at once. Over HTTP it is 429, with the time to wait in `Retry-After` too. */
+export function rateLimited(message: string, retryAfterMs: number): AuraError {
+  const error = new AuraError('RATE_LIMITED', message)
+  const seconds = Math.max(1, Math.ceil(retryAfterMs / 1_000))
+  return Object.assign(error, { extensions: { code: 'RATE_LIMITED', retryAfterMs, http: { status: 429, headers: { 'retry-after': String(seconds) } } } })
+}
 
 /** The feed cannot go on without a gap: read everything anew, then subscribe from there. */
 export const resync = (): AuraError =>

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { App } from './compose.ts'
 import { createPoller, createWakeUp } from './live/wake-up.ts'
+import { createAddresses } from './server/addresses.ts'
 import { createEventsRoute } from './server/events.ts'
 import { createGraphQLServer } from './server/graphql.ts'
 import { createHttpServer } from './server/http.ts'
@@ -23,7 +24,7 @@ export interface Listening {
 
 /** Joins the nodes, starts what runs beside the requests, and serves on the configured port until the app is closed. */
 export async function listen(app: App): Promise<Listening> {
-  const { ports, database, config, metrics, nodes, lastUses } = app
+  const { ports, database, config, metrics, nodes, lastUses, lines } = app
   const { hub, log, digests, seals } = ports
   const nodeId = randomUUID()
   let serving = true
@@ -45,12 +46,14 @@ export async function listen(app: App): Promise<Listening> {
   }
   const { production, ALLOWED_ORIGINS: allowedOrigins } = config
   const graphql = createGraphQLServer(ports, { production, allowedOrigins })
-  const verification = createVerificationRoute(ports, lastUses, config.GATEWAY_TOKEN)
+  const addressOf = createAddresses(config.TRUSTED_PROXIES)
+  const verification = createVerificationRoute(ports, lastUses, config.GATEWAY_TOKEN, addressOf)
   const streams = createStreams(config.WS_MAX_SOCKETS_PER_MEMBER)
   const events = createEventsRoute(graphql, streams)
-  const server = createHttpServer({ graphql, events, verification, health, metrics, production, allowedOrigins })
+  const server = createHttpServer({ graphql, events, verification, health, metrics, production, allowedOrigins, addressOf })
   const sockets = attachWebSocket(server, graphql, streams, {
     allowedOrigins,
+    addressOf,
     subscriptionsPerSocket: config.WS_MAX_SUBSCRIPTIONS_PER_SOCKET,
     messagesPerMinute: config.WS_MAX_MESSAGES_PER_MINUTE,
     frameBytes: config.WS_MAX_FRAME_BYTES,
@@ -74,6 +77,7 @@ export async function listen(app: App): Promise<Listening> {
     [500, app.sweep],
     [60_000, app.tidy],
     [1_000, beat],
+    [1_000, async () => lines.tell()],
   ] as const) {
     const repeater = createRepeater(everyMs, task, log)
     app.onClose(() => repeater.stop())

@@ -6,10 +6,11 @@ import { placeOf } from './model.ts'
 
 /** The value of a secret. That it was asked for is committed as an event before the value leaves. */
 export async function revealSecret(
-  ports: Pick<Ports, 'change' | 'seals'>,
+  ports: Pick<Ports, 'change' | 'seals' | 'rateLimits'>,
   actor: Actor,
   input: { id: string },
 ): Promise<{ secretId: string; value: Plaintext }> {
+  await ports.rateLimits.spend('secret_reveals', actor.memberId)
   const value = await ports.change(actor.organizationId, async ({ members, secrets, record }) => {
     const scope = await members.scopeNow(actor)
     const secret = await secrets.sealed(scope, input.id)

@@ -1,4 +1,13 @@
-import { type ExecutionArgs, type GraphQLError, type GraphQLSchema, parse, specifiedRules, type ValidationRule, ValuesOfCorrectTypeRule } from 'graphql'
+import {
+  type ExecutionArgs,
+  type ExecutionResult,
+  type GraphQLError,
+  type GraphQLSchema,
+  parse,
+  specifiedRules,
+  type ValidationRule,
+  ValuesOfCorrectTypeRule,
+} from 'graphql'
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga'
 import { type Context, createContext } from '../graphql/context.ts'
 import { createMaskError } from '../graphql/errors.ts'
@@ -8,7 +17,7 @@ import { refusals } from '../graphql/refusals.ts'
 import { createSchema } from '../graphql/schema.ts'
 import type { Ports } from '../ports.ts'
 import { isTransient } from '../store/client.ts'
-import { currentRequest, identify } from './request.ts'
+import { caller, currentRequest, identify } from './request.ts'
 
 /** Larger bodies are answered with 413. */
 export const maxBodyBytes = 100_000
@@ -38,6 +47,13 @@ function refuseVariables({ args, setResultAndStopExecution }: Refusing): void {
   if (errors.length > 0) setResultAndStopExecution({ errors })
 }
 
+/** An answer that holds data is 200: who reads 429 or 401 takes it that nothing was done, and repeats what was. */
+function keepStatus(result: unknown): void {
+  const { data, errors = [] } = result as ExecutionResult
+  if (Object.values(data ?? {}).every((value) => value === null)) return
+  for (const { extensions } of errors) if (extensions['http']) extensions['http'] = { ...extensions['http'], status: 200 }
+}
+
 /** The limits that hold on every transport, since each prepares its operations through these hooks. */
 const limits = (options: { introspection: boolean }, mask: (error: unknown) => GraphQLError): Plugin => ({
   onParse: ({ setParseFn }) => setParseFn((source, parseOptions) => parse(source, { ...parseOptions, maxTokens })),
@@ -57,6 +73,7 @@ const limits = (options: { introspection: boolean }, mask: (error: unknown) => G
     return ({ result, setResult }) => setResult(result.map(mask))
   },
   onExecute: (hook) => refuseVariables(hook as unknown as Refusing),
+  onResultProcess: ({ result }) => keepStatus(result),
   // Sockets and event streams follow subscriptions by themselves; what comes here asked for another form.
   onSubscribe: (hook) => (hook as unknown as Refusing).setResultAndStopExecution({ errors: [elsewhere()] }),
 })
@@ -65,7 +82,7 @@ const elsewhere = (): GraphQLError => rejected('Subscriptions come over a WebSoc
 
 /** GraphQL over HTTP and SSE; `getEnveloped` serves the WebSocket with the same hooks. */
 export function createGraphQLServer(ports: Ports, options: { production: boolean; allowedOrigins: readonly string[] }): GraphQLServer {
-  const mask = createMaskError({ log: ports.log, refused: ports.refused, requestId: () => currentRequest()?.id, isTransient, suggestions: !options.production })
+  const mask = createMaskError({ ...ports, requestId: () => currentRequest()?.id, caller, isTransient, suggestions: !options.production })
   const { schema, unguarded } = createSchema()
   const yoga = createYoga<StreamContext, Context>({
     schema,

@@ -45,6 +45,7 @@ export function createHttpServer(routes: {
   metrics: { readonly contentType: string; text(): Promise<string> }
   production: boolean
   allowedOrigins: readonly string[]
+  addressOf: (request: IncomingMessage) => string
 }): Server {
   const sdl = printSchema()
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -90,7 +91,7 @@ export function createHttpServer(routes: {
     }
   }
   const server = createServer({ headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 2_000 }, (request, response) => {
-    withRequest((id) => {
+    const handled = (id: string): void => {
       response.setHeader('x-request-id', id)
       response.setHeader('cache-control', 'no-store')
       response.setHeader('x-content-type-options', 'nosniff')
@@ -98,7 +99,8 @@ export function createHttpServer(routes: {
         if (!response.headersSent) answerJson(response, 500, { error: 'Something failed on our side.' })
         else response.destroy()
       })
-    })
+    }
+    withRequest(handled, null, routes.addressOf(request))
   })
   server.maxConnections = 20_000
   return server

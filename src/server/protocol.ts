@@ -1,14 +1,14 @@
-import { type ExecutionResult, GraphQLError } from 'graphql'
+import type { ExecutionResult } from 'graphql'
 import { CloseCode, type ServerOptions } from 'graphql-ws'
 import type { WebSocket } from 'ws'
 import type { Actor } from '../access/actor.ts'
-import { AuraError, unauthenticated } from '../errors.ts'
+import { AuraError, rateLimited, unauthenticated } from '../errors.ts'
 import { rejected } from '../graphql/limits.ts'
 import type { GraphQLServer } from './graphql.ts'
 import { follow, type Wire } from './live.ts'
 import { formatted, isRefused, type Operation, prepare, withoutHttp } from './operation.ts'
 import { withRequest } from './request.ts'
-import type { Streams } from './streams.ts'
+import { type Streams, untilOneEndsMs } from './streams.ts'
 
 /** The standard's code for: come back later. Clients do so by themselves, and go on from their last version. */
 const tryAgainLater = 1013
@@ -18,6 +18,8 @@ const text = (value: unknown): string | undefined => (typeof value === 'string' 
 /** What a socket's hooks know of it. */
 export interface Connection {
   readonly socket: WebSocket
+  /** Where it comes from, as it is counted. */
+  readonly address: string
   actor: Actor | null
   /** Ends the wait for the acknowledgement. */
   acknowledged(): void
@@ -113,20 +115,28 @@ export function createHooks(
     connectionInitWaitTimeout: 3_000,
     onConnect: async ({ connectionParams, extra }) => {
       try {
-        extra.actor = await ports.authenticateLive({ authorization: text(connectionParams?.authorization), organization: text(connectionParams?.organization) })
+        const credential = { authorization: text(connectionParams?.authorization), organization: text(connectionParams?.organization) }
+        extra.actor = await withRequest(() => ports.authenticateLive(credential), null, extra.address)
         const admitted = await admit(extra, extra.actor)
         extra.acknowledged()
         return admitted
       } catch (error) {
-        graphql.mask(error)
-        if (error instanceof AuraError && error.extensions.code === 'UNAUTHENTICATED') return false
+        withRequest(() => graphql.mask(error), extra.actor, extra.address)
+        const { code, retryAfterMs = 0 } = error instanceof AuraError ? error.extensions : {}
+        if (code === 'UNAUTHENTICATED') return false
+        if (code === 'RATE_LIMITED') {
+          extra.socket.close(4429, `Too many wrong credentials from your address: try another in ${Math.ceil(retryAfterMs / 1_000)} s`)
+          return false
+        }
         extra.socket.close(tryAgainLater, 'Try again')
         return false
       }
     },
     onSubscribe: async ({ connectionParams, extra }, id, payload) => {
       if (extra.running.size >= options.subscriptionsPerSocket) {
-        return [new GraphQLError(`A socket may have at most ${options.subscriptionsPerSocket} operations at once.`, { extensions: { code: 'RATE_LIMITED' } })]
+        ports.metrics.rateLimited('operations_per_socket')
+        const tooMany = rateLimited(`A socket may have at most ${options.subscriptionsPerSocket} operations at once.`, untilOneEndsMs)
+        return [withRequest(() => graphql.mask(tooMany), extra.actor)]
       }
       if (extra.running.has(id)) return [rejected('The operation with this id has not ended yet: use another id.')]
       const wire = createWire(extra, id)
@@ -137,7 +147,7 @@ export function createHooks(
         if (!extra.actor || !scope) throw unauthenticated()
         return { ...extra.actor, role: scope.role }
       }
-      const prepared = await withRequest(() => prepare(graphql, { credential, authenticate, resumeAfter: null }, payload), extra.actor)
+      const prepared = await withRequest(() => prepare(graphql, { credential, authenticate, resumeAfter: null }, payload), extra.actor, extra.address)
       // Without a kind there is no such operation, as graphql-ws will say.
       if (isRefused(prepared) || prepared.kind === null) wire.stop()
       return isRefused(prepared) ? prepared : { ...prepared, wire }
