@@ -13,8 +13,10 @@ import { createMemberships } from './live/memberships.ts'
 import type { Clock, Log, Ports } from './ports.ts'
 import { createFormatReport } from './secrets/report-format.ts'
 import { rewrapSecrets } from './secrets/rewrap-secrets.ts'
+import { createSampledLog, type SampledLog } from './server/log-lines.ts'
 import { createMetrics, type NodeMetrics } from './server/metrics.ts'
-import { createRefused } from './server/request.ts'
+import { createRateLimits } from './server/rate-limits.ts'
+import { createRefused, isSent, limitFailures } from './server/request.ts'
 import { createChange } from './store/change.ts'
 import { createChangeBy } from './store/change-by.ts'
 import { type Database, isTransient, type OnStatement, openPGlite, openPostgres } from './store/client.ts'
@@ -68,6 +70,7 @@ export interface App {
   readonly metrics: NodeMetrics
   readonly nodes: NodeStore
   readonly lastUses: LastUses
+  readonly lines: SampledLog
   /** Moves what is due and writes what gathered; runs by itself once it listens. */
   sweep(): Promise<void>
   /** Re-wraps secrets under the current key-encryption key and format, and deletes what need not be kept; likewise. */
@@ -82,8 +85,10 @@ export interface App {
 /** Joins everything: opens and migrates the database, then builds the ports. `listen` of listen.ts adds the transports. */
 export async function compose(config: Config, overrides: Overrides = {}): Promise<App> {
   const clock = overrides.clock ?? { now: () => new Date() }
-  const log = overrides.log ?? pino({ level: config.LOG_LEVEL })
-  const undo: (() => Promise<void> | void)[] = []
+  const metrics = createMetrics(clock)
+  const lines = createSampledLog(overrides.log ?? pino({ level: config.LOG_LEVEL }), clock, metrics.port)
+  const log: Log = lines
+  const undo: (() => Promise<void> | void)[] = [lines.close]
   /** Every step is tried, whatever became of those before; a database that does not answer holds up none of them for long. */
   const close = async (): Promise<void> => {
     const deadline = performance.now() + closingMs
@@ -101,11 +106,11 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
     const stores = createStores(database.client)
     await requireFingerprint(database.client, 'pepper', digests.pepperIds, await stores.keys.pepperIds())
     await requireFingerprint(database.client, 'kek', seals.kekIds, await stores.secrets.kekIds())
-    const metrics = createMetrics(clock)
     const live = { ...stores, clock, log, metrics: metrics.port, eventRetentionDays: config.EVENT_RETENTION_DAYS }
     const hub = createHub(live, isTransient)
     const { AUTH_ORG_CLAIM: organizationClaim, AUTH_DEFAULT_ORGANIZATION: defaultOrganization = null } = config
     const verifyToken = createVerifyToken(config, clock, log)
+    const rateLimits = createRateLimits(config, clock, metrics.port)
     const listeners: Parameters<App['onChange']>[0][] = [hub.changed]
     const change = createChange(database, clock, {
       changed: (organizationId, version) => {
@@ -113,7 +118,10 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       },
     })
     const nodes = nodeStore(database.client)
-    const authenticateLive = createAuthenticate({ organizationClaim, members: createMemberships(stores.members, stores.organizations, hub) })
+    const authenticateLive = limitFailures(
+      createAuthenticate({ organizationClaim, members: createMemberships(stores.members, stores.organizations, hub) }),
+      rateLimits,
+    )
     const ports: Ports = {
       ...live,
       hub,
@@ -122,8 +130,8 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       cursors: createCursors(peppers, () => digests.currentId),
       change,
       changeBy: createChangeBy(stores, change),
-      identify: createIdentify({ verifyToken, organizationClaim, defaultOrganization, now: () => clock.now() }),
-      authenticate: createAuthenticate({ organizationClaim, members: stores.members }),
+      identify: limitFailures(createIdentify({ verifyToken, organizationClaim, defaultOrganization, now: () => clock.now() }), rateLimits, isSent),
+      authenticate: limitFailures(createAuthenticate({ organizationClaim, members: stores.members }), rateLimits),
       // Shared by all who come back at the same time: nobody's end stops it for the others.
       authenticateLive: (identity) => runForAll(() => authenticateLive(identity)),
       propagate: () => {
@@ -131,6 +139,7 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
         currentWork()?.leaveQueue()
         return propagate(nodes, log)
       },
+      rateLimits,
       refused: createRefused(log, metrics.port),
       randomBytes,
       maxKeyLifetimeDays: config.MAX_KEY_LIFETIME_DAYS,
@@ -157,6 +166,7 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       metrics,
       nodes,
       lastUses,
+      lines,
       sweep,
       tidy,
       onChange: (listener) => void listeners.push(listener),

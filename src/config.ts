@@ -1,3 +1,4 @@
+import { BlockList, isIP } from 'node:net'
 import { z } from 'zod'
 import { isId } from './ids.ts'
 import { isSlug } from './names.ts'
@@ -44,12 +45,35 @@ const origins = z
     'must be origins such as https://portal.example, with commas between',
   )
 
+/** The addresses and blocks as one list; null when one of them is neither, or is everybody. */
+function addressList(text: string): BlockList | null {
+  const list = new BlockList()
+  for (const part of text.split(',')) {
+    const [, address = '', prefix] = /^([\da-f.:]+)(?:\/(\d{1,3}))?$/i.exec(part.trim()) ?? []
+    const version = isIP(address)
+    const bits = version === 4 ? 32 : 128
+    const length = prefix === undefined ? bits : Number(prefix)
+    if (version === 0 || length < 1 || length > bits) return null
+    list.addSubnet(address, length, version === 4 ? 'ipv4' : 'ipv6')
+  }
+  return list
+}
+
+const addresses = z
+  .string()
+  .transform(addressList)
+  .refine((list) => list !== null, 'must be addresses or blocks of addresses such as 10.0.0.5 or 10.0.0.0/8, with commas between, and not everybody')
+  .transform((list) => list as BlockList)
+
 /** Over plain HTTP anybody on the way could answer with keys of their own. */
 function isSafeUrl(text: string): boolean {
   if (!URL.canParse(text)) return false
   const { protocol, hostname } = new URL(text)
   return protocol === 'https:' || (protocol === 'http:' && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname))
 }
+
+/** As good as no limit. */
+const maxPerMinute = 1_000_000
 
 const settings = z.object({
   NODE_ENV: z.string().default('development'),
@@ -98,6 +122,12 @@ const settings = z.object({
   OPERATION_TIMEOUT_MS: count(100, 600_000, 10_000),
   MAX_OPERATIONS_PER_MEMBER: count(1, 1_000, 4),
   MAX_QUEUED_OPERATIONS_PER_MEMBER: count(0, 100_000, 100),
+  TRUSTED_PROXIES: addresses.default(() => new BlockList()),
+  FAILED_CREDENTIALS_PER_MINUTE: count(1, maxPerMinute, 60),
+  WRONG_GATEWAY_TOKENS_PER_MINUTE: count(1, maxPerMinute, 60),
+  KEY_CREATIONS_PER_MINUTE: count(1, maxPerMinute, 600),
+  SECRET_REVEALS_PER_MINUTE: count(1, maxPerMinute, 120),
+  SECRET_NAME_CONFLICTS_PER_MINUTE: count(1, maxPerMinute, 10),
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'must be one of trace, debug, info, warn, error, fatal, silent')
     .default('info'),

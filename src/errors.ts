@@ -16,7 +16,12 @@ export type ErrorCode = (typeof errorCodes)[number]
 /** A refusal that the caller may read: its message and `extensions` reach the GraphQL answer as they are. */
 export class AuraError extends Error {
   override readonly name = 'AuraError'
-  readonly extensions: { code: ErrorCode; field?: string; retryAfterMs?: number; http?: { status: number; headers?: Record<string, string> } }
+  readonly extensions: {
+    code: ErrorCode
+    field?: string
+    retryAfterMs?: number
+    http?: { status: number; headers?: Readonly<Record<string, string>> }
+  }
 
   constructor(code: ErrorCode, message: string, field?: string) {
     super(message)
@@ -50,6 +55,13 @@ export function requireAcknowledged(acknowledged: boolean): void {
 
 export const conflict = (message: string, field?: string): AuraError => new AuraError('CONFLICT', message, field)
 
+/** More than is allowed: of something in a minute, or at once. Over HTTP it is 429, with the time to wait in `Retry-After` too. */
+export function rateLimited(message: string, retryAfterMs: number): AuraError {
+  const error = new AuraError('RATE_LIMITED', message)
+  const seconds = Math.max(1, Math.ceil(retryAfterMs / 1_000))
+  return Object.assign(error, { extensions: { code: 'RATE_LIMITED', retryAfterMs, http: { status: 429, headers: { 'retry-after': String(seconds) } } } })
+}
+
 /** The feed cannot go on without a gap: read everything anew, then subscribe from there. */
 export const resync = (): AuraError =>
   new AuraError('RESYNC', 'Events since this version are not all there. Read the current state again, and go on from its version.', 'after')
@@ -59,10 +71,4 @@ export const unavailable = (
   message = 'The database is busy or out of reach. A change may or may not have been made: look again, or repeat it with the same idempotencyKey.',
 ): AuraError => new AuraError('UNAVAILABLE', message)
 
-/** Too much of it at once, or in too short a time; `retryAfterMs` says when to try again. */
-export function rateLimited(message: string, retryAfterMs: number): AuraError {
-  const error = new AuraError('RATE_LIMITED', message)
-  Object.assign(error.extensions, { retryAfterMs, http: { status: 429, headers: { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) } } })
-  return error
-}
 export const nothingChanged = (): AuraError => unavailable('The database is busy or out of reach. Nothing was changed; try again.')

@@ -6,6 +6,7 @@ import type { App } from './compose.ts'
 import { unavailable } from './errors.ts'
 import { createPoller, createWakeUp, type WakeUp } from './live/wake-up.ts'
 import type { Ports } from './ports.ts'
+import { type AddressOf, createAddresses } from './server/addresses.ts'
 import { createEventsRoute } from './server/events.ts'
 import { createGraphQLServer } from './server/graphql.ts'
 import { createGraphQLRoute } from './server/graphql-http.ts'
@@ -28,7 +29,7 @@ export interface Listening {
 }
 
 /** GraphQL on all its transports. */
-function serveGraphQL({ ports, config }: App) {
+function serveGraphQL({ ports, config }: App, addressOf: AddressOf) {
   const { production, ALLOWED_ORIGINS: allowedOrigins } = config
   const graphql = createGraphQLServer(ports, {
     production,
@@ -51,6 +52,7 @@ function serveGraphQL({ ports, config }: App) {
     attach: (server: Server) =>
       attachWebSocket(server, graphql, streams, {
         allowedOrigins,
+        addressOf,
         subscriptionsPerSocket: config.WS_MAX_SUBSCRIPTIONS_PER_SOCKET,
         messagesPerMinute: config.WS_MAX_MESSAGES_PER_MINUTE,
         frameBytes: config.WS_MAX_FRAME_BYTES,
@@ -97,19 +99,23 @@ function createHealth({ database }: App, isListening: () => boolean | null) {
  * a process that serves verification alone runs no operation and follows nothing.
  */
 export async function listen(app: App): Promise<Listening> {
-  const { ports, config, metrics, nodes, lastUses } = app
+  const { ports, config, metrics, nodes, lastUses, lines } = app
   const { hub, log, digests, seals } = ports
   const nodeId = randomUUID()
-  const graphql = config.SERVE === 'verification' ? null : serveGraphQL(app)
+  const addressOf = createAddresses(config.TRUSTED_PROXIES)
+  const graphql = config.SERVE === 'verification' ? null : serveGraphQL(app, addressOf)
   const wakeUp = graphql && listenToNodes(app)
   const isListening = (): boolean | null => wakeUp?.isListening ?? null
   const health = createHealth(app, isListening)
   const lookups = createLookups(inLane(ports.keys), ports)
-  const server = createHttpServer({
-    ...commonRoutes(health, metrics),
-    ...graphql?.routes,
-    ...(config.SERVE === 'graphql' ? {} : { '/v1/verify': createVerificationRoute(ports, lookups, lastUses, config.GATEWAY_TOKEN) }),
-  })
+  const server = createHttpServer(
+    {
+      ...commonRoutes(health, metrics),
+      ...graphql?.routes,
+      ...(config.SERVE === 'graphql' ? {} : { '/v1/verify': createVerificationRoute(ports, lookups, lastUses, config.GATEWAY_TOKEN, addressOf) }),
+    },
+    addressOf,
+  )
   const sockets = graphql?.attach(server)
   metrics.start({
     sockets: () => sockets?.size ?? 0,
@@ -133,7 +139,11 @@ export async function listen(app: App): Promise<Listening> {
     [500, app.sweep],
     [60_000, app.tidy],
   ] as const
-  for (const [everyMs, task] of [...(graphql ? forChanges : [[500, lastUses.flush] as const]), [1_000, beat] as const]) {
+  const always = [
+    [1_000, beat],
+    [1_000, async () => lines.tell()],
+  ] as const
+  for (const [everyMs, task] of [...(graphql ? forChanges : [[500, lastUses.flush] as const]), ...always]) {
     const repeater = createRepeater(everyMs, task, log)
     app.onClose(() => repeater.stop())
   }

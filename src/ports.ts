@@ -103,8 +103,14 @@ export interface Metrics {
   lag(occurredAt: Date | null): void
   /** A socket or a stream ended: with its close code, or why it was ended from here. */
   closed(reason: string): void
-  /** Somebody asked for what they have no right to. */
-  refused(code: ErrorCode): void
+  /** Somebody asked for what they have no right to, as often as `count`. */
+  refused(code: ErrorCode, count: number): void
+  /** Somebody was over a limit. */
+  rateLimited(limit: RateLimit | SizeLimit): void
+  /** Something failed that was no fault of the caller. */
+  failed(code: ErrorCode): void
+  /** Lines were not written, since others like them were. */
+  linesLeftOut(count: number): void
   /** A hint on the channel between the nodes was none. */
   hintDropped(): void
   /** A verification was answered with this code. */
@@ -113,6 +119,19 @@ export interface Metrics {
   undecided(reason: string): void
   /** A statement was sent for the verifications that wait in this lane. */
   lookedUp(lane: string): void
+}
+
+/** What can be done only so often in a minute: by one member, or from one address. */
+export type RateLimit = 'failed_credentials' | 'wrong_gateway_tokens' | 'key_creations' | 'secret_reveals' | 'secret_name_conflicts'
+/** What can only be open so often at once. */
+export type SizeLimit = 'operations_per_socket' | 'streams_per_member'
+
+/** Counts on this node what `who` does, a member or an address. */
+export interface RateLimits {
+  /** Counts one more; throws RATE_LIMITED when the minute has no room for it. */
+  spend(limit: RateLimit, who: string): Promise<void>
+  /** Counts nothing; throws RATE_LIMITED when the minute has no room for another. */
+  requireLeft(limit: RateLimit, who: string): Promise<void>
 }
 
 /** How far a change had reached when it was answered. */
@@ -148,7 +167,9 @@ export interface Ports extends Stores {
   readonly maxKeyLifetimeDays: number
   /** How far back a feed can resume. */
   readonly eventRetentionDays: number
-  /** Writes down that the request under way was refused something: who asked, at which field. Only refusals of rights are written. */
-  readonly refused: (code: ErrorCode, field: string | undefined) => void
+  readonly rateLimits: RateLimits
+  /** Writes down that somebody was refused something, and as often as `count`: at which field, and who; unless told, whoever sent the request under way. */
+  readonly refused: (code: ErrorCode, field: string | undefined, more?: { count?: number; by?: Pick<Actor, 'memberId' | 'organizationId'> }) => void
+  /** Lines of one cause and caller are written so often in a minute, then counted. */
   readonly log: Log
 }

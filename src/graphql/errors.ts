@@ -1,6 +1,6 @@
 import { GraphQLError } from 'graphql'
 import { redactKeys } from '../crypto/key-format.ts'
-import { AuraError, errorCodes, unavailable } from '../errors.ts'
+import { AuraError, type ErrorCode, errorCodes, unavailable } from '../errors.ts'
 import type { Ports } from '../ports.ts'
 
 /** What tells a failure apart without its message, which may hold values. */
@@ -9,13 +9,19 @@ const describe = (error: unknown): object => {
   return { error: name, code, stack: stack?.split('\n').filter((line) => /^\s+at /.test(line)) }
 }
 
+/** What is written down: what one has no right to, and what one does too often. */
+const refusals: readonly ErrorCode[] = ['UNAUTHENTICATED', 'FORBIDDEN', 'NOT_FOUND', 'RATE_LIMITED']
+
 /**
  * Makes any error fit to leave the process: refusals as they are, errors of the document as QUERY_REJECTED,
  * a database out of reach as UNAVAILABLE, everything else logged without its message and answered as INTERNAL.
  */
 export function createMaskError(
   options: Pick<Ports, 'log' | 'refused'> & {
+    metrics: Pick<Ports['metrics'], 'failed'>
     requestId: () => string | undefined
+    /** What a line of the log says of who sent the request under way. */
+    caller: () => object
     isTransient: (error: unknown) => boolean
     /** Whether errors of a document say what names there are. */
     suggestions: boolean
@@ -30,7 +36,9 @@ export function createMaskError(
     // An alias may be a key.
     const where = path && redactKeys(path.join('.'))
     if (original instanceof AuraError) {
-      options.refused(original.extensions.code, where)
+      const { code } = original.extensions
+      if (refusals.includes(code)) options.refused(code, where)
+      if (code === 'UNAVAILABLE') options.metrics.failed(code)
       return at(original)
     }
     if (error && (original === null || (original instanceof GraphQLError && !path))) {
@@ -47,11 +55,13 @@ export function createMaskError(
       })
     }
     if (options.isTransient(original)) {
-      options.log.warn(describe(original), 'the database is out of reach')
+      options.metrics.failed('UNAVAILABLE')
+      options.log.warn({ ...options.caller(), path: where, ...describe(original) }, 'the database is out of reach')
       return at(unavailable())
     }
+    options.metrics.failed('INTERNAL')
     const requestId = options.requestId()
-    options.log.error({ requestId, path: where, ...describe(original) }, 'an operation failed')
+    options.log.error({ ...options.caller(), path: where, ...describe(original) }, 'an operation failed')
     return new GraphQLError('Something failed on our side. The log has more under this request id.', {
       ...place,
       extensions: { code: 'INTERNAL', ...(requestId === undefined ? {} : { requestId }) },

@@ -31,13 +31,15 @@ export interface CreatedKey {
  * sealed value, in the same change. A repeated idempotency key answers the key that it made and makes nothing.
  */
 export async function createApiKey(
-  ports: Pick<Ports, 'changeBy' | 'digests' | 'randomBytes' | 'maxKeyLifetimeDays' | 'seals'>,
+  ports: Pick<Ports, 'changeBy' | 'digests' | 'randomBytes' | 'maxKeyLifetimeDays' | 'seals' | 'rateLimits' | 'refused'>,
   actor: Actor,
   input: CreateApiKeyInput,
 ): Promise<CreatedKey> {
   const name = parseName('name', input.name)
   const secretName = input.saveAsSecret ? parseSecretName('saveAsSecret.name', input.saveAsSecret.name) : null
   const idempotencyKey = parseIdempotencyKey(input.idempotencyKey)
+  await ports.rateLimits.spend('key_creations', actor.memberId)
+  if (secretName !== null) await ports.rateLimits.requireLeft('secret_name_conflicts', actor.memberId)
   const keyId = newId('key')
   const plaintext = formatKey(keyId, ports.randomBytes(32))
   const look = async ({ instances }: Stores, scope: Scope) => {
@@ -60,7 +62,7 @@ export async function createApiKey(
     record({ kind: 'API_KEY_CREATED', subjectName: name, actorId: createdById, apiKeyId: keyId, instanceId: instance.id, appId })
     if (idempotencyKey !== null) await keys.remember(createdById, idempotencyKey, { inputHash: inputHash(input), apiKeyId: keyId, createdAt: now })
     if (secretName !== null) {
-      const locked = { seals: ports.seals, secrets, now, record }
+      const locked = { ...ports, secrets, now, record }
       const { secretId } = await storeSecret(locked, scope, { name: secretName, field: 'saveAsSecret.name', plaintext, key })
       return { keyId, plaintext: null, saveToken: null, secretId }
     }

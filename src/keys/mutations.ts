@@ -159,7 +159,10 @@ builder.mutationFields((t) => ({
     args: { input: t.arg({ type: RevokeApiKeysInput, required: true, description: 'Which ones.' }) },
     resolve: async (_root, { input }, { ports, actor }) => {
       const revoked = await revokeApiKeys(ports, actor, input)
-      for (const { errorCode } of revoked.results) if (errorCode) ports.refused(errorCode, 'revokeApiKeys')
+      for (const code of ['NOT_FOUND', 'FORBIDDEN'] as const) {
+        const count = revoked.results.filter(({ errorCode }) => errorCode === code).length
+        if (count > 0) ports.refused(code, 'revokeApiKeys', { count })
+      }
       return revoked
     },
   }),

@@ -7,10 +7,11 @@ import { placesOf } from './model.ts'
 
 /** The value of a secret. That it was asked for is committed as an event before the value leaves. */
 export async function revealSecret(
-  ports: Pick<Ports, 'changeBy' | 'seals'>,
+  ports: Pick<Ports, 'changeBy' | 'seals' | 'rateLimits'>,
   actor: Actor,
   input: { id: string },
 ): Promise<{ secretId: string; value: Plaintext }> {
+  await ports.rateLimits.spend('secret_reveals', actor.memberId)
   const look = async ({ secrets }: Stores, scope: Scope) => {
     const secret = await secrets.sealed(scope, input.id)
     if (!secret) throw notFound()

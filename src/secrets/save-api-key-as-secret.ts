@@ -13,7 +13,7 @@ const tokenPattern = /^(key_[0-9a-hjkmnp-tv-z]{26})\.([0-9a-z]{8,9})\.([\w-]{40,
  * secret; another name after that is a CONFLICT; a save that failed leaves the token usable.
  */
 export async function saveApiKeyAsSecret(
-  ports: Pick<Ports, 'changeBy' | 'seals' | 'digests' | 'clock'>,
+  ports: Pick<Ports, 'changeBy' | 'seals' | 'digests' | 'clock' | 'rateLimits' | 'refused'>,
   actor: Actor,
   input: { saveToken: string; name: string },
 ): Promise<{ secretId: string; keyId: string }> {
@@ -23,6 +23,7 @@ export async function saveApiKeyAsSecret(
   const plaintext = text === null ? null : (parseKey(text)?.plaintext ?? null)
   if (!plaintext) throw badInput('saveToken', 'is not a token that createApiKey gave to this member')
   if (ports.clock.now().getTime() >= Number.parseInt(end, 36)) throw badInput('saveToken', 'has expired: it is good for 15 minutes')
+  await ports.rateLimits.requireLeft('secret_name_conflicts', actor.memberId)
   const look = async ({ keys }: Stores, scope: Scope) => {
     const [key] = await keys.facts(scope, [keyId])
     if (!key) throw notFound()
@@ -35,7 +36,7 @@ export async function saveApiKeyAsSecret(
     const stored = await keys.record(keyId)
     if (key.status !== 'ACTIVE' || !stored || stored.expiresAt <= now) throw conflict('saveToken: the key is no longer active', 'saveToken')
     if (!ports.digests.matches(plaintext, stored.pepperId, stored.digest)) throw badInput('saveToken', 'does not hold the plaintext of the key')
-    return (await storeSecret({ seals: ports.seals, secrets, now, record }, scope, { name, field: 'name', plaintext, key })).secretId
+    return (await storeSecret({ ...ports, secrets, now, record }, scope, { name, field: 'name', plaintext, key })).secretId
   })
   return { secretId, keyId }
 }

@@ -5,15 +5,24 @@ import { newId } from '../ids.ts'
 import type { Locked, Ports } from '../ports.ts'
 import { placesOf } from './model.ts'
 
-/** Puts a key away as a secret, within the change of the caller, who has checked the key; CONFLICT on `field` when the name is taken. */
+/**
+ * Puts a key away as a secret, within the change of the caller, who has checked the key; CONFLICT on `field` when the name is taken. That tells of
+ * secrets out of the member's sight, so conflicts are written down and limited, before the name is looked for and under the lock: what many ask at
+ * once is counted one by one.
+ */
 export async function storeSecret(
-  ports: Pick<Ports, 'seals'> & Pick<Locked, 'secrets' | 'now' | 'record'>,
+  ports: Pick<Ports, 'seals' | 'rateLimits' | 'refused'> & Pick<Locked, 'secrets' | 'now' | 'record'>,
   actor: Scope,
   input: { name: string; field: string; plaintext: Plaintext; key: { id: string; name: string; instanceId: string; appId: string } },
 ): Promise<{ secretId: string }> {
   const { organizationId, memberId } = actor
   const { name, key } = input
-  if (await ports.secrets.isTaken(organizationId, name)) throw conflict(`${input.field}: the organization has a secret of this name already`, input.field)
+  await ports.rateLimits.requireLeft('secret_name_conflicts', memberId)
+  if (await ports.secrets.isTaken(organizationId, name)) {
+    await ports.rateLimits.spend('secret_name_conflicts', memberId)
+    ports.refused('CONFLICT', input.field, { by: actor })
+    throw conflict(`${input.field}: the organization has a secret of this name already`, input.field)
+  }
   const secret = { id: newId('sec'), organizationId, name, version: 1, createdById: memberId }
   const sealed = ports.seals.seal(placesOf(secret), input.plaintext.expose())
   await ports.secrets.insert({ ...secret, ...sealed, createdAt: ports.now, updatedAt: ports.now, apiKeyId: key.id })

@@ -1,12 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { GraphQLError } from 'graphql'
+import type { GraphQLError } from 'graphql'
+import { rateLimited } from '../errors.ts'
 import { rejected } from '../graphql/limits.ts'
 import { runAs } from '../store/work.ts'
 import { type Deadline, startDeadline } from './deadline.ts'
 import { admit, type GraphQLServer } from './graphql.ts'
 import { follow, type Wire } from './live.ts'
 import { type Caller, formatted, isRefused, type Operation, type OperationRequest, prepare, withoutHttp } from './operation.ts'
-import type { Streams } from './streams.ts'
+import { type Streams, untilOneEndsMs } from './streams.ts'
 
 /** Something goes over the line at least this often, so that proxies leave it open and a dead peer is noticed. */
 const keepAliveMs = 12_000
@@ -21,10 +22,11 @@ export interface EventsRoute {
 }
 
 function refuse(response: ServerResponse, status: number, errors: readonly GraphQLError[]): void {
-  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8' }).end(JSON.stringify({ errors: withoutHttp(errors) }))
+  const { headers } = (errors[0]?.extensions['http'] ?? {}) as { headers?: Record<string, string> }
+  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', ...headers }).end(JSON.stringify({ errors: withoutHttp(errors) }))
 }
 
-const statuses: Readonly<Record<string, number>> = { UNAUTHENTICATED: 401, UNAVAILABLE: 503, INTERNAL: 500 }
+const statuses: Readonly<Record<string, number>> = { UNAUTHENTICATED: 401, RATE_LIMITED: 429, UNAVAILABLE: 503, INTERNAL: 500 }
 
 /** The operation of a request, whose body was read before; a string says what is wrong with it. */
 function readOperation({ method, url }: IncomingMessage, body: string): OperationRequest | string {
@@ -139,8 +141,9 @@ export function createEventsRoute(graphql: GraphQLServer, streams: Streams): Eve
     if (request.method === 'GET' && prepared.kind === 'mutation') return refuse(response, 405, [rejected('Send mutations by POST.')])
     const giveBack = streams.open(prepared.contextValue.actor.memberId)
     if (!giveBack) {
-      const tooMany = new GraphQLError('You have as many streams and sockets open as you may. Close one first.', { extensions: { code: 'RATE_LIMITED' } })
-      return refuse(response, 429, [tooMany])
+      ports.metrics.rateLimited('streams_per_member')
+      const tooMany = rateLimited('You have as many streams and sockets open as you may. Close one first.', untilOneEndsMs)
+      return refuse(response, 429, [graphql.mask(tooMany)])
     }
     open.add(response)
     try {

@@ -14,7 +14,7 @@ import { currentWork } from '../store/work.ts'
 import { type Admission, createAdmission } from './admission.ts'
 import { orStopped } from './deadline.ts'
 import { createDocuments, type Documents } from './documents.ts'
-import { currentRequest, identify } from './request.ts'
+import { caller, currentRequest, identify } from './request.ts'
 import { createSenders, type Senders } from './senders.ts'
 
 /** Larger bodies are answered with 413. */
@@ -74,10 +74,17 @@ function limits(documents: Documents, mask: (error: unknown) => GraphQLError): P
     },
     // Sockets and event streams follow subscriptions by themselves; what comes here asked for another form.
     onSubscribe: (hook) => (hook as unknown as Refusing).setResultAndStopExecution({ errors: [elsewhere()] }),
+    onResultProcess: ({ result }) => keepStatus(result),
     onExecutionResult: ({ result, setResult }) => {
       if (result && 'errors' in result && result.errors) setResult({ ...result, errors: fewErrors(result.errors) })
     },
   }
+}
+/** An answer that holds data is 200: who reads 429 or 401 takes it that nothing was done, and repeats what was. */
+function keepStatus(result: unknown): void {
+  const { data, errors = [] } = result as ExecutionResult
+  if (Object.values(data ?? {}).every((value) => value === null)) return
+  for (const { extensions } of errors) if (extensions['http']) extensions['http'] = { ...extensions['http'], status: 200 }
 }
 
 const elsewhere = (): GraphQLError => rejected('Subscriptions come over a WebSocket, or as events to whoever accepts text/event-stream.')
@@ -117,7 +124,7 @@ export function createGraphQLServer(
     queuedPerMember: number
   },
 ): GraphQLServer {
-  const mask = createMaskError({ log: ports.log, refused: ports.refused, requestId: () => currentRequest()?.id, isTransient, suggestions: !options.production })
+  const mask = createMaskError({ ...ports, requestId: () => currentRequest()?.id, caller, isTransient, suggestions: !options.production })
   const { schema, unguarded } = createSchema()
   const server = {
     mask,

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { printSchema } from '../graphql/print-schema.ts'
+import type { AddressOf } from './addresses.ts'
 import { answerJson } from './body.ts'
 import { withRequest } from './request.ts'
 
@@ -46,7 +47,7 @@ export function schemaRoute(): Route {
 }
 
 /** Node's own HTTP server; every route by its exact path. */
-export function createHttpServer(routes: Readonly<Record<string, Route>>): Server {
+export function createHttpServer(routes: Readonly<Record<string, Route>>, addressOf: AddressOf): Server {
   const known = new Map(Object.entries(routes))
   const handle: Route = (request, response) => {
     const route = known.get((request.url ?? '/').split('?', 1)[0] ?? '/')
@@ -55,12 +56,13 @@ export function createHttpServer(routes: Readonly<Record<string, Route>>): Serve
     answerJson(response, 404, { error: isRead && known.has('/graphql') ? 'There is nothing here. GraphQL is at /graphql.' : 'There is nothing here.' })
   }
   const server = createServer({ headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 2_000 }, (request, response) => {
-    withRequest(async (id) => {
+    const handled = async (id: string): Promise<void> => {
       response.setHeader('x-request-id', id)
       response.setHeader('cache-control', 'no-store')
       response.setHeader('x-content-type-options', 'nosniff')
       await handle(request, response)
-    }).catch(() => {
+    }
+    withRequest(handled, null, addressOf(request)).catch(() => {
       if (!response.headersSent) answerJson(response, 500, { error: 'Something failed on our side.' })
       else response.destroy()
     })

@@ -27,9 +27,22 @@ export function createMetrics(clock: Clock) {
   const deliveries = counter('deliveries_total', 'Answers of subscriptions that were sent.')
   const conflations = counter('conflations_total', 'Answers that were left out, since their reader was behind and gets newer ones.')
   const hintsDropped = counter('hints_dropped_total', 'Notifications between nodes that were none.')
+  const linesLeftOut = counter('log_lines_left_out_total', 'Lines that the log does not have, since others like them were written in the same minute.')
   const refusals = new Counter({
     name: 'aura_keys_refusals_total',
     help: 'Attempts to do what one has no right to, by error code.',
+    labelNames: ['code'],
+    registers,
+  })
+  const rateLimits = new Counter({
+    name: 'aura_keys_rate_limited_total',
+    help: 'Attempts that were refused since there were too many of them, by limit.',
+    labelNames: ['limit'],
+    registers,
+  })
+  const failures = new Counter({
+    name: 'aura_keys_failures_total',
+    help: 'Errors that were no fault of the caller, by error code.',
     labelNames: ['code'],
     registers,
   })
@@ -57,7 +70,10 @@ export function createMetrics(clock: Clock) {
     delivered: (answers) => deliveries.inc(answers),
     conflated: () => conflations.inc(),
     closed: (reason) => closes.inc({ reason: closeCodes.test(reason) ? reason : 'other' }),
-    refused: (code) => refusals.inc({ code }),
+    refused: (code, count) => refusals.inc({ code }, count),
+    rateLimited: (limit) => rateLimits.inc({ limit }),
+    failed: (code) => failures.inc({ code }),
+    linesLeftOut: (count) => linesLeftOut.inc(count),
     hintDropped: () => hintsDropped.inc(),
     verified: (code) => verifications.inc({ code }),
     undecided: (reason) => undecided.inc({ reason }),

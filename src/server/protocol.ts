@@ -1,8 +1,8 @@
-import { type ExecutionResult, GraphQLError } from 'graphql'
+import type { ExecutionResult } from 'graphql'
 import { CloseCode, type ServerOptions } from 'graphql-ws'
 import type { WebSocket } from 'ws'
 import type { Actor, Identity } from '../access/actor.ts'
-import { AuraError, unauthenticated } from '../errors.ts'
+import { AuraError, rateLimited, unauthenticated } from '../errors.ts'
 import { rejected } from '../graphql/limits.ts'
 import { runAs } from '../store/work.ts'
 import { type Deadline, startDeadline } from './deadline.ts'
@@ -11,7 +11,7 @@ import { follow, type Wire } from './live.ts'
 import { formatted, isRefused, type Operation, prepare, withoutHttp } from './operation.ts'
 import { withRequest } from './request.ts'
 import { senderOf } from './senders.ts'
-import type { Streams } from './streams.ts'
+import { type Streams, untilOneEndsMs } from './streams.ts'
 
 /** The standard's code for: come back later. Clients do so by themselves, and go on from their last version. */
 const tryAgainLater = 1013
@@ -26,6 +26,8 @@ export interface Connection {
   readonly socket: WebSocket
   /** What its credential says, and whom that means. */
   identity: Identity | null
+  /** Where it comes from, as it is counted. */
+  readonly address: string
   actor: Actor | null
   /** Ends the wait for the acknowledgement. */
   acknowledged(): void
@@ -125,16 +127,22 @@ export function createHooks(
     connectionInitWaitTimeout: 3_000,
     onConnect: async ({ connectionParams, extra }) => {
       try {
-        const identity = await ports.identify({ authorization: text(connectionParams?.authorization), organization: connectionParams?.organization })
-        extra.identity = identity
-        extra.actor = await ports.authenticateLive(identity)
+        const credential = { authorization: text(connectionParams?.authorization), organization: connectionParams?.organization }
+        extra.identity = await withRequest(() => ports.identify(credential), null, extra.address)
+        const { identity } = extra
+        extra.actor = await withRequest(() => ports.authenticateLive(identity), null, extra.address)
         const admitted = await admit(extra, extra.actor)
         extra.acknowledged()
         return admitted
       } catch (error) {
-        graphql.mask(error)
-        if (error instanceof AuraError && error.extensions.code === 'UNAUTHENTICATED') {
-          if (error.extensions.field === 'organization') extra.socket.close(CloseCode.Forbidden, organizationNeeded)
+        withRequest(() => graphql.mask(error), extra.actor, extra.address)
+        const { code, field, retryAfterMs = 0 } = error instanceof AuraError ? error.extensions : {}
+        if (code === 'UNAUTHENTICATED') {
+          if (field === 'organization') extra.socket.close(CloseCode.Forbidden, organizationNeeded)
+          return false
+        }
+        if (code === 'RATE_LIMITED') {
+          extra.socket.close(4429, `Too many wrong credentials from your address: try another in ${Math.ceil(retryAfterMs / 1_000)} s`)
           return false
         }
         extra.socket.close(tryAgainLater, 'Try again')
@@ -143,7 +151,9 @@ export function createHooks(
     },
     onSubscribe: async ({ extra }, id, payload) => {
       if (extra.running.size >= options.subscriptionsPerSocket) {
-        return [new GraphQLError(`A socket may have at most ${options.subscriptionsPerSocket} operations at once.`, { extensions: { code: 'RATE_LIMITED' } })]
+        ports.metrics.rateLimited('operations_per_socket')
+        const tooMany = rateLimited(`A socket may have at most ${options.subscriptionsPerSocket} operations at once.`, untilOneEndsMs)
+        return [withRequest(() => graphql.mask(tooMany), extra.actor)]
       }
       if (extra.running.has(id)) return [rejected('The operation with this id has not ended yet: use another id.')]
       const wire = createWire(extra, id, startDeadline(graphql.timeoutMs))
@@ -160,7 +170,7 @@ export function createHooks(
         return { ...extra.actor, role: scope.role }
       }
       const caller = { admit, authenticate, resumeAfter: null }
-      const prepared = await withRequest(() => runAs(deadline.work, () => prepare(graphql, caller, payload)), extra.actor)
+      const prepared = await withRequest(() => runAs(deadline.work, () => prepare(graphql, caller, payload)), extra.actor, extra.address)
       // Without a kind there is no such operation, as graphql-ws will say.
       if (isRefused(prepared) || prepared.kind === null) wire.stop()
       return isRefused(prepared) ? prepared : { ...prepared, wire }

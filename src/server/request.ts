@@ -1,22 +1,24 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
-import type { Actor } from '../access/actor.ts'
-import type { ErrorCode } from '../errors.ts'
-import type { Ports } from '../ports.ts'
+import type { Actor, Credential } from '../access/actor.ts'
+import { AuraError } from '../errors.ts'
+import type { Ports, RateLimits } from '../ports.ts'
 
 /** What is known of the request under way; the log names it. */
 interface Request {
   readonly id: string
   /** Who sent it, once that is known. */
   actor: Pick<Actor, 'memberId' | 'organizationId'> | null
+  /** Where it comes from, as it is counted. */
+  readonly address: string | undefined
 }
 
 const requests = new AsyncLocalStorage<Request>()
 
 /** Runs `handle` as a request with a new id, which everything that it starts can read. */
-export function withRequest<Answer>(handle: (id: string) => Answer, actor: Request['actor'] = null): Answer {
+export function withRequest<Answer>(handle: (id: string) => Answer, actor: Request['actor'] = null, address?: string): Answer {
   const id = randomUUID()
-  return requests.run({ id, actor }, () => handle(id))
+  return requests.run({ id, actor, address }, () => handle(id))
 }
 
 /** The request under way knows now who sent it. */
@@ -27,14 +29,39 @@ export function identify(actor: Actor): void {
 
 export const currentRequest = (): Readonly<Request> | undefined => requests.getStore()
 
-const refusals: readonly ErrorCode[] = ['UNAUTHENTICATED', 'FORBIDDEN', 'NOT_FOUND']
+/** What a line of the log says of the request under way and of who caused it: the member, or where it comes from while nobody is known. */
+export function caller(by?: Request['actor']): object {
+  const { id: requestId, actor, address } = currentRequest() ?? {}
+  const { memberId, organizationId } = by ?? actor ?? {}
+  return memberId === undefined ? { requestId, address } : { requestId, memberId, organizationId }
+}
 
-/** Counts and logs refusals of rights, which are no events: nothing changed. */
+/** Counts and logs refusals, which are no events: nothing changed. */
 export const createRefused =
   (log: Ports['log'], metrics: Pick<Ports['metrics'], 'refused'>): Ports['refused'] =>
-  (code, field) => {
-    if (!refusals.includes(code)) return
-    metrics.refused(code)
-    const { id, actor } = currentRequest() ?? {}
-    log.info({ code, field, requestId: id, memberId: actor?.memberId, organizationId: actor?.organizationId }, 'refused')
+  (code, field, { count = 1, by } = {}) => {
+    metrics.refused(code, count)
+    log.info({ code, field, ...caller(by), ...(count > 1 ? { count } : {}) }, 'refused')
+  }
+
+/** Who sends no credential guesses nothing, and costs nothing. */
+export const isSent = ({ authorization }: Credential): boolean => Boolean(authorization)
+
+/** Counts wrong credentials by where they come from. They are judged first: whoever sends a valid one is never refused because of others. */
+export const limitFailures =
+  <Input, Answer>(
+    judge: (input: Input) => Promise<Answer>,
+    rateLimits: Pick<RateLimits, 'spend'>,
+    counts: (input: Input) => boolean = () => true,
+  ): ((input: Input) => Promise<Answer>) =>
+  async (input) => {
+    try {
+      return await judge(input)
+    } catch (error) {
+      const { address } = currentRequest() ?? {}
+      if (error instanceof AuraError && error.extensions.code === 'UNAUTHENTICATED' && counts(input) && address) {
+        await rateLimits.spend('failed_credentials', address)
+      }
+      throw error
+    }
   }

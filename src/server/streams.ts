@@ -1,3 +1,6 @@
+/** When to ask again for what is refused until something else ends. */
+export const untilOneEndsMs = 1_000
+
 /** Counts what each member holds open on this node, sockets and event streams together. */
 export interface Streams {
   /** Takes one place; null when the member has none left. Answers how to give it back. */

@@ -40,7 +40,7 @@ export function attachWebSocket(
   server: Server,
   graphql: GraphQLServer,
   streams: Streams,
-  options: SocketLimits & { allowedOrigins: readonly string[] },
+  options: SocketLimits & { allowedOrigins: readonly string[]; addressOf: (request: IncomingMessage) => string },
 ): { readonly size: number; close(): Promise<void> } {
   const { log, metrics } = graphql.ports
   const sockets = new WebSocketServer({
@@ -53,7 +53,7 @@ export function attachWebSocket(
   const protocol = makeServer(createHooks(graphql, streams, options))
   const alive = new WeakSet<WebSocket>()
 
-  function opened(socket: WebSocket): void {
+  function opened(socket: WebSocket, request: IncomingMessage): void {
     limitMessages(socket, options.messagesPerMinute)
     // Too large a frame, say: ws closes the socket with the code for it.
     socket.on('error', () => undefined)
@@ -79,7 +79,7 @@ export function attachWebSocket(
             })
           }),
       },
-      { socket, identity: null, actor: null, acknowledged: () => clearTimeout(impatience), running: new Map() },
+      { socket, address: options.addressOf(request), identity: null, actor: null, acknowledged: () => clearTimeout(impatience), running: new Map() },
     )
     socket.once('close', (code, reason) => {
       clearTimeout(impatience)

@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { AuraError } from '../errors.ts'
 import { isId } from '../ids.ts'
 import type { Ports } from '../ports.ts'
 import { answerJson, readBody } from '../server/body.ts'
@@ -48,19 +49,30 @@ function createDepartures(): (socket: Socket) => Departures {
   }
 }
 
+/** Refuses a wrong gateway token; one of too many from its address by 429. */
+async function refuseGateway(ports: Pick<Ports, 'rateLimits' | 'refused'>, address: string, response: ServerResponse): Promise<void> {
+  const over: unknown = await ports.rateLimits.spend('wrong_gateway_tokens', address).catch((error: unknown) => error)
+  if (over !== undefined && !(over instanceof AuraError)) throw over
+  ports.refused(over?.extensions.code ?? 'UNAUTHENTICATED', '/v1/verify')
+  if (!over) return answerJson(response, 401, { error: 'Send the gateway token as X-Aura-Gateway-Token.' })
+  const { code, retryAfterMs, http } = over.extensions
+  answerJson(response, 429, { error: over.message, code, retryAfterMs }, http?.headers)
+}
+
 /** `POST /v1/verify`: knows no GraphQL, and says 503 rather than guess. */
 export function createVerificationRoute(
-  ports: Pick<Ports, 'digests' | 'clock' | 'log' | 'metrics'>,
+  ports: Pick<Ports, 'digests' | 'clock' | 'log' | 'metrics' | 'rateLimits' | 'refused'>,
   lookups: Pick<Lookups, 'record' | 'decided'>,
   lastUses: Pick<LastUses, 'used'>,
   gatewayToken: string | undefined,
+  addressOf: (request: IncomingMessage) => string,
 ): VerificationRoute {
   const departuresOf = createDepartures()
   return async (request, response) => {
     if (request.method !== 'POST') return answerJson(response, 405, { error: 'Use POST.' }, { allow: 'POST' })
     const token = request.headers['x-aura-gateway-token']
     if (gatewayToken !== undefined && !(typeof token === 'string' && timingSafeEqual(sha256(token), sha256(gatewayToken)))) {
-      return answerJson(response, 401, { error: 'Send the gateway token as X-Aura-Gateway-Token.' })
+      return refuseGateway(ports, addressOf(request), response)
     }
     const body = await readBody(request, maxBodyBytes)
     if ('error' in body) return answerJson(response, body.status, { error: body.error }, body.status === 413 ? { connection: 'close' } : {})

@@ -29,7 +29,7 @@ async function rate(once: (client: number, call: number) => Promise<unknown>): P
 }
 
 test('creates per second', async () => {
-  const server = await startServer()
+  const server = await startServer({ KEY_CREATIONS_PER_MINUTE: '1000000' })
   const { ports } = server.app
   const places: { actor: Actor; instanceId: string }[] = []
   for (let index = 0; index < 50; index++) {

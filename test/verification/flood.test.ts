@@ -46,9 +46,18 @@ beforeEach(async () => {
   // No statement is given up: how long the test holds it is up to the machine.
   lookups = createLookups({ records }, { log: ports.log, metrics: metrics.port }, 600_000)
   const none = (): number => 0
-  metrics.start({ sockets: none, streams: none, subscriptions: none, groups: none, operationsRunning: () => 0, operationsWaiting: () => 0, isListening: () => null, waiting: lookups.waiting })
+  metrics.start({
+    sockets: none,
+    streams: none,
+    subscriptions: none,
+    groups: none,
+    operationsRunning: () => 0,
+    operationsWaiting: () => 0,
+    isListening: () => null,
+    waiting: lookups.waiting,
+  })
   metricsText = metrics.text
-  const answer = createVerificationRoute({ ...ports, metrics: metrics.port }, lookups, { used: () => undefined }, undefined)
+  const answer = createVerificationRoute({ ...ports, metrics: metrics.port }, lookups, { used: () => undefined }, undefined, () => 'somewhere')
   route = createServer((request, response) => void answer(request, response))
   await new Promise<void>((resolve) => route.listen(0, '127.0.0.1', resolve))
   url = `http://127.0.0.1:${(route.address() as AddressInfo).port}`
