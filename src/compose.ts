@@ -11,7 +11,7 @@ import { expireKeys } from './keys/expire-keys.ts'
 import { createHub } from './live/hub.ts'
 import { createMemberships } from './live/memberships.ts'
 import type { Clock, Log, Ports } from './ports.ts'
-import { createFormatReport } from './secrets/report-format.ts'
+import { reportFormat } from './secrets/report-format.ts'
 import { rewrapSecrets } from './secrets/rewrap-secrets.ts'
 import { createMetrics, type NodeMetrics } from './server/metrics.ts'
 import { createRefused } from './server/request.ts'
@@ -129,12 +129,12 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       await expireKeys(ports)
       await lastUses.flush()
     }
-    const reportFormat = createFormatReport(ports)
+    let ofFormat1 = 0
     const tidy = async (): Promise<void> => {
       await rememberFingerprint(database.client, 'pepper', digests.currentId)
       await rememberFingerprint(database.client, 'kek', seals.currentId)
       await rewrapSecrets(ports)
-      await reportFormat()
+      ofFormat1 = await reportFormat(ports, ofFormat1)
       const now = clock.now()
       await ports.keys.forget(now)
       if (config.AUDIT_RETENTION_DAYS !== null) await ports.events.deleteBefore(new Date(now.getTime() - config.AUDIT_RETENTION_DAYS * dayMs))
