@@ -149,12 +149,12 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       await expireKeys(ports)
       await lastUses.flush()
     }
-    let inFormat1 = 0
+    let ofFormat1 = 0
     const tidy = async (): Promise<void> => {
       await rememberFingerprint(database.client, 'pepper', digests.currentId)
       await rememberFingerprint(database.client, 'kek', seals.currentId)
       await rewrapSecrets(ports)
-      inFormat1 = await reportFormat(ports, inFormat1)
+      ofFormat1 = await reportFormat(ports, ofFormat1)
       const now = clock.now()
       await ports.keys.forget(now)
       if (config.AUDIT_RETENTION_DAYS !== null) await ports.events.deleteBefore(new Date(now.getTime() - config.AUDIT_RETENTION_DAYS * dayMs))

@@ -18,7 +18,7 @@ const ranks = ['pure', 'store', 'ports', 'use case or adapter', 'schema', 'trans
 export type Rank = (typeof ranks)[number]
 
 const pure = /^src\/(errors|ids|names|time|config)\.ts$|^src\/crypto\/|\/model\.ts$|^src\/verification\/decide\.ts$|^src\/access\/(actor|scope)\.ts$/
-const stores = /\/store\.ts$|^src\/store\/(client|schema-engine|data-folder|fingerprints|demo-state|work|pools|slot|sessions|times)\.ts$/
+const stores = /\/store\.ts$|^src\/store\/(client|schema-engine|data-folder|fingerprints|demo-state|work|pools|slot|rights|sessions|times)\.ts$/
 const schema = /^src\/graphql\/|\/(schema|queries|mutations|subscriptions|rules)\.ts$|^src\/access\/guard\.ts$/
 const transport = /^src\/server\/|^src\/verification\/http\.ts$/
 
