@@ -1,5 +1,5 @@
 import { scopeOf } from '../access/scope.ts'
-import { nothingChanged } from '../errors.ts'
+import { AuraError, nothingChanged } from '../errors.ts'
 import { type Change, type ChangeBy, type Stores, Unchanged } from '../ports.ts'
 import { isTransient } from './client.ts'
 
@@ -7,10 +7,20 @@ import { isTransient } from './client.ts'
 export const createChangeBy =
   (stores: Stores, change: Change): ChangeBy =>
   async (actor, look, body) => {
-    const before = await look(stores, scopeOf(actor)).catch((error: unknown) => {
+    const lookUnlocked = async () => {
+      const found = await look(stores, scopeOf(actor)).catch((error: unknown) => {
+        if (error instanceof AuraError) return error
+        throw error
+      })
+      // Who gets their answer here may have been removed since they were authenticated: then that is the answer.
+      if (found instanceof AuraError || found instanceof Unchanged) await stores.members.scopeNow(actor)
+      if (found instanceof AuraError) throw found
+      return found
+    }
+    const found = await lookUnlocked().catch((error: unknown) => {
       throw isTransient(error) ? nothingChanged() : error
     })
-    if (before instanceof Unchanged) return before.answer
+    if (found instanceof Unchanged) return found.answer
     return change(actor.organizationId, async (locked) => {
       const scope = await locked.members.scopeNow(actor)
       const seen = await look(locked, scope)

@@ -32,8 +32,8 @@ async function run(round: object): Promise<Round> {
 }
 
 // How many statements each takes; one point more is after the answer.
-const operations = { 'create and save': 11, 'delete an instance': 10, 'remove a member': 11, reveal: 8 }
-const rounds = 52
+const operations = { 'create and save': 12, 'delete an instance': 11, 'remove a member': 12, reveal: 9 }
+const rounds = 56
 
 test('CF KS-13 OR-13 killed at any statement, a change is there as a whole or not at all', { timeout: 900_000 }, async () => {
   const names = Object.keys(operations) as (keyof typeof operations)[]

@@ -9,7 +9,7 @@ import { operations, outcomeOf } from '../access/cells.ts'
 import { createSubjects, keepSubjects, type Subjects } from '../access/subjects.ts'
 import { type Cell, cellsOf, rootFields, schema } from '../access/table.ts'
 import { as, type Company, createCompany } from '../support/company.ts'
-import { requestStatements, startServer, type TestServer } from '../support/server.ts'
+import { type GraphQLAnswer, requestStatements, startServer, type TestServer } from '../support/server.ts'
 import { everyTransport, type Sent } from '../support/transports.ts'
 
 let server: TestServer
@@ -47,8 +47,22 @@ async function hold(): Promise<{ release(): Promise<void> }> {
   return { release: () => holder.end() }
 }
 
-/** Sends, and runs `meanwhile` once the look before the lock is over, and before the one under it. */
-async function sendAnd<Answer>(send: () => Promise<Answer>, meanwhile: () => Promise<void>): Promise<Answer> {
+type Send = () => Promise<GraphQLAnswer<unknown>>
+
+/** Sends, and runs `meanwhile` once it is known who asks, before anything is looked at. */
+async function sendAndOnceKnown(send: Send, meanwhile: () => Promise<void>): Promise<GraphQLAnswer<unknown>> {
+  const { ports } = server.app
+  const { authenticate } = ports
+  vi.spyOn(ports, 'authenticate').mockImplementationOnce(async (credential) => {
+    const actor = await authenticate(credential)
+    await meanwhile()
+    return actor
+  })
+  return send()
+}
+
+/** Sends, and runs `meanwhile` once the look before the lock is over, before the one under it. */
+async function sendAndOnceLooked(send: Send, meanwhile: () => Promise<void>): Promise<GraphQLAnswer<unknown>> {
   const { kind, client } = server.app.database
   if (kind === 'pglite') {
     const transaction = client.$transaction.bind(client) as (...parameters: unknown[]) => Promise<unknown>
@@ -122,28 +136,32 @@ for (const field of mutations) {
     test('somebody can lose the right to it', () => expect(losses.length).toBeGreaterThan(1))
 
     for (const [loss, cell, expected] of losses) {
-      test(`${cell.role} who is ${loss} between the two looks is refused: ${expected}`, async () => {
-        const sent = await sentOf(subjects.fresh, cell)
-        const version = () => server.sql('SELECT slug, version FROM organization ORDER BY slug')
-        const before = await version()
-        const { memberId, role } = company.members[cell.person as keyof Company['members']]
-        let lost: { instance: string; role: string }[] = []
-        const answer = await sendAnd(
-          () => everyTransport.HTTP(server, sent, cell.sender),
-          async () => {
-            if (loss === 'removed') await server.sql('UPDATE member SET removed_at = now() WHERE id = $1 RETURNING 1', memberId)
-            else await server.sql(`UPDATE member SET role = 'MEMBER' WHERE id = $1 RETURNING 1`, memberId)
-            lost = await server.sql('DELETE FROM instance_access WHERE member_id = $1 RETURNING instance_id AS instance, role::text', memberId)
-          },
-        )
-        await server.sql(`UPDATE member SET removed_at = NULL, role = $2::"OrganizationRole" WHERE id = $1 RETURNING 1`, memberId, role)
-        for (const each of lost) {
-          const insert = 'INSERT INTO instance_access (instance_id, member_id, role) VALUES ($1, $2, $3::"InstanceRole") RETURNING 1'
-          await server.sql(insert, each.instance, memberId, each.role)
-        }
-        expect(outcomeOf(answer)).toBe(expected)
-        expect(await version()).toEqual(before)
-      })
+      for (const [moment, sendAnd] of [
+        ['between authentication and the first look', sendAndOnceKnown],
+        ['between the two looks', sendAndOnceLooked],
+      ] as const)
+        test(`${cell.role} who is ${loss} ${moment} is refused: ${expected}`, async () => {
+          const sent = await sentOf(subjects.fresh, cell)
+          const version = () => server.sql('SELECT slug, version FROM organization ORDER BY slug')
+          const before = await version()
+          const { memberId, role } = company.members[cell.person as keyof Company['members']]
+          let lost: { instance: string; role: string }[] = []
+          const answer = await sendAnd(
+            () => everyTransport.HTTP(server, sent, cell.sender),
+            async () => {
+              if (loss === 'removed') await server.sql('UPDATE member SET removed_at = now() WHERE id = $1 RETURNING 1', memberId)
+              else await server.sql(`UPDATE member SET role = 'MEMBER' WHERE id = $1 RETURNING 1`, memberId)
+              lost = await server.sql('DELETE FROM instance_access WHERE member_id = $1 RETURNING instance_id AS instance, role::text', memberId)
+            },
+          )
+          await server.sql(`UPDATE member SET removed_at = NULL, role = $2::"OrganizationRole" WHERE id = $1 RETURNING 1`, memberId, role)
+          for (const each of lost) {
+            const insert = 'INSERT INTO instance_access (instance_id, member_id, role) VALUES ($1, $2, $3::"InstanceRole") RETURNING 1'
+            await server.sql(insert, each.instance, memberId, each.role)
+          }
+          expect(outcomeOf(answer)).toBe(expected)
+          expect(await version()).toEqual(before)
+        })
     }
   })
 }
@@ -158,10 +176,10 @@ describe('refused behind the rules of the schema', () => {
     setMemberRole: (ports, { auraA, devA }) => setMemberRole(ports, auraA, { id: devA.memberId, role: 'OWNER' }),
   }
   for (const [name, run] of Object.entries(cases)) {
-    test(`${name} by who has not the role asks the database nothing`, async () => {
+    test(`${name} by who has not the role takes no lock`, async () => {
       server.statements.length = 0
       await expect(run(server.app.ports, company.members)).rejects.toMatchObject({ extensions: { code: 'FORBIDDEN' } })
-      expect(requestStatements(server)).toEqual([])
+      expect(server.statements.filter(isLock)).toEqual([])
     })
   }
 })
