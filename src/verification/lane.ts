@@ -31,6 +31,8 @@ interface Rider {
 interface Bounds {
   readonly maxWaiting: number
   readonly maxWaitMs: number
+  /** Waits before each statement until whatever has arrived is read. */
+  readonly gather: () => Promise<unknown>
 }
 
 export interface Lane {
@@ -44,7 +46,7 @@ export interface Lane {
  * One statement at a time: who comes while it is under way rides on the next one, never on this one, whose answer may be older than the request.
  * At most `maxWaiting` wait, and whoever waited for longer than `maxWaitMs` is not asked for any more: their gateway has given up, or soon will.
  */
-export function createLane(ask: (ids: string[]) => Promise<readonly KeyRecord[]>, { maxWaiting, maxWaitMs }: Bounds): Lane {
+export function createLane(ask: (ids: string[]) => Promise<readonly KeyRecord[]>, { maxWaiting, maxWaitMs, gather }: Bounds): Lane {
   /** By id, in the order of arrival. */
   const queue = new Map<string, Set<Rider>>()
   let waiting = 0
@@ -70,7 +72,10 @@ export function createLane(ask: (ids: string[]) => Promise<readonly KeyRecord[]>
 
   async function run(): Promise<void> {
     isAsking = true
-    for (let boarded = board(); boarded.size > 0; boarded = board()) {
+    for (;;) {
+      await gather()
+      const boarded = board()
+      if (boarded.size === 0) break
       try {
         const rows = new Map((await ask([...boarded.keys()])).map((row) => [row.id, row]))
         for (const [id, riders] of boarded) for (const rider of riders) rider.answer(rows.get(id) ?? null)

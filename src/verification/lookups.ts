@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { setImmediate as turn } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import type { KeyRecord } from '../keys/model.ts'
 import type { Ports } from '../ports.ts'
@@ -44,7 +45,8 @@ export function createLookups(keys: Pick<Ports['keys'], 'records'>, ports: Pick<
       unfinished++
       let patience: NodeJS.Timeout | undefined
       const silence = new Promise<never>((_, reject) => {
-        patience = setTimeout(() => reject(new Undecided('silent')), statementMs)
+        // A process that was busy for longer reads an answer that is there already before it gives up.
+        patience = setTimeout(() => setImmediate(reject, new Undecided('silent')), statementMs)
       })
       try {
         const rows = await Promise.race([asked, silence])
@@ -60,7 +62,8 @@ export function createLookups(keys: Pick<Ports['keys'], 'records'>, ports: Pick<
         clearTimeout(patience)
       }
     }
-    return createLane(ask, { maxWaiting: maxWaiting[name], maxWaitMs: 2 * statementMs })
+    // The embedded database answers before anything else is read: without `turn` each request would get a statement of its own, and nobody else a turn.
+    return createLane(ask, { maxWaiting: maxWaiting[name], maxWaitMs: 2 * statementMs, gather: () => turn() })
   }
 
   const lanes: Readonly<Record<LaneName, Lane>> = { known: open('known'), unknown: open('unknown') }

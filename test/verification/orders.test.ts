@@ -16,17 +16,15 @@ test('VF-07 in whatever order requests, statements, replies, failures, revocatio
       let sent = 0
       const revoked = new Set<string>()
       const step = (label: string): Promise<void> => scheduler.schedule(Promise.resolve(), label)
-      const lane = createLane(
-        async (ids) => {
-          const statement = sent++
-          await step(`statement ${statement} for ${ids} is executed`)
-          if (failures[statement]) throw new Error('failure')
-          const rows = ids.map((id) => rowOf(id, statement, revoked))
-          await step(`statement ${statement} is replied to`)
-          return rows
-        },
-        { maxWaiting: 1_000, maxWaitMs: Number.POSITIVE_INFINITY },
-      )
+      const bounds = { maxWaiting: 1_000, maxWaitMs: Number.POSITIVE_INFINITY, gather: () => step('what arrived is read') }
+      const lane = createLane(async (ids) => {
+        const statement = sent++
+        await step(`statement ${statement} for ${ids} is executed`)
+        if (failures[statement]) throw new Error('failure')
+        const rows = ids.map((id) => rowOf(id, statement, revoked))
+        await step(`statement ${statement} is replied to`)
+        return rows
+      }, bounds)
 
       const ask = async (key: string, stays: boolean): Promise<string> => {
         const [sentBefore, wasRevoked] = [sent, revoked.has(key)]
