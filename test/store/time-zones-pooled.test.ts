@@ -10,11 +10,14 @@ let pooler: Awaited<ReturnType<typeof startPooler>> | null = null
 let utc: TestServer
 let company: Company
 let fixture: Fixture
+let expected: object
 
 beforeAll(async () => {
   utc = await startServer({ MAX_KEY_LIFETIME_DAYS: '800' })
   company = await createCompany(utc)
+  if (!onPostgres) return
   fixture = await writeFixture(utc, company)
+  expected = await readAll(utc, fixture)
 })
 afterAll(async () => {
   await pooler?.stop()
@@ -33,14 +36,20 @@ async function pooled(settings: Record<string, string>): Promise<string> {
 for (const zone of zones) {
   test(`behind a pooler in transaction mode, of a database in ${zone}, times and timeouts are those of UTC`, async () => {
     const before = utc.time.now
-    const expected = await readAll(utc, fixture)
-    // The embedded database has no pooler; there the node is the one that is compared with.
-    const url = onPostgres ? await pooled({ TimeZone: zone, DateStyle: 'SQL, DMY', lock_timeout: '1h', idle_in_transaction_session_timeout: '1h' }) : ''
+    const { organizationId } = company.members.ownB
+    if (!onPostgres) {
+      // The embedded database has no pooler: there as well a change leaves nothing to whoever has the session next.
+      expect(await timeoutsOf(utc, organizationId)).toEqual([{ lock: '2s', idle: '5s' }])
+      expect(await utc.sql('SELECT current_setting($1) AS lock', 'lock_timeout')).toEqual([{ lock: '0' }])
+      return
+    }
+    const url = await pooled({ TimeZone: zone, DateStyle: 'SQL, DMY', lock_timeout: '1h', idle_in_transaction_session_timeout: '1h' })
     const node = await utc.node({ DATABASE_URL: url, DATABASE_LISTEN_URL: 'off' })
     expect(await readAll(node, fixture)).toEqual(expected)
     await expectExactWrites(node, utc, company, zone)
     await expectExactEnds(node, utc, company, zone)
-    expect(await timeoutsOf(node, company.members.ownB.organizationId)).toEqual([{ lock: '2s', idle: '5s' }])
+    expect(await timeoutsOf(node, organizationId)).toEqual([{ lock: '2s', idle: '5s' }])
+    expect(await node.sql('SELECT current_setting($1) AS lock', 'lock_timeout')).toEqual([{ lock: '1h' }])
     await node.close()
     utc.time.now = before
   })
