@@ -43,7 +43,7 @@ export function createMaskError(
     }
     if (error && (original === null || (original instanceof GraphQLError && !path))) {
       // Only these: Yoga puts the original error of bad JSON there, which repeats the body.
-      const { field, http, requestId } = error.extensions
+      const { field, http, requestId, retryAfterMs } = error.extensions
       // A code of the list is one that was given here before: what builds a context masks its errors itself.
       const code = errorCodes.find((each) => each === error.extensions['code']) ?? 'QUERY_REJECTED'
       // Yoga marks bad bodies and bad documents alike as 200 under `application/json`; only a document that was read earns that.
@@ -51,7 +51,13 @@ export function createMaskError(
       const message = redactKeys(options.suggestions ? error.message : error.message.replace(/ Did you mean .*$/s, ''))
       return new GraphQLError(message, {
         ...place,
-        extensions: { ...(status ? { http: status } : {}), ...(field ? { field } : {}), ...(requestId ? { requestId } : {}), code },
+        extensions: {
+          ...(status ? { http: status } : {}),
+          ...(field ? { field } : {}),
+          ...(requestId ? { requestId } : {}),
+          ...(retryAfterMs ? { retryAfterMs } : {}),
+          code,
+        },
       })
     }
     if (options.isTransient(original)) {

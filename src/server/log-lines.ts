@@ -5,7 +5,7 @@ const minuteMs = 60_000
 export const maxRefusalLines = 200
 /** Failures of one cause are alike: the first tell where, the number tells how much. */
 export const maxFailureLines = 10
-/** Lines of one cause in one answer: as many as a mutation has root fields, each of which is an attempt of its own. */
+/** Lines of one cause in one answer, when it is a refusal: as many as a mutation has root fields, each of which is an attempt of its own. */
 const maxLinesPerAnswer = 5
 /** Causes and callers that are told apart in one minute; beyond it causes alone are. */
 export const maxCauses = 1_000
@@ -15,7 +15,7 @@ type Fields = Readonly<Record<string, unknown>>
 
 interface Line {
   readonly fields: Fields
-  /** What it is about, within its cause. */
+  /** The root field that was refused. */
   readonly root: unknown
   count: number
 }
@@ -107,7 +107,7 @@ export function createSampledLog(log: Log, clock: Clock, metrics: Pick<Metrics, 
       const key = JSON.stringify([level, message, cause, requestId])
       const batch = batches.get(key) ?? { level, message, cause, lines: [] }
       batches.set(key, batch)
-      const root = String(fields['field'] ?? fields['path'] ?? '').split('.', 1)[0]
+      const root = String(fields['field'] ?? '').split('.', 1)[0]
       const count = typeof fields['count'] === 'number' ? fields['count'] : 1
       const like = batch.lines.find((line) => line.root === root) ?? (batch.lines.length > maxLinesPerAnswer ? batch.lines.at(-1) : undefined)
       if (like) like.count += count

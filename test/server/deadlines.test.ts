@@ -1,0 +1,130 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { CreateApiKeyDocument, KeyCountsDocument } from '../generated/operations.ts'
+import { as, type Company, createCompany } from '../support/company.ts'
+import { holdDatabase } from '../support/hold.ts'
+import { codesOf, type GraphQLAnswer, requestStatements, startServer, type TestServer } from '../support/server.ts'
+import { transports } from '../support/subscribe.ts'
+import { everyTransport } from '../support/transports.ts'
+
+let server: TestServer
+let company: Company
+
+beforeAll(async () => {
+  server = await startServer({ OPERATION_TIMEOUT_MS: '600', WS_MAX_SOCKETS_PER_MEMBER: '1000' })
+  company = await createCompany(server)
+})
+afterAll(() => server.close())
+
+const create = (name: string) => ({ query: CreateApiKeyDocument.toString(), variables: { input: { instanceId: company.I1, name, expiresInDays: 1 } } })
+const named = (name: string): Promise<object[]> => server.sql('SELECT id FROM api_key WHERE name = $1', name)
+
+/** Statements that wait for a lock in the database. */
+const waiting = async (): Promise<number> =>
+  server.app.database.kind === 'pglite' ? 0 : (await server.sql('SELECT 1 FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())')).length
+
+for (const [transport, send] of Object.entries(everyTransport)) {
+  describe(`over ${transport}`, () => {
+    test('an operation past its deadline is UNAVAILABLE, and nothing of it is sent or runs any more', async () => {
+      const release = await holdDatabase(server)
+      server.statements.length = 0
+      const asked = send(server, { query: '{ apps { id } a: apps { name } b: apps { slug } }' }, as('ownA'))
+      const answer = await asked
+      expect(codesOf(answer)).toContain('UNAVAILABLE')
+      expect(answer.errors?.[0]?.message).toContain('OPERATION_TIMEOUT_MS')
+      await vi.waitFor(async () => expect(await waiting()).toBe(0), 5_000)
+      await release()
+      // Another one is served, and what was dropped is not sent before it.
+      expect(codesOf(await send(server, { query: '{ viewer { can { createApp } } }' }, as('ownA')))).toEqual([])
+      expect(requestStatements(server).filter((sql) => /"public"\."app"/.test(sql))).toEqual([])
+    })
+
+    test('a change past its deadline is undone as long as COMMIT was not sent', async () => {
+      const release = await holdDatabase(server)
+      expect(codesOf(await send(server, create(`late ${transport}`), as('ownA')))).toContain('UNAVAILABLE')
+      await release()
+      expect(codesOf(await send(server, create(`on time ${transport}`), as('ownA')))).toEqual([])
+      expect(await named(`late ${transport}`)).toEqual([])
+      expect(await named(`on time ${transport}`)).toHaveLength(1)
+    })
+  })
+}
+
+describe('a COMMIT is never stopped', () => {
+  beforeAll(async () => {
+    // A trigger that runs at COMMIT, for longer than an operation may take.
+    await server.sql(`CREATE FUNCTION slow_commit() RETURNS trigger LANGUAGE plpgsql AS $$
+      DECLARE until timestamptz := clock_timestamp() + interval '900 milliseconds';
+      BEGIN WHILE clock_timestamp() < until LOOP PERFORM 1; END LOOP; RETURN NULL; END $$`)
+    await server.sql(`CREATE CONSTRAINT TRIGGER slow_commit AFTER INSERT ON api_key DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
+      WHEN (NEW.name LIKE 'slow%') EXECUTE FUNCTION slow_commit()`)
+  })
+
+  for (const [transport, send] of Object.entries(everyTransport)) {
+    test(`past the deadline the answer comes whole over ${transport}: the plaintext is shown only once`, async () => {
+      const answer = (await send(server, create(`slow ${transport}`), as('ownA'))) as GraphQLAnswer<{ createApiKey: { plaintext: string; apiKey: { name: string } } }>
+      expect(codesOf(answer)).toEqual([])
+      expect(answer.data?.createApiKey.apiKey.name).toBe(`slow ${transport}`)
+      expect(await server.verify(answer.data?.createApiKey.plaintext ?? '', company.I1)).toMatchObject({ valid: true })
+    })
+  }
+
+  test('of several changes in one operation those after the deadline are refused, and what was committed is answered', async () => {
+    const input = (name: string): string => `createApiKey(input: { instanceId: "${company.I1}", name: "${name}", expiresInDays: 1 }) { plaintext }`
+    const response = await server.post({ query: `mutation { a: ${input('slow first')} b: ${input('second')} }` }, as('ownA'))
+    const answer = (await response.json()) as GraphQLAnswer<{ a: { plaintext: string } | null; b: unknown }>
+    expect(answer.data?.a?.plaintext).toMatch(/^aura_/)
+    expect(answer.data?.b).toBeNull()
+    expect(answer.errors).toMatchObject([{ path: ['b'], extensions: { code: 'UNAVAILABLE' } }])
+    expect(await named('second')).toEqual([])
+  })
+})
+
+describe('an operation whose client is gone', () => {
+  let patient: TestServer
+  beforeAll(async () => {
+    patient = await startServer({ OPERATION_TIMEOUT_MS: '600000' })
+    company = await createCompany(patient)
+  })
+  afterAll(() => patient.close())
+
+  const running = async (): Promise<number> =>
+    Number(/^aura_keys_operations_running (\d+)$/m.exec(await (await fetch(`${patient.url}/metrics`)).text())?.[1])
+
+  /** Sends it, and answers how to hang up. */
+  const begin: Readonly<Record<string, (name: string) => Promise<() => Promise<void>>>> = {
+    HTTP: async (name) => {
+      const leaving = new AbortController()
+      const headers = { 'content-type': 'application/json', authorization: `Bearer ${await patient.token('ownA', 'a')}` }
+      const asked = fetch(`${patient.url}/graphql`, { method: 'POST', headers, body: JSON.stringify(create(name)), signal: leaving.signal })
+      asked.catch(() => undefined)
+      return async () => leaving.abort()
+    },
+    WebSocket: async (name) => {
+      const { query, variables } = create(name)
+      return transports.WebSocket(patient, query, variables, `Bearer ${await patient.token('ownA', 'a')}`).end
+    },
+    SSE: async (name) => {
+      const { query, variables } = create(name)
+      return transports.SSE(patient, query, variables, `Bearer ${await patient.token('ownA', 'a')}`).end
+    },
+  }
+
+  for (const [transport, send] of Object.entries(begin)) {
+    test(`gives up its place and is not made over ${transport}`, async () => {
+      // The hub knows the member, so that a socket opens while the database is held.
+      const watch = transports.WebSocket(patient, KeyCountsDocument.toString(), {}, `Bearer ${await patient.token('ownA', 'a')}`)
+      await watch.next()
+      const release = await holdDatabase(patient)
+      try {
+        const leave = await send(`gone ${transport}`)
+        await vi.waitFor(async () => expect(await running()).toBe(1), 1_500)
+        await leave()
+        await vi.waitFor(async () => expect(await running()).toBe(0), 1_500)
+      } finally {
+        await release()
+      }
+      await watch.end()
+      expect(await patient.sql('SELECT id FROM api_key WHERE name = $1', `gone ${transport}`)).toEqual([])
+    })
+  }
+})
