@@ -9,28 +9,29 @@ import { maxPageSize } from './pages.ts'
 
 export const nodeRules: Rules = { Query: { node: isMember, nodes: isMember } }
 
-/** The row behind an id of any type, if it is in the actor's scope. */
-function find(id: string, context: Context, info: GraphQLResolveInfo): Promise<{ id: string } | null> {
-  const { ports, scope } = context
-  const query = (typeName: string) => queryFromInfo({ context, info, typeName }) as object
-  switch (id.slice(0, 4)) {
-    case 'org_':
-      return id === scope.organizationId ? ports.organizations.find(query('Organization'), scope) : Promise.resolve(null)
-    case 'mem_':
-      return ports.members.find(query('Member'), scope, id)
-    case 'app_':
-      return ports.apps.find(query('App'), scope, { id })
-    case 'ins_':
-      return ports.instances.find(query('AppInstance'), scope, id)
-    case 'key_':
-      return ports.keys.find(query('ApiKey'), scope, id)
-    case 'sec_':
-      return ports.secrets.find(query('Secret'), scope, id)
-    case 'evt_':
-      return ports.events.find(query('Event'), scope, id)
-    default:
-      return Promise.resolve(null)
+type Find = (id: string) => Promise<{ id: string } | null>
+
+/** Finds the row behind an id of any type, if it is in the actor's scope; ids of one type are one statement, and an id is read once. */
+function createFind(context: Context, info: GraphQLResolveInfo): Find {
+  const { ports, scope, rows } = context
+  const select = (typeName: string) => queryFromInfo({ context, info, typeName }) as object
+  // Its selection is planned with the first id of a type, once for all of them.
+  const among = (typeName: string, kind: 'members' | 'apps' | 'instances' | 'keys' | 'secrets' | 'events'): Find => {
+    let query: object | null = null
+    return (id) => rows.load(kind, (query ??= select(typeName)), id) as Promise<{ id: string } | null>
   }
+  const nobody: Find = async () => null
+  let own: Promise<{ id: string }> | null = null
+  const finds: Readonly<Record<string, Find>> = {
+    org_: async (id) => (id === scope.organizationId ? (own ??= ports.organizations.find(select('Organization'), scope)) : null),
+    mem_: among('Member', 'members'),
+    app_: among('App', 'apps'),
+    ins_: among('AppInstance', 'instances'),
+    key_: among('ApiKey', 'keys'),
+    sec_: among('Secret', 'secrets'),
+    evt_: scope.all ? among('Event', 'events') : nobody,
+  }
+  return (id) => (finds[id.slice(0, 4)] ?? nobody)(id)
 }
 
 builder.queryFields((t) => ({
@@ -39,7 +40,7 @@ builder.queryFields((t) => ({
     nullable: true,
     description: 'Whatever has this id; null when the viewer may see nothing with it.',
     args: { id: t.arg.id({ required: true, description: 'An id of any type.' }) },
-    resolve: (_root, { id }, context, info) => find(id, context, info),
+    resolve: (_root, { id }, context, info) => createFind(context, info)(id),
   }),
   nodes: t.field({
     type: [Node],
@@ -48,7 +49,7 @@ builder.queryFields((t) => ({
     args: { ids: t.arg.idList({ required: true, description: 'Ids of any type.' }) },
     resolve: (_root, { ids }, context, info) => {
       if (ids.length > maxPageSize) throw badInput('ids', `must have at most ${maxPageSize} ids`)
-      return ids.map((id) => find(id, context, info))
+      return ids.map(createFind(context, info))
     },
   }),
 }))

@@ -137,7 +137,7 @@ builder.prismaObjectFields('App', (t) => ({
     resolve: (app, list, context) => {
       const page: InstanceConnectionShape = {
         ...pageOf(list, context).connect(app.instances),
-        totalCount: () => context.ports.instances.count({ appId: app.id, ...matching(list, context.scope) }),
+        totalCount: async () => (await context.rows.load('instanceCount', matching(list, context.scope), app.id)) ?? 0,
       }
       return page as never
     },
@@ -199,9 +199,14 @@ builder.prismaObjectField('AppInstance', 'access', (t) =>
     },
     resolve: async (row, list, context) => {
       const { id, deletedAt, access } = row as unknown as { id: string; deletedAt: Date | null; access: Grant[] }
-      const { ports, scope } = context
-      if (deletedAt !== null || !mayControl(scope, await ports.instances.roleOf(id, scope.memberId))) return null
-      const page: AccessConnectionShape = { ...accessPage(list, context).connect(access), totalCount: () => ports.instances.countAccess(id) }
+      const { rows, scope } = context
+      // Whoever sees all controls all: no role needs to be looked up.
+      const role = deletedAt === null && !scope.all ? await rows.load('instanceRole', {}, id) : null
+      if (deletedAt !== null || !mayControl(scope, role)) return null
+      const page: AccessConnectionShape = {
+        ...accessPage(list, context).connect(access),
+        totalCount: async () => (await rows.load('accessCount', {}, id)) ?? 0,
+      }
       return page as never
     },
   }),
@@ -215,6 +220,6 @@ builder.queryField('instance', (t) =>
     nullable: true,
     description: 'The instance with this id; null when the viewer may see none.',
     args: { id: t.arg.id({ required: true, description: 'An id `ins_…`.' }) },
-    resolve: (query, _root, { id }, { ports, scope }) => ports.instances.find(query, scope, id),
+    resolve: (query, _root, { id }, { rows }) => rows.load('instances', query, id),
   }),
 )

@@ -123,7 +123,7 @@ const RevokeApiKeyResult = builder.objectRef<RevocationResult>('RevokeApiKeyResu
       type: ApiKey,
       nullable: true,
       description: 'The key as it is now; null when the viewer may see none with this id.',
-      resolve: (query, { id }, _arguments, { ports, scope }) => ports.keys.find(query, scope, id),
+      resolve: (query, { id }, _arguments, { rows }) => rows.load('keys', query, id),
     }),
     errorCode: t.exposeString('errorCode', { nullable: true, description: 'Null when it is revoked, else NOT_FOUND or FORBIDDEN.' }),
   }),

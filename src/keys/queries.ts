@@ -1,5 +1,6 @@
 import { queryFromInfo } from '@pothos/plugin-prisma'
 import { keysIn } from '../access/scope.ts'
+import { unavailable } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
 import type { Context } from '../graphql/context.ts'
 import { byDate, byName, type Keyset, type KeysetOrder, keyset, type PageArguments } from '../graphql/pages.ts'
@@ -90,6 +91,9 @@ const orderOf = (list: ListArguments): KeysetOrder<SortableKey> => orders[list.o
 const pageOf = (list: ListArguments, { scope, ports }: Context, order = orderOf(list)): Keyset<SortableKey> =>
   keyset<SortableKey>(list, order, ports.cursors, `keys:${scope.organizationId}`)
 
+/** How often a page is read whose keys go out of sight meanwhile. */
+const maxTries = 3
+
 async function pageByKey(list: ListArguments, context: Context, query: { select: Prisma.ApiKeySelect }): Promise<unknown[]> {
   const { where, orderBy, take } = pageOf(list, context).query
   const page = { where: { AND: [where, matching(list)] }, orderBy: orderBy as Prisma.ApiKeyOrderByWithRelationInput[], take }
@@ -100,10 +104,13 @@ async function pageByKey(list: ListArguments, context: Context, query: { select:
 async function pageByUse(list: ListArguments, context: Context, query: { select: Prisma.ApiKeySelect }): Promise<unknown[]> {
   const { where, orderBy, take } = pageOf(list, context, rowsByLastUse).query
   const page = { where, matching: matching(list), orderBy: orderBy as Prisma.KeyUseOrderByWithRelationInput[], take }
-  const ids = await context.ports.keys.idsByUse(context.scope, page)
-  const rows = await Promise.all(ids.map((id) => context.rows.load('keys', query, id)))
-  // One went out of sight in between: a page that is short by it would pass for the last one.
-  return rows.includes(null) ? pageByUse(list, context, query) : rows
+  for (let tries = 0; tries < maxTries; tries++) {
+    const ids = await context.ports.keys.idsByUse(context.scope, page)
+    const rows = await Promise.all(ids.map((id) => context.rows.load('keys', query, id)))
+    // One went out of sight in between: a page that is short by it would pass for the last one.
+    if (!rows.includes(null)) return rows
+  }
+  throw unavailable('Keys of this page go out of sight while it is read. Try again.')
 }
 
 interface Total {
@@ -188,7 +195,7 @@ builder.queryFields((t) => ({
     nullable: true,
     description: 'The key with this id; null when the viewer may see none.',
     args: { id: t.arg.id({ required: true, description: 'An id `key_…`.' }) },
-    resolve: (query, _root, { id }, { ports, scope }) => ports.keys.find(query, scope, id),
+    resolve: (query, _root, { id }, { rows }) => rows.load('keys', query, id),
   }),
 }))
 
