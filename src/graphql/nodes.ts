@@ -6,6 +6,7 @@ import { builder } from './builder.ts'
 import type { Context } from './context.ts'
 import { Node } from './node.ts'
 import { maxPageSize } from './pages.ts'
+import { cost } from './price.ts'
 
 export const nodeRules: Rules = { Query: { node: isMember, nodes: isMember } }
 
@@ -18,12 +19,20 @@ function createFind(context: Context, info: GraphQLResolveInfo): Find {
   // Its selection is planned with the first id of a type, once for all of them.
   const among = (typeName: string, kind: 'members' | 'apps' | 'instances' | 'keys' | 'secrets' | 'events'): Find => {
     let query: object | null = null
-    return (id) => rows.load(kind, (query ??= select(typeName)), id) as Promise<{ id: string } | null>
+    return (id) => {
+      query ??= select(typeName)
+      return rows.load(kind, query, id) as Promise<{ id: string } | null>
+    }
   }
   const nobody: Find = async () => null
   let own: Promise<{ id: string }> | null = null
+  const organization: Find = async (id) => {
+    if (id !== scope.organizationId) return null
+    own ??= ports.organizations.find(select('Organization'), scope)
+    return own
+  }
   const finds: Readonly<Record<string, Find>> = {
-    org_: async (id) => (id === scope.organizationId ? (own ??= ports.organizations.find(select('Organization'), scope)) : null),
+    org_: organization,
     mem_: among('Member', 'members'),
     app_: among('App', 'apps'),
     ins_: among('AppInstance', 'instances'),
@@ -33,6 +42,12 @@ function createFind(context: Context, info: GraphQLResolveInfo): Find {
   }
   return (id) => (finds[id.slice(0, 4)] ?? nobody)(id)
 }
+
+/** A statement for each type of these ids. */
+const costOfNodes = cost(({ ids }) => {
+  const given: unknown[] = Array.isArray(ids) ? ids : [ids]
+  return { statements: new Set(given.map((id) => String(id).slice(0, 4))).size, rows: Math.min(given.length, maxPageSize) }
+})
 
 builder.queryFields((t) => ({
   node: t.field({
@@ -47,6 +62,7 @@ builder.queryFields((t) => ({
     nullable: { list: false, items: true },
     description: 'The same for at most 100 ids, in their order.',
     args: { ids: t.arg.idList({ required: true, description: 'Ids of any type.' }) },
+    extensions: costOfNodes,
     resolve: (_root, { ids }, context, info) => {
       if (ids.length > maxPageSize) throw badInput('ids', `must have at most ${maxPageSize} ids`)
       return ids.map(createFind(context, info))

@@ -5,10 +5,9 @@ import { builder } from '../graphql/builder.ts'
 import type { Context } from '../graphql/context.ts'
 import { byDate, byName, type Keyset, type KeysetOrder, keyset, type PageArguments } from '../graphql/pages.ts'
 import { containing } from '../graphql/search.ts'
-import { isId } from '../ids.ts'
 import type { Prisma } from '../store/client.ts'
-import { firstUse } from './model.ts'
-import { ApiKey, ApiKeyStatusEnum } from './schema.ts'
+import { countable, firstUse } from './model.ts'
+import { ApiKey, ApiKeyStatusEnum, costOfKeys } from './schema.ts'
 import { countLimit } from './store.ts'
 
 /** What every order can read of a row. */
@@ -123,16 +122,13 @@ const columns = { ACTIVE: 'active', EXPIRED: 'expired', ORPHANED: 'orphaned', RE
 
 /** How many keys match within the organization, an app or an instance: from the counters where the filter allows it, else counted up to a limit. */
 async function totalOf({ filter }: ListArguments, { scope, ports, counts }: Context, subjectId: string, within: Prisma.ApiKeyWhereInput): Promise<Total> {
-  const { status, appId, instanceId, ...others } = filter ?? {}
-  const narrower = [appId, instanceId].filter((id) => id != null && id !== subjectId)
-  const known = (appId == null || isId(appId, 'app')) && (instanceId == null || isId(instanceId, 'ins'))
-  const countable = known && Object.values(others).every((value) => value == null) && narrower.length <= (subjectId === scope.organizationId ? 1 : 0)
-  if (!countable) {
-    const counted = await ports.keys.count(scope, { AND: [within, matching({ filter })] })
-    return { total: Math.min(counted, countLimit), isExact: counted <= countLimit }
+  const counted = countable(filter, subjectId === scope.organizationId, subjectId)
+  if (!counted) {
+    const found = await ports.keys.count(scope, { AND: [within, matching({ filter })] })
+    return { total: Math.min(found, countLimit), isExact: found <= countLimit }
   }
-  const numbers = await counts.load(narrower[0] ?? subjectId)
-  return { total: numbers ? [...new Set(status ?? statuses)].reduce((sum, each) => sum + numbers[columns[each]], 0) : 0, isExact: true }
+  const numbers = await counts.load(counted.narrower ?? subjectId)
+  return { total: numbers ? [...new Set(filter?.status ?? statuses)].reduce((sum, each) => sum + numbers[columns[each]], 0) : 0, isExact: true }
 }
 
 interface KeyPage extends ReturnType<Keyset<SortableKey>['connect']> {
@@ -183,6 +179,7 @@ builder.queryFields((t) => ({
   apiKeys: t.field({
     type: ApiKeyConnection,
     description: 'The keys that the viewer may see. Without a filter: of every status.',
+    extensions: costOfKeys(true),
     args: { ...listArguments, ...t.arg.connectionArgs() },
     resolve: async (_root, list, context, info) => {
       const query = queryFromInfo({ context, info, typeName: 'ApiKey', path: ['edges', 'node'], select: sortable }) as { select: Prisma.ApiKeySelect }
@@ -209,6 +206,7 @@ for (const [type, within] of [
     t.field({
       type: ApiKeyConnection,
       description: 'Its keys that the viewer may see. Without a filter: of every status.',
+      extensions: costOfKeys(false),
       args: { ...listArguments, ...t.arg.connectionArgs() },
       select: (list, context, nestedSelection) => {
         const { where, orderBy, take } = pageOf(list, context).query

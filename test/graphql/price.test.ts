@@ -1,8 +1,15 @@
+import { parse, validate } from 'graphql'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { maxRows, maxStatements, priceOf } from '../../src/graphql/price.ts'
+import { createSchema } from '../../src/graphql/schema.ts'
 import { addMember } from '../../src/members/add-member.ts'
 import { bootstrapOrganization } from '../../src/organizations/bootstrap-organization.ts'
+import * as operations from '../generated/operations.ts'
 import { as, type Company, createCompany, type Person } from '../support/company.ts'
-import { type GraphQLAnswer, requestStatements, startServer, type TestServer } from '../support/server.ts'
+import { newSeed, seededRandom } from '../support/random.ts'
+import { createOperationWriter } from '../support/random-operation.ts'
+import { codesOf, type GraphQLAnswer, requestStatements, startServer, type TestServer } from '../support/server.ts'
+import { everyTransport } from '../support/transports.ts'
 
 let server: TestServer
 let company: Company
@@ -25,7 +32,6 @@ beforeAll(async () => {
 afterAll(() => server.close())
 
 const aliased = (count: number, field: string): string => Array.from({ length: count }, (_, index) => `a${index}: ${field}`).join(' ')
-const repeated = (ids: readonly string[], count: number): string[] => Array.from({ length: count }, (_, index) => ids[index % ids.length] ?? '')
 
 /** One operation with the statements that it sent, that of its authentication included. */
 async function sent(query: string, variables: object, person: Person): Promise<{ answer: GraphQLAnswer<Record<string, never>>; statements: string[] }> {
@@ -34,129 +40,83 @@ async function sent(query: string, variables: object, person: Person): Promise<{
   return { answer, statements: requestStatements(server) }
 }
 
-interface Kind {
-  readonly query: string
-  readonly variables?: () => object
-  readonly statements: number
-}
+const { schema } = createSchema()
 
-/** One for each way in which rows once cost statements; the first of each is who asks. */
-const kinds: Record<string, Kind> = {
-  'ids that repeat': {
-    query: 'query ($ids: [ID!]!) { nodes(ids: $ids) { id } }',
-    variables: () => ({ ids: repeated(keyIds.slice(0, 2), 100) }),
-    statements: 2,
-  },
-  'ids of every type': {
-    query: 'query ($ids: [ID!]!) { nodes(ids: $ids) { id } }',
-    variables: () => ({ ids: repeated([company.members.devA.organizationId, company.members.devA.memberId, company.appId, company.I1, ...keyIds], 100) }),
-    statements: 6,
-  },
-  'the same ids under aliases': {
-    query: `query ($ids: [ID!]!) { ${aliased(49, 'nodes(ids: $ids) { id }')} }`,
-    variables: () => ({ ids: repeated([company.I1, ...keyIds], 100) }),
-    statements: 3,
-  },
-  'one key and one instance under aliases': {
-    query:
-      `query ($key: ID!, $in: ID!) { ${aliased(20, 'apiKey(id: $key) { name }')} ${aliased(20, 'node(id: $key) { id }').replaceAll('a', 'b')} c: instance(id: $in) { name } d: instance(id: $in) { name } }`.replaceAll(
-        'bpiKey',
-        'apiKey',
-      ),
-    variables: () => ({ key: keyIds[0], in: company.I1 }),
-    statements: 4,
-  },
-  'lists that conflict under aliases, in rows': {
-    query: `{ apiKeys(first: 16) { edges { node { instance { ${Array.from({ length: 9 }, (_, index) => `a${index}: apiKeys(first: ${index + 1}) { edges { node { id } } }`).join(' ')} } } } } }`,
-    statements: 2 + 8,
-  },
-  'conflicts within conflicts': {
-    query: `{ apiKeys(first: 16) { edges { node { a: instance { x: apiKeys(first: 1) { totalCount edges { node { id } } } y: apiKeys(first: 2) { edges { node { id } } } }
-      b: instance { x: apiKeys(first: 3) { edges { node { id app { p: instances(first: 1) { totalCount } q: instances(first: 2) { totalCount } } } } } y: apiKeys(first: 4) { edges { node { id } } } } } } } }`,
-    statements: 2 + 7,
-  },
-  'conflicts in ids that repeat': {
-    query: `query ($ids: [ID!]!) { nodes(ids: $ids) { ... on AppInstance { ${Array.from({ length: 9 }, (_, index) => `a${index}: apiKeys(first: ${index + 1}) { edges { node { id } } }`).join(' ')} } } }`,
-    variables: () => ({ ids: repeated([company.I1], 100) }),
-    statements: 2 + 8,
-  },
-  'who has access, under rows': {
-    query:
-      '{ apiKeys(first: 16) { edges { node { instance { access(first: 2) { totalCount edges { node { role member { name } } } } viewerCan { delete } viewerRole } } } } }',
-    statements: 2 + 3,
-  },
-  'counts of instances, under rows': {
-    query:
-      '{ apiKeys(first: 16) { edges { node { app { instances(first: 1) { totalCount } } } } } apps { instances(first: 1, filter: { search: "I" }) { totalCount } } }',
-    statements: 3 + 2,
-  },
-  'counts of keys, under rows': {
-    query: '{ apiKeys(first: 16) { edges { node { app { keyCounts { total } apiKeys(first: 1) { totalCount } } instance { keyCounts { total } } } } } }',
-    statements: 2 + 2,
-  },
-  'counts of other organizations': { query: '{ viewer { organizations { id keyCounts { total } } } }', statements: 4 },
-  'keys by last use': { query: '{ apiKeys(first: 16, orderBy: LAST_USED_AT_DESC) { edges { node { id } } } }', statements: 3 },
-}
+/** What the operation may cost at most, its authentication included. */
+const estimateOf = (query: string, variables: object): number => 1 + priceOf({ schema, document: parse(query), variableValues: variables as never }).statements
 
-describe('rows cost no statements of their own', () => {
-  for (const [name, { query, variables, statements }] of Object.entries(kinds)) {
-    for (const person of ['ownA', 'devA'] as const) {
-      test(`${name}, as ${person}`, async () => {
-        const { answer, statements: found } = await sent(query, variables?.() ?? {}, person)
-        expect(answer.errors).toBeUndefined()
-        expect(found.length, found.join('\n')).toBeLessThanOrEqual(statements)
-      })
-    }
-  }
+describe('a statement for each row', () => {
+  const query = '{ apiKeys(first: 2) { edges { node { instance { apiKeys(first: 1, filter: { search: "o" }) { totalCount } } } } } }'
 
-  test('ids that repeat are answered in their order, what is out of sight is null', async () => {
-    const ids = [keyIds[0], company.J1, company.I1, keyIds[0], 'nothing', company.members.devA.organizationId, company.members.ownB.organizationId]
-    const { answer } = await sent(
-      'query ($ids: [ID!]!) { a: nodes(ids: $ids) { __typename id } b: nodes(ids: $ids) { id ... on ApiKey { name } } }',
-      { ids },
-      'devA',
-    )
-    const [key, , instance, , , organization] = ids
-    expect(answer.data?.['a']).toEqual([
-      { __typename: 'ApiKey', id: key },
-      null,
-      { __typename: 'AppInstance', id: instance },
-      { __typename: 'ApiKey', id: key },
-      null,
-      { __typename: 'Organization', id: organization },
-      null,
-    ])
-    expect(answer.data?.['b']).toEqual([{ id: key, name: 'key 0' }, null, { id: instance }, { id: key, name: 'key 0' }, null, { id: organization }, null])
-  })
-
-  test('each row gets its own pages back, whatever was read for all', async () => {
-    const page = (first: number): string => `apiKeys(first: ${first}) { totalCount edges { node { name } } }`
-    const { answer } = await sent(`{ apps { instances(first: 2) { edges { node { name a: ${page(1)} b: ${page(3)} } } } } }`, {}, 'ownA')
-    const node = (name: string, totalCount: number, names: readonly string[]) => ({
-      node: {
-        name,
-        a: { totalCount, edges: names.slice(0, 1).map((each) => ({ node: { name: each } })) },
-        b: { totalCount, edges: names.slice(0, 3).map((each) => ({ node: { name: each } })) },
-      },
-    })
-    expect(answer.data?.['apps']).toEqual([
-      { instances: { edges: [node('I1', 12, ['key 11', 'key 10', 'key 9']), node('I2', 4, ['other 3', 'other 2', 'other 1'])] } },
-    ])
-  })
-
-  test('counts of other organizations are what the member sees there', async () => {
-    const ofEach = async (person: Person): Promise<number[]> => {
-      const { answer } = await sent('{ viewer { organizations { slug keyCounts { total } } } }', {}, person)
-      const organizations = (answer.data?.['viewer'] as unknown as { organizations: { slug: string; keyCounts: { total: number } }[] }).organizations
-      expect(organizations).toHaveLength(11)
-      return organizations.map(({ keyCounts }) => keyCounts.total)
-    }
-    expect((await ofEach('ownA')).sort()).toEqual([...Array(10).fill(0), 16].sort())
-    expect((await ofEach('devA')).sort()).toEqual([...Array(10).fill(0), 12].sort())
-    // From one of the others this one is another: seen by the same rules as from within.
-    const elsewhere = async (subject: string): Promise<unknown> =>
-      (await server.post({ query: '{ viewer { organizations { slug keyCounts { total active } } } }' }, { subject, organization: 'more-0' })).json()
-    expect(JSON.stringify(await elsewhere('ownA'))).toContain('{"slug":"a","keyCounts":{"total":16,"active":16}}')
-    expect(JSON.stringify(await elsewhere('devA'))).toContain('{"slug":"a","keyCounts":{"total":12,"active":12}}')
+  test('is in the price where one remains', async () => {
+    const { answer, statements } = await sent(query, {}, 'ownA')
+    expect(answer.errors).toBeUndefined()
+    expect(statements.length).toBe(2 + 2)
+    expect(estimateOf(query, {})).toBeGreaterThanOrEqual(statements.length)
+    expect(estimateOf(query.replace('first: 2', 'first: 90'), {})).toBeGreaterThan(90)
   })
 })
+
+/** Too many statements, in too few rows to be refused for these. */
+const tooMany: Record<string, string> = {
+  query: `{ ${aliased(40, 'secrets(first: 1) { totalCount }')} }`,
+  fragments: `{ ...F ...G } fragment F on Query { ${aliased(20, 'secrets(first: 1) { totalCount }')} } fragment G on Query { ... { ${aliased(20, 'secrets(first: 1) { totalCount }').replaceAll('a', 'b').replaceAll('totblCount', 'totalCount')} } }`,
+  mutation: `mutation { ${aliased(5, 'revokeApiKey(input: { id: "key_x", acknowledged: true }) { ...P }')} } fragment P on RevokeApiKeyPayload { instance { viewerRole keyCounts { total } app { keyCounts { total } } createdBy { id } } apiKey { viewerCanRevoke revokeRefusal instance { keyCounts { total } } } }`,
+}
+const watching = `subscription ($id: ID!) { keyCountsOf(instanceIds: [$id]) { instance { ${aliased(40, 'apiKeys(first: 1) { totalCount }')} } } }`
+
+for (const [transport, send] of Object.entries(everyTransport)) {
+  test(`what needs too many statements is refused before anything is read, with the numbers, over ${transport}`, async () => {
+    for (const [name, query] of Object.entries(tooMany).concat(transport === 'HTTP' ? [] : [['subscription', watching]])) {
+      server.statements.length = 0
+      const answer = await send(server, { query, variables: name === 'subscription' ? { id: company.I1 } : {} }, as('ownA'))
+      expect([name, codesOf(answer)]).toEqual([name, ['QUERY_REJECTED']])
+      const { statements, rows } = priceOf({ schema, document: parse(query), variableValues: { id: company.I1 } })
+      expect([statements > maxStatements, rows < maxRows]).toEqual([true, true])
+      expect(answer.errors?.[0]?.message).toMatch(new RegExp(`needs about ${statements} statements; at most ${maxStatements} are allowed.* several operations`))
+      expect(
+        server.statements.filter((sql) => /api_key|app_instance|secret|idempotent/.test(sql) && requestStatements({ statements: [sql] }).length > 0),
+      ).toEqual([])
+    }
+  })
+}
+
+test('five changes with all that their documents show are allowed', () => {
+  const documents = Object.entries(operations).filter(([, document]) => /^\s*mutation/.test(String(document)))
+  expect(documents.length).toBeGreaterThan(10)
+  for (const [name, document] of documents)
+    expect([name, priceOf({ schema, document: parse(String(document)) }).statements * 5 <= maxStatements]).toEqual([name, true])
+})
+
+test('the price of fragments in fragments is no longer to find than that of one', () => {
+  const fragments = Array.from({ length: 150 }, (_, index) => `fragment F${index} on Query { ...F${index + 1} ...F${index + 1} }`).join(' ')
+  const document = parse(`{ ...F0 } ${fragments} fragment F150 on Query { apps { id } }`)
+  expect(validate(schema, document)).toEqual([])
+  expect(priceOf({ schema, document }).statements).toBeGreaterThan(maxStatements)
+})
+
+/** More for a night: `ANY_OPERATIONS=10000`, and `ANY_SEED` to run a failure again. */
+const operationCount = Number(process.env['ANY_OPERATIONS'] ?? 400)
+const seed = Number(process.env['ANY_SEED'] ?? newSeed())
+
+test(
+  `whatever is asked for, it sends no more statements than its price says (seed ${seed})`,
+  async () => {
+    const random = seededRandom(seed)
+    const { members, I1, I2, J1, appId } = company
+    const ids = [...keyIds.slice(0, 3), I1, I2, J1, appId, members.devA.memberId, members.ownA.organizationId, 'key_nothing']
+    const write = createOperationWriter(schema, random, () => ids, { aliases: 2, sizes: [0, 1, 2, 3, 5, 20, 100] })
+    const tried = { run: 0, refused: 0, most: 0 }
+    while (tried.run < operationCount) {
+      const query = write(random() < 0.85 ? 'query' : 'mutation')
+      const estimate = estimateOf(query, {})
+      const { answer, statements } = await sent(query, {}, random() < 0.5 ? 'ownA' : 'devA')
+      expect(statements.length, `${query}\n${statements.join('\n')}`).toBeLessThanOrEqual(estimate)
+      tried[answer.errors?.some(({ extensions }) => extensions.code === 'QUERY_REJECTED') ? 'refused' : 'run']++
+      tried.most = Math.max(tried.most, statements.length)
+    }
+    expect(tried.refused).toBeGreaterThan(10)
+    expect(tried.most).toBeGreaterThan(5)
+  },
+  60_000 + operationCount * 500,
+)
