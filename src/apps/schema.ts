@@ -1,5 +1,7 @@
 import { builder } from '../graphql/builder.ts'
 import { Node } from '../graphql/node.ts'
+import { cost } from '../graphql/price.ts'
+import { maxApps } from './model.ts'
 
 builder.prismaObject('App', {
   description: 'An Aura App, such as Cloud Functions; keys open its instances.',
@@ -13,6 +15,7 @@ builder.prismaObject('App', {
 builder.queryFields((t) => ({
   apps: t.prismaField({
     type: ['App'],
+    extensions: cost({ statements: 1, rows: maxApps }),
     description: 'The apps of the organization by name. At most 200 per organization.',
     resolve: (query, _root, _arguments, { ports, scope }) => ports.apps.list(query, scope),
   }),

@@ -1,6 +1,7 @@
 import { queryFromInfo } from '@pothos/plugin-prisma'
 import { builder } from '../graphql/builder.ts'
 import { type Keyset, type KeysetOrder, keyset, type PageArguments } from '../graphql/pages.ts'
+import { cost, isFiltered, pageRows } from '../graphql/price.ts'
 import type { Prisma } from '../store/client.ts'
 import { Event, EventKindEnum } from './schema.ts'
 import { countLimit } from './store.ts'
@@ -73,6 +74,10 @@ builder.queryField('auditLog', (t) =>
     type: EventConnection,
     nullable: true,
     description: 'Every change of the organization, newest first. For organization owners and Aura Owners.',
+    extensions: cost((list, asks) => {
+      const counts = asks.has('totalCount') || asks.has('totalCountIsExact') ? 1 : 0
+      return { statements: 1 + counts, rows: pageRows(list), scans: counts + (isFiltered(list['filter']) ? 1 : 0) }
+    }),
     args: {
       filter: t.arg({ type: AuditLogFilter, description: 'Which entries.' }),
       first: t.arg.int({ description: 'How many, 0 to 100; 20 unless given.' }),

@@ -41,12 +41,16 @@ export const countLimit = 10_000
 const eventsIn = (scope: Scope) => (scope.all ? { organizationId: scope.organizationId } : { id: { in: [] } })
 
 export const eventStore = (client: Statements) => ({
-  find: <Query extends Prisma.EventDefaultArgs>(query: Query, scope: Scope, id: string) =>
-    client.event.findFirst({ ...query, where: { id, ...eventsIn(scope) } }),
+  /** Those of these events that are in scope. */
+  among: <Query extends Prisma.EventDefaultArgs>(query: Query, scope: Scope, ids: readonly string[]) =>
+    client.event.findMany({ ...query, where: { AND: [eventsIn(scope), { id: { in: [...ids] } }] } }),
 
-  /** The same for an event of a key in scope, which everybody who may see the key may read, as a change of that key. */
-  findKeyChange: <Query extends Prisma.EventDefaultArgs>(query: Query, scope: Scope, id: string) =>
-    client.event.findFirst({ ...query, where: { id, organizationId: scope.organizationId, kind: { in: keyEventKinds }, apiKey: keysIn(scope) } }),
+  /** Those that are of a key in scope, which everybody who may see the key may read, as changes of that key. */
+  keyChangesAmong: <Query extends Prisma.EventDefaultArgs>(query: Query, scope: Scope, ids: readonly string[]) =>
+    client.event.findMany({
+      ...query,
+      where: { id: { in: [...ids] }, organizationId: scope.organizationId, kind: { in: keyEventKinds }, apiKey: keysIn(scope) },
+    }),
 
   page: <Query extends Prisma.EventDefaultArgs>(query: Query, scope: Scope, page: { where: Prisma.EventWhereInput; orderBy: object[]; take: number }) =>
     client.event.findMany({

@@ -5,6 +5,7 @@ import { notFound } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
 import type { Context } from '../graphql/context.ts'
 import { LiveSource } from '../graphql/live-source.ts'
+import { cost } from '../graphql/price.ts'
 import { isId } from '../ids.ts'
 import type { Topic } from '../live/topic.ts'
 import type { Prisma } from '../store/client.ts'
@@ -30,6 +31,9 @@ function feed(
   )
 }
 
+/** A feed reads a hundred events at once, each with the whole selection, and looks whether the first is still there. */
+const costOfFeed = cost({ statements: 2, rows: 100 })
+
 /** Where a feed starts: what the transport says wins over the argument. */
 const start = ({ resumeAfter }: Context, after: bigint | null | undefined): bigint | null => resumeAfter ?? after ?? null
 
@@ -38,6 +42,7 @@ const after = 'Go on from this version: first what was missed since then. RESYNC
 builder.subscriptionFields((t) => ({
   apiKeyChanged: t.field({
     type: ApiKeyChange,
+    extensions: costOfFeed,
     description:
       'Every change of a key that the viewer may see; with after, first what was missed since that version. The key is as it is now, not as it was then.',
     args: {
@@ -69,6 +74,7 @@ builder.subscriptionFields((t) => ({
   }),
   events: t.field({
     type: Event,
+    extensions: costOfFeed,
     description: 'The audit log, live; for organization owners and Aura Owners.',
     args: { after: t.arg({ type: 'Version', description: after }) },
     subscribe: (_root, { after: from }, context, info) =>

@@ -28,12 +28,12 @@ export function createContext(ports: Ports, actor: Actor, resumeAfter: bigint | 
     rows: createRows(ports, () => context.scope),
     counts: new DataLoader<string, Counts | null>(async (ids) => {
       // `viewer.organizations` also shows the caller's other organizations, each with what they see there.
-      const others = ids.filter((id) => id.startsWith('org_') && id !== actor.organizationId)
-      const elsewhere = others.map(async (id) => {
-        const [member] = await ports.members.bySubject(actor.subject, id)
-        return member ? ports.keys.counts(scopeOf(member), [id]) : []
-      })
-      const counted = await Promise.all([ports.keys.counts(context.scope, ids), ...elsewhere])
+      const isElsewhere = (id: string): boolean => id.startsWith('org_') && id !== actor.organizationId
+      const [here, others] = [ids.filter((id) => !isElsewhere(id)), ids.filter(isElsewhere)]
+      const counted = await Promise.all([
+        here.length > 0 ? ports.keys.counts(context.scope, here) : [],
+        others.length > 0 ? ports.keys.countsElsewhere(actor.subject, others) : [],
+      ])
       const rows = new Map(counted.flat().map((row) => [row.subjectId, row]))
       return ids.map((id) => rows.get(id) ?? null)
     }),

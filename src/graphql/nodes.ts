@@ -6,32 +6,48 @@ import { builder } from './builder.ts'
 import type { Context } from './context.ts'
 import { Node } from './node.ts'
 import { maxPageSize } from './pages.ts'
+import { cost } from './price.ts'
 
 export const nodeRules: Rules = { Query: { node: isMember, nodes: isMember } }
 
-/** The row behind an id of any type, if it is in the actor's scope. */
-function find(id: string, context: Context, info: GraphQLResolveInfo): Promise<{ id: string } | null> {
-  const { ports, scope } = context
-  const query = (typeName: string) => queryFromInfo({ context, info, typeName }) as object
-  switch (id.slice(0, 4)) {
-    case 'org_':
-      return id === scope.organizationId ? ports.organizations.find(query('Organization'), scope) : Promise.resolve(null)
-    case 'mem_':
-      return ports.members.find(query('Member'), scope, id)
-    case 'app_':
-      return ports.apps.find(query('App'), scope, { id })
-    case 'ins_':
-      return ports.instances.find(query('AppInstance'), scope, id)
-    case 'key_':
-      return ports.keys.find(query('ApiKey'), scope, id)
-    case 'sec_':
-      return ports.secrets.find(query('Secret'), scope, id)
-    case 'evt_':
-      return ports.events.find(query('Event'), scope, id)
-    default:
-      return Promise.resolve(null)
+type Find = (id: string) => Promise<{ id: string } | null>
+
+/** Finds the row behind an id of any type, if it is in the actor's scope; ids of one type are one statement, and an id is read once. */
+function createFind(context: Context, info: GraphQLResolveInfo): Find {
+  const { ports, scope, rows } = context
+  const select = (typeName: string) => queryFromInfo({ context, info, typeName }) as object
+  // Its selection is planned with the first id of a type, once for all of them.
+  const among = (typeName: string, kind: 'members' | 'apps' | 'instances' | 'keys' | 'secrets' | 'events'): Find => {
+    let query: object | null = null
+    return (id) => {
+      query ??= select(typeName)
+      return rows.load(kind, query, id) as Promise<{ id: string } | null>
+    }
   }
+  const nobody: Find = async () => null
+  let own: Promise<{ id: string }> | null = null
+  const organization: Find = async (id) => {
+    if (id !== scope.organizationId) return null
+    own ??= ports.organizations.find(select('Organization'), scope)
+    return own
+  }
+  const finds: Readonly<Record<string, Find>> = {
+    org_: organization,
+    mem_: among('Member', 'members'),
+    app_: among('App', 'apps'),
+    ins_: among('AppInstance', 'instances'),
+    key_: among('ApiKey', 'keys'),
+    sec_: among('Secret', 'secrets'),
+    evt_: scope.all ? among('Event', 'events') : nobody,
+  }
+  return (id) => (finds[id.slice(0, 4)] ?? nobody)(id)
 }
+
+/** A statement for each type of these ids. */
+const costOfNodes = cost(({ ids }) => {
+  const given: unknown[] = Array.isArray(ids) ? ids : [ids]
+  return { statements: new Set(given.map((id) => String(id).slice(0, 4))).size, rows: Math.min(given.length, maxPageSize) }
+})
 
 builder.queryFields((t) => ({
   node: t.field({
@@ -39,16 +55,17 @@ builder.queryFields((t) => ({
     nullable: true,
     description: 'Whatever has this id; null when the viewer may see nothing with it.',
     args: { id: t.arg.id({ required: true, description: 'An id of any type.' }) },
-    resolve: (_root, { id }, context, info) => find(id, context, info),
+    resolve: (_root, { id }, context, info) => createFind(context, info)(id),
   }),
   nodes: t.field({
     type: [Node],
     nullable: { list: false, items: true },
     description: 'The same for at most 100 ids, in their order.',
     args: { ids: t.arg.idList({ required: true, description: 'Ids of any type.' }) },
+    extensions: costOfNodes,
     resolve: (_root, { ids }, context, info) => {
       if (ids.length > maxPageSize) throw badInput('ids', `must have at most ${maxPageSize} ids`)
-      return ids.map((id) => find(id, context, info))
+      return ids.map(createFind(context, info))
     },
   }),
 }))

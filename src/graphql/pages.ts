@@ -70,17 +70,24 @@ export function keyset<Row extends object>(page: PageArguments, order: KeysetOrd
     connect: (rows) => {
       const more = rows.length > size
       const taken = rows.slice(0, size)
+      // Signed when it is asked for: a hundred signatures cost more than a hundred rows.
       const edges = (backward ? taken.reverse() : taken).map((node) => ({
-        cursor: cursors.seal(name, [order.value(node), String(node[unique as keyof Row])]),
         node,
+        get cursor() {
+          return cursors.seal(name, [order.value(node), String(node[unique as keyof Row])])
+        },
       }))
       return {
         edges,
         pageInfo: {
           hasNextPage: backward ? end !== null : more,
           hasPreviousPage: backward ? more : start !== null,
-          startCursor: edges[0]?.cursor ?? null,
-          endCursor: edges.at(-1)?.cursor ?? null,
+          get startCursor() {
+            return edges[0]?.cursor ?? null
+          },
+          get endCursor() {
+            return edges.at(-1)?.cursor ?? null
+          },
         },
       }
     },

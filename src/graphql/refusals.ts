@@ -1,9 +1,9 @@
 import type { ExecutionArgs, GraphQLError } from 'graphql'
-import { rowErrors } from './row-limit.ts'
+import { priceErrors } from './price.ts'
 import { variableErrors } from './variables.ts'
 
 /** What is wrong with a valid operation now that its variables are known: asked on every transport before anything is executed. */
 export function refusals(args: ExecutionArgs): GraphQLError[] {
   const wrong = variableErrors(args)
-  return wrong.length > 0 ? wrong : rowErrors(args)
+  return wrong.length > 0 ? wrong : priceErrors(args)
 }

@@ -4,6 +4,7 @@ import { builder } from '../graphql/builder.ts'
 import type { Context } from '../graphql/context.ts'
 import { Node } from '../graphql/node.ts'
 import { byName, type Keyset, type KeysetOrder, keyset, type PageArguments } from '../graphql/pages.ts'
+import { cost, isFiltered, pageRows } from '../graphql/price.ts'
 import { containing } from '../graphql/search.ts'
 import { mayControl } from './model.ts'
 
@@ -60,12 +61,14 @@ export const AppInstance = builder.prismaObject('AppInstance', {
       type: InstanceRoleEnum,
       nullable: true,
       description: "The viewer's own role on it; null without one, as organization owners may be.",
+      extensions: cost({ statements: 1 }),
       select: (_arguments, { scope }) => grant(scope),
       resolve: ({ access }) => access[0]?.role ?? null,
     }),
     viewerCan: t.field({
       type: InstancePermissions,
       description: 'What the viewer may do here.',
+      extensions: cost({ statements: 1 }),
       select: (_arguments, { scope }) => ({ ...grant(scope), deletedAt: true }),
       resolve: ({ access, deletedAt }, _arguments, { scope }) => ({
         live: deletedAt === null,
@@ -88,6 +91,7 @@ const AppInstanceConnection = builder.connectionObject(
     fields: (t) => ({
       totalCount: t.int({
         description: 'How many match in all.',
+        extensions: cost({ statements: 1 }),
         resolve: (page) => (page as unknown as InstanceConnectionShape).totalCount(),
       }),
     }),
@@ -122,6 +126,7 @@ builder.prismaObjectFields('App', (t) => ({
   instances: t.field({
     type: AppInstanceConnection,
     description: 'Its instances that the viewer may see, by name. Deleted ones only when the filter asks for that status.',
+    extensions: cost((list) => ({ statements: 1, rows: pageRows(list), scans: isFiltered(list['filter']) ? 1 : 0 })),
     args: { filter: t.arg({ type: InstanceFilter, description: 'Which ones.' }), ...t.arg.connectionArgs() },
     select: (list, context, nestedSelection) => {
       const { where, orderBy, take } = pageOf(list, context).query
@@ -137,7 +142,7 @@ builder.prismaObjectFields('App', (t) => ({
     resolve: (app, list, context) => {
       const page: InstanceConnectionShape = {
         ...pageOf(list, context).connect(app.instances),
-        totalCount: () => context.ports.instances.count({ appId: app.id, ...matching(list, context.scope) }),
+        totalCount: async () => (await context.rows.load('instanceCount', matching(list, context.scope), app.id)) ?? 0,
       }
       return page as never
     },
@@ -177,7 +182,11 @@ const InstanceAccessConnection = builder.connectionObject(
     name: 'InstanceAccessConnection',
     description: 'A page of roles on an instance.',
     fields: (t) => ({
-      totalCount: t.int({ description: 'How many members have a role.', resolve: (page) => (page as unknown as AccessConnectionShape).totalCount() }),
+      totalCount: t.int({
+        description: 'How many members have a role.',
+        extensions: cost({ statements: 1 }),
+        resolve: (page) => (page as unknown as AccessConnectionShape).totalCount(),
+      }),
     }),
   },
   { name: 'InstanceAccessEdge', description: 'A role in a page.' },
@@ -188,6 +197,8 @@ builder.prismaObjectField('AppInstance', 'access', (t) =>
     type: InstanceAccessConnection,
     nullable: true,
     description: "Who has which role here, by the members' names; null unless the viewer may control access.",
+    // The role of whoever asks is looked up too. Names stand in another table, so that all who have a role are read and sorted.
+    extensions: cost((list) => ({ statements: 2, rows: pageRows(list), scans: 1 })),
     args: {
       first: t.arg.int({ description: 'How many, 0 to 100; 20 unless given.' }),
       after: t.arg.string({ description: 'Only roles after this cursor.' }),
@@ -199,9 +210,14 @@ builder.prismaObjectField('AppInstance', 'access', (t) =>
     },
     resolve: async (row, list, context) => {
       const { id, deletedAt, access } = row as unknown as { id: string; deletedAt: Date | null; access: Grant[] }
-      const { ports, scope } = context
-      if (deletedAt !== null || !mayControl(scope, await ports.instances.roleOf(id, scope.memberId))) return null
-      const page: AccessConnectionShape = { ...accessPage(list, context).connect(access), totalCount: () => ports.instances.countAccess(id) }
+      const { rows, scope } = context
+      // Whoever sees all controls all: no role needs to be looked up.
+      const role = deletedAt === null && !scope.all ? await rows.load('instanceRole', {}, id) : null
+      if (deletedAt !== null || !mayControl(scope, role)) return null
+      const page: AccessConnectionShape = {
+        ...accessPage(list, context).connect(access),
+        totalCount: async () => (await rows.load('accessCount', {}, id)) ?? 0,
+      }
       return page as never
     },
   }),
@@ -215,6 +231,6 @@ builder.queryField('instance', (t) =>
     nullable: true,
     description: 'The instance with this id; null when the viewer may see none.',
     args: { id: t.arg.id({ required: true, description: 'An id `ins_…`.' }) },
-    resolve: (query, _root, { id }, { ports, scope }) => ports.instances.find(query, scope, id),
+    resolve: (query, _root, { id }, { rows }) => rows.load('instances', query, id),
   }),
 )

@@ -19,7 +19,11 @@ export const instanceStore = (client: Statements) => ({
   among: <Query extends Prisma.AppInstanceDefaultArgs>(query: Query, scope: Scope, ids: readonly string[]) =>
     client.appInstance.findMany({ ...query, where: { AND: [instancesIn(scope), { id: { in: [...ids] } }] } }),
 
-  count: (where: Prisma.AppInstanceWhereInput): Promise<number> => client.appInstance.count({ where }),
+  /** How many instances match in each of these apps that has any. */
+  countsByApp: async (where: Prisma.AppInstanceWhereInput, appIds: readonly string[]): Promise<Map<string, number>> => {
+    const rows = await client.appInstance.groupBy({ by: ['appId'], where: { AND: [{ appId: { in: [...appIds] } }, where] }, _count: { _all: true } })
+    return new Map(rows.map(({ appId, _count }) => [appId, _count._all]))
+  },
 
   /** What a decision about the instance needs; null when it is out of scope. */
   facts: async (scope: Scope, id: string): Promise<InstanceFacts | null> => {
@@ -47,7 +51,17 @@ export const instanceStore = (client: Statements) => ({
   roleOf: async (instanceId: string, memberId: string): Promise<InstanceRole | null> =>
     (await client.instanceAccess.findUnique({ where: { memberId_instanceId: { memberId, instanceId } }, select: { role: true } }))?.role ?? null,
 
-  countAccess: (instanceId: string): Promise<number> => client.instanceAccess.count({ where: { instanceId } }),
+  /** The member's roles on those of these instances where they have one. */
+  rolesOf: async (memberId: string, ids: readonly string[]): Promise<Map<string, InstanceRole>> => {
+    const rows = await client.instanceAccess.findMany({ where: { memberId, instanceId: { in: [...ids] } }, select: { instanceId: true, role: true } })
+    return new Map(rows.map(({ instanceId, role }) => [instanceId, role]))
+  },
+
+  /** How many members have a role on each of these instances where anybody has. */
+  accessCounts: async (ids: readonly string[]): Promise<Map<string, number>> => {
+    const rows = await client.instanceAccess.groupBy({ by: ['instanceId'], where: { instanceId: { in: [...ids] } }, _count: { _all: true } })
+    return new Map(rows.map(({ instanceId, _count }) => [instanceId, _count._all]))
+  },
 
   setRole: async (instanceId: string, memberId: string, role: InstanceRole | null): Promise<void> => {
     if (role === null) await client.instanceAccess.deleteMany({ where: { instanceId, memberId } })

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Scope } from '../access/scope.ts'
 import { badInput } from '../errors.ts'
 import type { ApiKeyStatus, InstanceRole, OrphanReason } from '../generated/prisma/enums.ts'
+import { isId } from '../ids.ts'
 import { dayMs } from '../time.ts'
 
 /** What verification decides on. */
@@ -97,3 +98,15 @@ export const firstUse = new Date(0)
 
 /** When the key of this row was last used; null when it never was. */
 export const usedAt = (use: { lastUsedAt: Date } | null): Date | null => (use && use.lastUsedAt >= firstUse ? use.lastUsedAt : null)
+
+/**
+ * Whether the counters know how many keys of a subject match, and which app or instance within it they are asked for: where the filter says no
+ * more than status, app and instance.
+ */
+export function countable(filter: object | null | undefined, isOrganization: boolean, subjectId?: string): { narrower: string | undefined } | null {
+  const { status: _, appId, instanceId, ...others } = (filter ?? {}) as Record<string, unknown>
+  const known = (appId == null || isId(String(appId), 'app')) && (instanceId == null || isId(String(instanceId), 'ins'))
+  const narrower = [appId, instanceId].flatMap((id) => (id != null && id !== subjectId ? [String(id)] : []))
+  const isCountable = known && Object.values(others).every((value) => value == null) && narrower.length <= (isOrganization ? 1 : 0)
+  return isCountable ? { narrower: narrower[0] } : null
+}

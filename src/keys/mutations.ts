@@ -2,6 +2,8 @@ import { redactKeys } from '../crypto/key-format.ts'
 import { builder } from '../graphql/builder.ts'
 import type { Context } from '../graphql/context.ts'
 import { nothing } from '../graphql/nothing.ts'
+import { maxPageSize } from '../graphql/pages.ts'
+import { cost } from '../graphql/price.ts'
 import { Propagation } from '../graphql/propagation.ts'
 import type { Propagation as PropagationShape } from '../ports.ts'
 import { type CreatedKey, createApiKey } from './create-api-key.ts'
@@ -104,6 +106,7 @@ const RevokeApiKeyPayload = builder.objectRef<{ keyId: string; propagation: Prop
     instance: t.prismaField({
       type: 'AppInstance',
       description: 'The instance that it opened.',
+      extensions: cost({ statements: 2, rows: 1 }),
       resolve: async (query, { keyId }, _arguments, context) => {
         const { instanceId } = await changedKey({ select: { instanceId: true } }, keyId, context)
         const instance = await context.ports.instances.find(query, context.scope, instanceId)
@@ -123,7 +126,7 @@ const RevokeApiKeyResult = builder.objectRef<RevocationResult>('RevokeApiKeyResu
       type: ApiKey,
       nullable: true,
       description: 'The key as it is now; null when the viewer may see none with this id.',
-      resolve: (query, { id }, _arguments, { ports, scope }) => ports.keys.find(query, scope, id),
+      resolve: (query, { id }, _arguments, { rows }) => rows.load('keys', query, id),
     }),
     errorCode: t.exposeString('errorCode', { nullable: true, description: 'Null when it is revoked, else NOT_FOUND or FORBIDDEN.' }),
   }),
@@ -132,7 +135,11 @@ const RevokeApiKeyResult = builder.objectRef<RevocationResult>('RevokeApiKeyResu
 const RevokeApiKeysPayload = builder.objectRef<{ results: RevocationResult[]; propagation: PropagationShape }>('RevokeApiKeysPayload').implement({
   description: 'What revokeApiKeys did.',
   fields: (t) => ({
-    results: t.expose('results', { type: [RevokeApiKeyResult], description: 'One for each id, in the order of the input.' }),
+    results: t.expose('results', {
+      type: [RevokeApiKeyResult],
+      description: 'One for each id, in the order of the input.',
+      extensions: cost({ rows: maxPageSize }),
+    }),
     propagation: t.expose('propagation', { type: Propagation, description: 'Which nodes refuse the keys by now: all that serve.' }),
   }),
 })
@@ -148,6 +155,7 @@ builder.mutationFields((t) => ({
   revokeApiKey: t.field({
     type: RevokeApiKeyPayload,
     nullable: true,
+    extensions: cost({ statements: 8 }),
     description: 'Revokes a key for good: when this answers, no node verifies it. Repeating it answers the same.',
     args: { input: t.arg({ type: RevokeApiKeyInput, required: true, description: 'Which one.' }) },
     resolve: async (_root, { input }, { ports, actor }) => ({ keyId: input.id, ...(await revokeApiKey(ports, actor, input)) }),

@@ -1,13 +1,13 @@
 import { queryFromInfo } from '@pothos/plugin-prisma'
 import { keysIn } from '../access/scope.ts'
+import { unavailable } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
 import type { Context } from '../graphql/context.ts'
 import { byDate, byName, type Keyset, type KeysetOrder, keyset, type PageArguments } from '../graphql/pages.ts'
 import { containing } from '../graphql/search.ts'
-import { isId } from '../ids.ts'
 import type { Prisma } from '../store/client.ts'
-import { firstUse } from './model.ts'
-import { ApiKey, ApiKeyStatusEnum } from './schema.ts'
+import { countable, firstUse } from './model.ts'
+import { ApiKey, ApiKeyStatusEnum, costOfKeys } from './schema.ts'
 import { countLimit } from './store.ts'
 
 /** What every order can read of a row. */
@@ -90,6 +90,9 @@ const orderOf = (list: ListArguments): KeysetOrder<SortableKey> => orders[list.o
 const pageOf = (list: ListArguments, { scope, ports }: Context, order = orderOf(list)): Keyset<SortableKey> =>
   keyset<SortableKey>(list, order, ports.cursors, `keys:${scope.organizationId}`)
 
+/** How often a page is read whose keys go out of sight meanwhile. */
+const maxTries = 3
+
 async function pageByKey(list: ListArguments, context: Context, query: { select: Prisma.ApiKeySelect }): Promise<unknown[]> {
   const { where, orderBy, take } = pageOf(list, context).query
   const page = { where: { AND: [where, matching(list)] }, orderBy: orderBy as Prisma.ApiKeyOrderByWithRelationInput[], take }
@@ -100,10 +103,13 @@ async function pageByKey(list: ListArguments, context: Context, query: { select:
 async function pageByUse(list: ListArguments, context: Context, query: { select: Prisma.ApiKeySelect }): Promise<unknown[]> {
   const { where, orderBy, take } = pageOf(list, context, rowsByLastUse).query
   const page = { where, matching: matching(list), orderBy: orderBy as Prisma.KeyUseOrderByWithRelationInput[], take }
-  const ids = await context.ports.keys.idsByUse(context.scope, page)
-  const rows = await Promise.all(ids.map((id) => context.rows.load('keys', query, id)))
-  // One went out of sight in between: a page that is short by it would pass for the last one.
-  return rows.includes(null) ? pageByUse(list, context, query) : rows
+  for (let tries = 0; tries < maxTries; tries++) {
+    const ids = await context.ports.keys.idsByUse(context.scope, page)
+    const rows = await Promise.all(ids.map((id) => context.rows.load('keys', query, id)))
+    // One went out of sight in between: a page that is short by it would pass for the last one.
+    if (!rows.includes(null)) return rows
+  }
+  throw unavailable('Keys of this page go out of sight while it is read. Try again.')
 }
 
 interface Total {
@@ -116,16 +122,13 @@ const columns = { ACTIVE: 'active', EXPIRED: 'expired', ORPHANED: 'orphaned', RE
 
 /** How many keys match within the organization, an app or an instance: from the counters where the filter allows it, else counted up to a limit. */
 async function totalOf({ filter }: ListArguments, { scope, ports, counts }: Context, subjectId: string, within: Prisma.ApiKeyWhereInput): Promise<Total> {
-  const { status, appId, instanceId, ...others } = filter ?? {}
-  const narrower = [appId, instanceId].filter((id) => id != null && id !== subjectId)
-  const known = (appId == null || isId(appId, 'app')) && (instanceId == null || isId(instanceId, 'ins'))
-  const countable = known && Object.values(others).every((value) => value == null) && narrower.length <= (subjectId === scope.organizationId ? 1 : 0)
-  if (!countable) {
-    const counted = await ports.keys.count(scope, { AND: [within, matching({ filter })] })
-    return { total: Math.min(counted, countLimit), isExact: counted <= countLimit }
+  const counted = countable(filter, subjectId === scope.organizationId, subjectId)
+  if (!counted) {
+    const found = await ports.keys.count(scope, { AND: [within, matching({ filter })] })
+    return { total: Math.min(found, countLimit), isExact: found <= countLimit }
   }
-  const numbers = await counts.load(narrower[0] ?? subjectId)
-  return { total: numbers ? [...new Set(status ?? statuses)].reduce((sum, each) => sum + numbers[columns[each]], 0) : 0, isExact: true }
+  const numbers = await counts.load(counted.narrower ?? subjectId)
+  return { total: numbers ? [...new Set(filter?.status ?? statuses)].reduce((sum, each) => sum + numbers[columns[each]], 0) : 0, isExact: true }
 }
 
 interface KeyPage extends ReturnType<Keyset<SortableKey>['connect']> {
@@ -176,6 +179,7 @@ builder.queryFields((t) => ({
   apiKeys: t.field({
     type: ApiKeyConnection,
     description: 'The keys that the viewer may see. Without a filter: of every status.',
+    extensions: costOfKeys(true),
     args: { ...listArguments, ...t.arg.connectionArgs() },
     resolve: async (_root, list, context, info) => {
       const query = queryFromInfo({ context, info, typeName: 'ApiKey', path: ['edges', 'node'], select: sortable }) as { select: Prisma.ApiKeySelect }
@@ -188,7 +192,7 @@ builder.queryFields((t) => ({
     nullable: true,
     description: 'The key with this id; null when the viewer may see none.',
     args: { id: t.arg.id({ required: true, description: 'An id `key_…`.' }) },
-    resolve: (query, _root, { id }, { ports, scope }) => ports.keys.find(query, scope, id),
+    resolve: (query, _root, { id }, { rows }) => rows.load('keys', query, id),
   }),
 }))
 
@@ -202,6 +206,7 @@ for (const [type, within] of [
     t.field({
       type: ApiKeyConnection,
       description: 'Its keys that the viewer may see. Without a filter: of every status.',
+      extensions: costOfKeys(false),
       args: { ...listArguments, ...t.arg.connectionArgs() },
       select: (list, context, nestedSelection) => {
         const { where, orderBy, take } = pageOf(list, context).query

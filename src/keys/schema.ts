@@ -2,7 +2,8 @@ import { notFound } from '../errors.ts'
 import { ApiKeyStatus, OrphanReason } from '../generated/prisma/enums.ts'
 import { builder } from '../graphql/builder.ts'
 import { Node } from '../graphql/node.ts'
-import { revokeRefusal, usedAt } from './model.ts'
+import { cost, isFiltered, pageRows } from '../graphql/price.ts'
+import { countable, revokeRefusal, usedAt } from './model.ts'
 
 export const ApiKeyStatusEnum = builder.enumType('ApiKeyStatus', {
   description: 'Exactly one, first match wins: REVOKED, ORPHANED, EXPIRED, ACTIVE. Only ACTIVE authenticates.',
@@ -75,6 +76,7 @@ export const ApiKey = builder.prismaObject('ApiKey', {
       type: RevokeRefusalEnum,
       nullable: true,
       description: 'Why the viewer may not revoke it; null when they may.',
+      extensions: cost({ statements: 1 }),
       select: (_arguments, { scope }) => ({
         status: true,
         createdById: true,
@@ -84,6 +86,7 @@ export const ApiKey = builder.prismaObject('ApiKey', {
     }),
     viewerCanRevoke: t.boolean({
       description: 'Whether the viewer may revoke it.',
+      extensions: cost({ statements: 1 }),
       select: (_arguments, { scope }) => ({
         status: true,
         createdById: true,
@@ -99,6 +102,8 @@ for (const type of ['Organization', 'App', 'AppInstance'] as const) {
     t.field({
       type: KeyCounts,
       description: 'How many keys the viewer may see there, by status.',
+      // Those of the caller's other organizations are a statement more.
+      extensions: cost({ statements: type === 'Organization' ? 2 : 1 }),
       select: { id: true },
       resolve: async ({ id }, _arguments, { counts }) => {
         const found = await counts.load(id)
@@ -108,3 +113,21 @@ for (const type of ['Organization', 'App', 'AppInstance'] as const) {
     }),
   )
 }
+
+/** How often the database reads all keys of an app or an instance for a page in this order: only that of creation has an index there. */
+const scansInRows: Readonly<Record<string, number>> = { CREATED_AT_DESC: 0, CREATED_AT_ASC: 0, NAME_ASC: 1, EXPIRES_AT_ASC: 1, LAST_USED_AT_DESC: 4 }
+
+/** What a list of keys costs, of the organization or of what stands in a row. */
+export const costOfKeys = (isRoot: boolean) =>
+  cost((list, asks) => {
+    const { filter, orderBy } = list as { filter?: object; orderBy?: string }
+    const isCounted = asks.has('totalCount') || asks.has('totalCountIsExact')
+    const counts = isCounted && !countable(filter, isRoot) ? 1 : 0
+    const order = orderBy ?? 'CREATED_AT_DESC'
+    return {
+      statements: (isRoot && order === 'LAST_USED_AT_DESC' ? 2 : 1) + (isCounted ? 1 - counts : 0),
+      statementsPerRow: counts,
+      rows: pageRows(list),
+      scans: counts + Math.max(isFiltered(filter) ? 1 : 0, isRoot ? 0 : (scansInRows[order] ?? 0)),
+    }
+  })

@@ -110,6 +110,17 @@ export const keyStore = (client: Statements) => ({
           LEFT JOIN key_count c ON c.subject_id = g.id
           WHERE o.id = ${scope.organizationId} GROUP BY s.id, o.version`,
 
+  /** The same for other organizations in which the subject is a present member: of the keys that they may see there. */
+  countsElsewhere: (subject: string, organizationIds: readonly string[]): Promise<Counts[]> => client.$queryRaw<Counts[]>`
+    SELECT o.id AS "subjectId", o.version, coalesce(sum(c.active), 0)::int AS active, coalesce(sum(c.expired), 0)::int AS expired,
+      coalesce(sum(c.orphaned), 0)::int AS orphaned, coalesce(sum(c.revoked), 0)::int AS revoked
+    FROM member m JOIN organization o ON o.id = m.organization_id LEFT JOIN LATERAL (
+      SELECT o.id WHERE m.role IN ('OWNER', 'AURA_OWNER')
+      UNION ALL SELECT i.id FROM instance_access a JOIN app_instance i ON i.id = a.instance_id
+      WHERE m.role NOT IN ('OWNER', 'AURA_OWNER') AND a.member_id = m.id AND i.deleted_at IS NULL
+    ) g ON true LEFT JOIN key_count c ON c.subject_id = g.id
+    WHERE m.subject = ${subject} AND m.removed_at IS NULL AND m.organization_id = ANY(${organizationIds}) GROUP BY o.id, o.version`,
+
   /** What a decision about each key needs; keys out of scope are missing. */
   facts: async (scope: Scope, ids: readonly string[]): Promise<KeyFacts[]> => {
     const rows = await client.apiKey.findMany({

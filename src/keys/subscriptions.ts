@@ -4,6 +4,7 @@ import { badInput, notFound } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
 import type { Context } from '../graphql/context.ts'
 import { LiveSource } from '../graphql/live-source.ts'
+import { cost } from '../graphql/price.ts'
 import { isId } from '../ids.ts'
 import type { Topic } from '../live/topic.ts'
 import { KeyCounts } from './schema.ts'
@@ -62,6 +63,7 @@ async function withSubjects(changed: readonly Counts[], context: Context, info: 
 builder.subscriptionFields((t) => ({
   keyCounts: t.field({
     type: KeyCounts,
+    extensions: cost({ statements: 1 }),
     description:
       "Current counts at once, then whenever a number changes. Neither argument: everything the viewer may see. Ends with NOT_FOUND when the subject leaves the viewer's scope.",
     args: {
@@ -77,6 +79,7 @@ builder.subscriptionFields((t) => ({
   }),
   keyCountsOf: t.field({
     type: [KeyCountsOf],
+    extensions: cost(({ appIds, instanceIds }) => ({ statements: 1, rows: Math.min([appIds ?? [], instanceIds ?? []].flat().length, maxSubjects) })),
     description:
       'The same for a page of apps and instances over one subscription; each message holds those that changed, the first one all, and so does one to a client that read too slowly. At most 100 ids. Ends with NOT_FOUND when one of them leaves the scope of the viewer.',
     args: {

@@ -3,6 +3,7 @@ import type { Scope } from '../access/scope.ts'
 import { forbidden } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
 import { byName, type Keyset, keyset, type PageArguments } from '../graphql/pages.ts'
+import { cost, isFiltered, pageRows } from '../graphql/price.ts'
 import { containing } from '../graphql/search.ts'
 import type { Prisma } from '../store/client.ts'
 import { Member } from './schema.ts'
@@ -26,7 +27,13 @@ const MemberConnection = builder.connectionObject(
     type: Member,
     name: 'MemberConnection',
     description: 'A page of members.',
-    fields: (t) => ({ totalCount: t.int({ description: 'How many match in all.', resolve: (page) => (page as unknown as MemberPage).count() }) }),
+    fields: (t) => ({
+      totalCount: t.int({
+        description: 'How many match in all.',
+        extensions: cost({ statements: 1 }),
+        resolve: (page) => (page as unknown as MemberPage).count(),
+      }),
+    }),
   },
   { name: 'MemberEdge', description: 'A member in a page.' },
 )
@@ -48,6 +55,8 @@ builder.queryField('members', (t) =>
     type: MemberConnection,
     nullable: true,
     description: 'The members of the organization by name. For organization owners, Aura Owners and whoever is OWNER of an instance.',
+    // Whoever is no owner of the organization is looked up first.
+    extensions: cost((list) => ({ statements: 2, rows: pageRows(list), scans: isFiltered(list['filter']) ? 1 : 0 })),
     args: {
       filter: t.arg({ type: MemberFilter, description: 'Which ones.' }),
       first: t.arg.int({ description: 'How many, 0 to 100; 20 unless given.' }),

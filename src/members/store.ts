@@ -48,6 +48,10 @@ export const memberStore = (client: Statements) => ({
   find: <Query extends Prisma.MemberDefaultArgs>(query: Query, scope: Scope, id: string) =>
     client.member.findFirst({ ...query, where: { id, organizationId: scope.organizationId } }),
 
+  /** Those of these members who are of the organization, removed or not. */
+  among: <Query extends Prisma.MemberDefaultArgs>(query: Query, scope: Scope, ids: readonly string[]) =>
+    client.member.findMany({ ...query, where: { organizationId: scope.organizationId, id: { in: [...ids] } } }),
+
   isPresent: async (scope: Scope, id: string): Promise<{ name: string } | null> =>
     client.member.findFirst({ where: { id, organizationId: scope.organizationId, removedAt: null }, select: { name: true } }),
 

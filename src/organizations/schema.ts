@@ -1,6 +1,8 @@
 import type { Scope } from '../access/scope.ts'
 import { builder } from '../graphql/builder.ts'
 import { Node } from '../graphql/node.ts'
+import { cost } from '../graphql/price.ts'
+import { maxOrganizations } from './store.ts'
 
 builder.prismaObject('Organization', {
   description: 'The tenant. Every row belongs to one, and nothing crosses.',
@@ -45,6 +47,7 @@ const Viewer = builder.objectRef<object>('Viewer').implement({
     }),
     organizations: t.prismaField({
       type: ['Organization'],
+      extensions: cost({ statements: 1, rows: maxOrganizations }),
       description: "Every organization in which the caller's subject is a member, by name.",
       resolve: (query, _viewer, _arguments, { ports, actor }) => ports.organizations.ofSubject(query, actor.subject),
     }),

@@ -1,6 +1,9 @@
 import type { Scope } from '../access/scope.ts'
 import type { Prisma, Statements } from '../store/client.ts'
 
+/** More of a subject's organizations are not listed. */
+export const maxOrganizations = 200
+
 export const organizationStore = (client: Statements) => ({
   /** The actor's own organization. */
   find: <Query extends Prisma.OrganizationDefaultArgs>(query: Query, scope: Scope) =>
@@ -21,7 +24,7 @@ export const organizationStore = (client: Statements) => ({
       ...query,
       where: { members: { some: { subject, removedAt: null } } },
       orderBy: [{ name: 'asc' }, { id: 'asc' }],
-      take: 200,
+      take: maxOrganizations,
     }),
 
   insert: (organization: { id: string; slug: string; name: string }) => client.organization.create({ data: organization, select: { id: true } }),

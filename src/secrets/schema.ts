@@ -3,6 +3,7 @@ import { builder } from '../graphql/builder.ts'
 import { Node } from '../graphql/node.ts'
 import { nothing } from '../graphql/nothing.ts'
 import { byDate, type Keyset, keyset } from '../graphql/pages.ts'
+import { cost, pageRows } from '../graphql/price.ts'
 import type { Prisma } from '../store/client.ts'
 
 export const Secret = builder.prismaObject('Secret', {
@@ -33,7 +34,13 @@ const SecretConnection = builder.connectionObject(
     type: Secret,
     name: 'SecretConnection',
     description: 'A page of secrets.',
-    fields: (t) => ({ totalCount: t.int({ description: 'How many there are in all.', resolve: (page) => (page as unknown as SecretPage).count() }) }),
+    fields: (t) => ({
+      totalCount: t.int({
+        description: 'How many there are in all.',
+        extensions: cost({ statements: 1 }),
+        resolve: (page) => (page as unknown as SecretPage).count(),
+      }),
+    }),
   },
   { name: 'SecretEdge', description: 'A secret in a page.' },
 )
@@ -44,6 +51,7 @@ builder.queryField('secrets', (t) =>
   t.field({
     type: SecretConnection,
     description: 'The secrets that the viewer may see, newest first: all for organization owners, own ones for everybody else.',
+    extensions: cost((list) => ({ statements: 1, rows: pageRows(list) })),
     args: {
       first: t.arg.int({ description: 'How many, 0 to 100; 20 unless given.' }),
       after: t.arg.string({ description: 'Only secrets after this cursor.' }),

@@ -146,8 +146,8 @@ describe('AZ-08 outside the lock', () => {
   const queries: [lookup: string, store: 'members' | 'instances', query: string, data: object | null | undefined][] = [
     ['bySubject', 'members', '{ apps { id } }', undefined],
     ['ownsAny', 'instances', '{ members { totalCount } }', { members: null }],
-    ['roleOf', 'instances', 'query ($id: ID!) { instance(id: $id) { access { totalCount } } }', { instance: { access: null } }],
-    ['find', 'instances', 'query ($id: ID!) { instance(id: $id) { id } }', { instance: null }],
+    ['rolesOf', 'instances', 'query ($id: ID!) { instance(id: $id) { access { totalCount } } }', { instance: { access: null } }],
+    ['among', 'instances', 'query ($id: ID!) { instance(id: $id) { id } }', { instance: null }],
     ['find', 'members', '{ viewer { member { id } } }', null],
   ]
   for (const [lookup, store, query, data] of queries) {

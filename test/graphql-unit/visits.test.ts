@@ -2,8 +2,8 @@ import { buildSchema, type DocumentNode, type ExecutionArgs, Lexer, parse, Sourc
 import { expect, test } from 'vitest'
 import { limitRules } from '../../src/graphql/limits.ts'
 import { literals } from '../../src/graphql/literals.ts'
+import { priceErrors } from '../../src/graphql/price.ts'
 import { printSchema } from '../../src/graphql/print-schema.ts'
-import { rowErrors } from '../../src/graphql/row-limit.ts'
 import { analyse } from '../../src/graphql/shareable.ts'
 
 const schema = buildSchema(printSchema())
@@ -94,7 +94,7 @@ const walks: Record<string, { walk: (document: DocumentNode) => void; needsValid
   ...Object.fromEntries(limitRules({ introspection: false }).map((rule, index) => [`limit ${rule.name || index}`, { walk: underRule(rule) }])),
   literals: { walk: underRule(literals) },
   'what subscribers share': { walk: (document) => void analyse(schema, document), needsValid: true },
-  rows: { walk: (document) => void rowErrors({ schema, document, variableValues: {} } as unknown as ExecutionArgs), needsValid: true },
+  price: { walk: (document) => void priceErrors({ schema, document, variableValues: {} } as unknown as ExecutionArgs), needsValid: true },
 }
 
 for (const [name, { walk, needsValid = false }] of Object.entries(walks)) {

@@ -20,7 +20,9 @@ const named = (name: string): Promise<object[]> => server.sql('SELECT id FROM ap
 
 /** Statements that wait for a lock in the database. */
 const waiting = async (): Promise<number> =>
-  server.app.database.kind === 'pglite' ? 0 : (await server.sql('SELECT 1 FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())')).length
+  server.app.database.kind === 'pglite'
+    ? 0
+    : (await server.sql('SELECT 1 FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())')).length
 
 for (const [transport, send] of Object.entries(everyTransport)) {
   describe(`over ${transport}`, () => {
@@ -61,7 +63,9 @@ describe('a COMMIT is never stopped', () => {
 
   for (const [transport, send] of Object.entries(everyTransport)) {
     test(`past the deadline the answer comes whole over ${transport}: the plaintext is shown only once`, async () => {
-      const answer = (await send(server, create(`slow ${transport}`), as('ownA'))) as GraphQLAnswer<{ createApiKey: { plaintext: string; apiKey: { name: string } } }>
+      const answer = (await send(server, create(`slow ${transport}`), as('ownA'))) as GraphQLAnswer<{
+        createApiKey: { plaintext: string; apiKey: { name: string } }
+      }>
       expect(codesOf(answer)).toEqual([])
       expect(answer.data?.createApiKey.apiKey.name).toBe(`slow ${transport}`)
       expect(await server.verify(answer.data?.createApiKey.plaintext ?? '', company.I1)).toMatchObject({ valid: true })
@@ -87,8 +91,7 @@ describe('an operation whose client is gone', () => {
   })
   afterAll(() => patient.close())
 
-  const running = async (): Promise<number> =>
-    Number(/^aura_keys_operations_running (\d+)$/m.exec(await (await fetch(`${patient.url}/metrics`)).text())?.[1])
+  const running = async (): Promise<number> => Number(/^aura_keys_operations_running (\d+)$/m.exec(await (await fetch(`${patient.url}/metrics`)).text())?.[1])
 
   /** Sends it, and answers how to hang up. */
   const begin: Readonly<Record<string, (name: string) => Promise<() => Promise<void>>>> = {

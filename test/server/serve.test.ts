@@ -1,5 +1,5 @@
-import { WebSocket } from 'ws'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { WebSocket } from 'ws'
 import { createCompany, type TestKey } from '../support/company.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 

@@ -45,7 +45,7 @@ const costs: Record<string, { statements: number; variables: () => object }> = {
   RevokeApiKey: { statements: 12, variables: () => ({ input: { id: keyIds[1], acknowledged: true } }) },
   RevokeApiKeys: { statements: 10, variables: () => ({ input: { ids: [keyIds[2], keyIds[3]], acknowledged: true } }) },
   Members: { statements: 3, variables: () => ({}) },
-  InstanceAccess: { statements: 4, variables: () => ({ id: company.I1 }) },
+  InstanceAccess: { statements: 3, variables: () => ({ id: company.I1 }) },
   Secrets: { statements: 5, variables: () => ({}) },
   AuditLog: { statements: 4, variables: () => ({ first: 2 }) },
   AddMember: { statements: 7, variables: () => ({ input: { subject: 'new', name: 'New', role: 'MEMBER' } }) },

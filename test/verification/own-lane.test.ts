@@ -36,7 +36,10 @@ test('verification waits for no operation, however many have all the connections
   await vi.waitFor(async () => expect(await (await fetch(`${server.url}/metrics`)).text()).toMatch(/aura_keys_operations_running 10\b/), 10_000)
   server.statements.length = 0
   const verified = server.verify(plaintext, company.I1)
-  await vi.waitFor(async () => expect(await (await fetch(`${server.url}/metrics`)).text()).toMatch(/verification_statements_total\{lane="unknown"\} [1-9]/), 10_000)
+  await vi.waitFor(
+    async () => expect(await (await fetch(`${server.url}/metrics`)).text()).toMatch(/verification_statements_total\{lane="unknown"\} [1-9]/),
+    10_000,
+  )
   await release()
   expect(await verified).toMatchObject({ valid: true })
   await Promise.all(asked)
