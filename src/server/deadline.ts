@@ -29,10 +29,10 @@ export function startDeadline(timeoutMs: number): Deadline {
 
 /** The answer of an execution, or UNAVAILABLE as soon as it is stopped; what has committed something is always waited for. */
 export function orStopped(work: Work, execute: () => Promise<ExecutionResult> | ExecutionResult): Promise<ExecutionResult> {
-  return new Promise((resolve, reject) => {
-    const unwatch = work.onCancel(() => {
-      if (work.reason && !work.hasCommitted) resolve({ errors: [new GraphQLError(work.reason.message, { originalError: work.reason })] })
-    })
-    Promise.resolve(execute()).then(resolve, reject).finally(unwatch)
+  const answer = Promise.resolve(execute())
+  return work.race(answer).catch((error: unknown) => {
+    const { reason } = work
+    if (reason === null || error !== reason) throw error
+    return work.hasCommitted ? answer : { errors: [new GraphQLError(reason.message, { originalError: reason })] }
   })
 }

@@ -116,13 +116,14 @@ export function createEventsRoute(graphql: GraphQLServer, streams: Streams): Eve
       return refuse(response, 400, [rejected('Last-Event-ID must be the id of an event of this stream: a version.')])
     }
     const credential = { authorization: headers.authorization, organization: typeof organization === 'string' ? organization : undefined }
+    const deadline = startDeadline(graphql.timeoutMs)
+    response.once('close', deadline.gone)
     const caller = {
+      work: deadline.work,
       admit: () => admit(graphql, credential),
       authenticate: ports.authenticateLive,
       resumeAfter: lastEventId === '' ? null : BigInt(lastEventId),
     }
-    const deadline = startDeadline(graphql.timeoutMs)
-    response.once('close', deadline.gone)
     try {
       await runAs(deadline.work, () => answerPrepared(request, response, { caller, operation, deadline, over }))
     } finally {
@@ -165,7 +166,7 @@ export function createEventsRoute(graphql: GraphQLServer, streams: Streams): Eve
       wire.finish(true)
       return over
     }
-    const left = await follow(graphql, prepared, wire)
+    const left = await follow(graphql, prepared, wire, deadline.work)
     // What is followed has no end, and keeps nobody waiting.
     deadline.end()
     if (isRefused(left)) {

@@ -140,7 +140,8 @@ export function createGraphQLServer(
     graphqlEndpoint: '/graphql',
     context: async ({ identity }) => {
       if (!identity) throw unauthenticated()
-      const actor = await ports.authenticate(identity)
+      const authenticated = ports.authenticate(identity)
+      const actor = await (currentWork()?.race(authenticated) ?? authenticated)
       server.senders.learn(identity, actor)
       identify(actor)
       return createContext(ports, actor)

@@ -6,6 +6,7 @@ import { LiveSource } from '../graphql/live-source.ts'
 import { refusals } from '../graphql/refusals.ts'
 import { analyse } from '../graphql/shareable.ts'
 import type { LiveOperation, Subscriber } from '../live/topic.ts'
+import type { Work } from '../store/work.ts'
 import type { GraphQLServer } from './graphql.ts'
 import { formatted, isRefused, type Operation, withoutHttp } from './operation.ts'
 import { withRequest } from './request.ts'
@@ -84,7 +85,7 @@ export interface Wire {
 }
 
 /** Follows a subscription on a client's wire; answers how to leave, or what is wrong with it. */
-export async function follow(graphql: GraphQLServer, operation: Operation, wire: Wire): Promise<(() => void) | readonly GraphQLError[]> {
+export async function follow(graphql: GraphQLServer, operation: Operation, wire: Wire, work: Work): Promise<(() => void) | readonly GraphQLError[]> {
   const { ports, mask } = graphql
   const { actor } = operation.contextValue
   const expiresAt = actor.expiresAt.getTime()
@@ -106,7 +107,15 @@ export async function follow(graphql: GraphQLServer, operation: Operation, wire:
       },
       fallBehind: () => wire.finish(false),
     }
-    return await ports.hub.join(live, subscriber)
+    const joining = ports.hub.join(live, subscriber)
+    return await work.race(joining).catch((error: unknown) => {
+      // Who was told that it took too long must not be followed after all.
+      joining.then(
+        (leave) => leave(),
+        () => undefined,
+      )
+      throw error
+    })
   } catch (error) {
     return [mask(error)]
   }

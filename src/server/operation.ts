@@ -9,6 +9,7 @@ import {
 import type { Actor, Identity } from '../access/actor.ts'
 import { type Context, createContext } from '../graphql/context.ts'
 import { fewErrors } from '../graphql/few-errors.ts'
+import type { Work } from '../store/work.ts'
 import type { GraphQLServer } from './graphql.ts'
 import { identify } from './request.ts'
 
@@ -21,6 +22,7 @@ export interface OperationRequest {
 
 /** Who sends it, over what stays open. */
 export interface Caller {
+  readonly work: Work
   /** Checks the credential and waits for a turn, before anything of the operation is read. */
   readonly admit: () => Promise<Identity>
   /** Who subscribes, from memory where the hub knows. */
@@ -49,7 +51,9 @@ export async function prepare(graphql: GraphQLServer, caller: Caller, request: O
     const variableValues = (request.variables ?? null) as Record<string, unknown> | null
     const kind = getOperationAST(document, operationName)?.operation ?? null
     const contextValue =
-      kind === 'subscription' ? createContext(graphql.ports, await caller.authenticate(identity), caller.resumeAfter) : ((await contextFactory()) as Context)
+      kind === 'subscription'
+        ? createContext(graphql.ports, await caller.work.race(caller.authenticate(identity)), caller.resumeAfter)
+        : ((await contextFactory()) as Context)
     identify(contextValue.actor)
     graphql.documents.keep(document)
     return { schema, document, operationName, variableValues, kind, text, contextValue, run: execute }

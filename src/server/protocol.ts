@@ -169,7 +169,7 @@ export function createHooks(
         if (!extra.actor || !scope) throw unauthenticated()
         return { ...extra.actor, role: scope.role }
       }
-      const caller = { admit, authenticate, resumeAfter: null }
+      const caller = { work: deadline.work, admit, authenticate, resumeAfter: null }
       const prepared = await withRequest(() => runAs(deadline.work, () => prepare(graphql, caller, payload)), extra.actor, extra.address)
       // Without a kind there is no such operation, as graphql-ws will say.
       if (isRefused(prepared) || prepared.kind === null) wire.stop()
@@ -188,7 +188,7 @@ export function createHooks(
     subscribe: async (args) => {
       const operation = args as SocketOperation
       const { wire } = operation
-      const leave = await withRequest(() => runAs(wire.deadline.work, () => follow(graphql, operation, wire)), operation.contextValue.actor)
+      const leave = await withRequest(() => runAs(wire.deadline.work, () => follow(graphql, operation, wire, wire.deadline.work)), operation.contextValue.actor)
       // What is followed has no end, and keeps nobody waiting.
       wire.deadline.end()
       if (isRefused(leave)) {

@@ -62,6 +62,14 @@ export class Work {
     for (const stop of [...this.#stops]) stop()
   }
 
+  /** The answer, or the reason as soon as it is cancelled, however long the answer takes. */
+  race<Answer>(answer: PromiseLike<Answer>): Promise<Answer> {
+    return new Promise<Answer>((resolve, reject) => {
+      const forget = this.onCancel(() => reject(this.#reason))
+      answer.then(resolve, reject).then(forget)
+    })
+  }
+
   /** Calls `stop` when it is cancelled, at once if it was already; answers how to take that back. */
   onCancel(stop: () => void): () => void {
     if (this.#reason && !this.#isCommitting) stop()
