@@ -124,7 +124,7 @@ export interface Metrics {
 /** What can be done only so often in a minute: by one member, or from one address. */
 export type RateLimit = 'failed_credentials' | 'wrong_gateway_tokens' | 'key_creations' | 'secret_reveals' | 'secret_name_conflicts'
 /** What can only be open so often at once. */
-export type SizeLimit = 'operations_per_socket' | 'streams_per_member'
+export type SizeLimit = 'operations_per_socket' | 'streams_per_member' | 'operations_waiting'
 
 /** Counts on this node what `who` does, a member or an address. */
 export interface RateLimits {

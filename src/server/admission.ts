@@ -35,7 +35,12 @@ type Turns = Map<string, Map<string, Member>>
  * Lets operations run: of one member a few at once, of all as many as the database serves. Who waits is served by turns, an organization after
  * the other and within it a member after the other, so that nobody waits for all that somebody else has sent.
  */
-export function createAdmission(options: { readonly perMember: number; readonly waitingPerMember: number }): Admission {
+export function createAdmission(options: {
+  readonly perMember: number
+  readonly waitingPerMember: number
+  /** Somebody was refused. */
+  readonly refused: () => void
+}): Admission {
   const turns: Turns = new Map()
   let started: Promise<void> = Promise.resolve()
   let running = 0
@@ -99,6 +104,7 @@ export function createAdmission(options: { readonly perMember: number; readonly 
     const member = memberOf(sender)
     if (member.waiting.size === 0 && isFree(member)) return start(sender, member)
     if (member.waiting.size >= options.waitingPerMember) {
+      options.refused()
       throw rateLimited('Too many of your operations wait already. Send fewer at once: see MAX_QUEUED_OPERATIONS_PER_MEMBER.', retryAfterMs)
     }
     return new Promise<() => void>((resolve, reject) => {

@@ -131,7 +131,11 @@ export function createGraphQLServer(
     ports,
     unguarded,
     documents: createDocuments(schema, { introspection: !options.production, cacheBytes: options.documentCacheBytes }),
-    admission: createAdmission({ perMember: options.operationsPerMember, waitingPerMember: options.queuedPerMember }),
+    admission: createAdmission({
+      perMember: options.operationsPerMember,
+      waitingPerMember: options.queuedPerMember,
+      refused: () => ports.metrics.rateLimited('operations_waiting'),
+    }),
     senders: createSenders(),
     timeoutMs: options.timeoutMs,
   }

@@ -4,7 +4,9 @@ import { unavailable } from '../../src/errors.ts'
 import { createAdmission } from '../../src/server/admission.ts'
 import { Work } from '../../src/store/work.ts'
 
-const options = { perMember: 4, waitingPerMember: 100 }
+let refusals = 0
+const refused = (): void => void refusals++
+const options = { perMember: 4, waitingPerMember: 100, refused }
 const sender = (organization: string, member: string) => ({ organization, member })
 
 /** Lets everything that may start do so. */
@@ -27,6 +29,7 @@ test('of one member four run at once and a hundred wait; the next is refused wit
   await settle()
   expect([admission.running, admission.waiting, started.length]).toEqual([4, 100, 4])
   await expect(send('a', 'one')).rejects.toMatchObject({ extensions: { code: 'RATE_LIMITED', retryAfterMs: 1_000, http: { status: 429 } } })
+  expect(refusals).toBe(1)
   await send('a', 'two')
   expect(started.at(-1)?.name).toBe('a two')
   while (started.length > 0) {
@@ -38,7 +41,7 @@ test('of one member four run at once and a hundred wait; the next is refused wit
 })
 
 test('who waits is served by organization, then by member, however many another has sent', async () => {
-  const admission = createAdmission({ perMember: 2, waitingPerMember: 100 })
+  const admission = createAdmission({ perMember: 2, waitingPerMember: 100, refused })
   const { started, send } = createLog(admission)
   const sent: Promise<void>[] = []
   // Ten places are taken by five members of one organization, and all of them wait with many more.
@@ -66,7 +69,7 @@ test('who waits is served by organization, then by member, however many another 
 })
 
 test('operations start one by one, each in a turn of its own of the event loop', async () => {
-  const admission = createAdmission({ perMember: 10, waitingPerMember: 0 })
+  const admission = createAdmission({ perMember: 10, waitingPerMember: 0, refused })
   const { started, send } = createLog(admission)
   for (let count = 0; count < 10; count++) void send('a', 'one')
   const seen: number[] = []
@@ -86,7 +89,7 @@ test('whatever comes, goes and is cancelled in whatever order: no bound is passe
   )
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 80 }), async (steps) => {
-      const admission = createAdmission({ perMember: 2, waitingPerMember: 3 })
+      const admission = createAdmission({ perMember: 2, waitingPerMember: 3, refused })
       const running = new Map<number, { key: string; leave: () => void }>()
       const waiting = new Map<number, { key: string; work: Work }>()
       let number = 0
