@@ -46,19 +46,16 @@ export const createRefused =
 
 /** Counts wrong credentials by where they come from. They are judged first: whoever sends a valid one is never refused because of others. */
 export const limitFailures =
-  <Input extends { readonly authorization?: string | null | undefined }, Answer>(
-    judge: (input: Input) => Promise<Answer>,
-    rateLimits: Pick<RateLimits, 'spend'>,
-  ): ((input: Input) => Promise<Answer>) =>
+  <Input extends object, Answer>(judge: (input: Input) => Promise<Answer>, rateLimits: Pick<RateLimits, 'spend'>): ((input: Input) => Promise<Answer>) =>
   async (input) => {
     try {
       return await judge(input)
     } catch (error) {
       const { address } = currentRequest() ?? {}
       // Who sends none guesses nothing, and costs nothing.
-      if (error instanceof AuraError && error.extensions.code === 'UNAUTHENTICATED' && input.authorization && address) {
-        await rateLimits.spend('failed_credentials', address)
-      }
+      const isNone = 'authorization' in input && !input.authorization
+      const isWrong = error instanceof AuraError && error.extensions.code === 'UNAUTHENTICATED' && !isNone
+      if (isWrong && address) await rateLimits.spend('failed_credentials', address)
       throw error
     }
   }
