@@ -16,7 +16,7 @@ import { rewrapSecrets } from './secrets/rewrap-secrets.ts'
 import { createSampledLog, type SampledLog } from './server/log-lines.ts'
 import { createMetrics, type NodeMetrics } from './server/metrics.ts'
 import { createRateLimits } from './server/rate-limits.ts'
-import { createRefused, isSent, limitFailures } from './server/request.ts'
+import { createRefused, limitFailures } from './server/request.ts'
 import { createChange } from './store/change.ts'
 import { createChangeBy } from './store/change-by.ts'
 import { type Database, isTransient, type OnStatement, openPGlite, openPostgres } from './store/client.ts'
@@ -130,7 +130,7 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       cursors: createCursors(peppers, () => digests.currentId),
       change,
       changeBy: createChangeBy(stores, change),
-      identify: limitFailures(createIdentify({ verifyToken, organizationClaim, defaultOrganization, now: () => clock.now() }), rateLimits, isSent),
+      identify: limitFailures(createIdentify({ verifyToken, organizationClaim, defaultOrganization, now: () => clock.now() }), rateLimits),
       authenticate: limitFailures(createAuthenticate({ organizationClaim, members: stores.members }), rateLimits),
       // Shared by all who come back at the same time: nobody's end stops it for the others.
       authenticateLive: (identity) => runForAll(() => authenticateLive(identity)),

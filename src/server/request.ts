@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
-import type { Actor, Credential } from '../access/actor.ts'
+import type { Actor } from '../access/actor.ts'
 import { AuraError } from '../errors.ts'
 import type { Ports, RateLimits } from '../ports.ts'
 
@@ -44,24 +44,18 @@ export const createRefused =
     log.info({ code, field, ...caller(by), ...(count > 1 ? { count } : {}) }, 'refused')
   }
 
-/** Who sends no credential guesses nothing, and costs nothing. */
-export const isSent = ({ authorization }: Credential): boolean => Boolean(authorization)
-
 /** Counts wrong credentials by where they come from. They are judged first: whoever sends a valid one is never refused because of others. */
 export const limitFailures =
-  <Input, Answer>(
-    judge: (input: Input) => Promise<Answer>,
-    rateLimits: Pick<RateLimits, 'spend'>,
-    counts: (input: Input) => boolean = () => true,
-  ): ((input: Input) => Promise<Answer>) =>
+  <Input extends object, Answer>(judge: (input: Input) => Promise<Answer>, rateLimits: Pick<RateLimits, 'spend'>): ((input: Input) => Promise<Answer>) =>
   async (input) => {
     try {
       return await judge(input)
     } catch (error) {
       const { address } = currentRequest() ?? {}
-      if (error instanceof AuraError && error.extensions.code === 'UNAUTHENTICATED' && counts(input) && address) {
-        await rateLimits.spend('failed_credentials', address)
-      }
+      // Who sends none guesses nothing, and costs nothing.
+      const isNone = 'authorization' in input && !input.authorization
+      const isWrong = error instanceof AuraError && error.extensions.code === 'UNAUTHENTICATED' && !isNone
+      if (isWrong && address) await rateLimits.spend('failed_credentials', address)
       throw error
     }
   }
