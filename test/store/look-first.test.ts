@@ -90,8 +90,10 @@ function lossesOf(field: string): Loss[] {
     cells.find((cell) => cell.role === 'otherMember' && (cell.name === name || cell.name === `${name}, access lost since`))?.expected ?? ''
   const able = cells.filter(({ name, role, expected }) => expected === 'data' && role !== 'otherOrg' && /NOT_FOUND|FORBIDDEN/.test(told(name)))
   const firstOfRole = able.filter((cell) => able.find(({ role }) => role === cell.role) === cell)
-  const removed = firstOfRole.slice(0, 1).map((cell): Loss => ['removed', cell, 'UNAUTHENTICATED'])
-  return [...removed, ...firstOfRole.map((cell): Loss => ['demoted', cell, told(cell.name)])]
+  return firstOfRole.flatMap((cell): Loss[] => [
+    ['removed', cell, 'UNAUTHENTICATED'],
+    ['demoted', cell, told(cell.name)],
+  ])
 }
 
 for (const field of mutations) {
