@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { createApiKey } from '../../src/keys/create-api-key.ts'
 import { type Company, createCompany } from '../support/company.ts'
@@ -136,4 +137,18 @@ test('a form of times that cannot be read for certain is refused at the start, a
     return statements.event.findFirst({ select: { occurredAt: true } })
   })
   await expect(sent).rejects.toThrow('ISO 8601')
+})
+
+test('the query of the README finds the keys that were written in another zone, with the end that was meant', async () => {
+  const server = await startServer()
+  undo.push(() => server.close())
+  const { createKey, I1 } = await createCompany(server)
+  await createKey('ownA', I1, 'right')
+  const { id } = await createKey('ownA', I1, 'shifted', 30)
+  const shift = "interval '5 hours 30 minutes'"
+  await server.sql(`UPDATE api_key SET created_at = created_at - ${shift}, expires_at = expires_at - ${shift} WHERE id = $1 RETURNING 1`, id)
+  const query = /```sql\n([^`]+);\n```/.exec(readFileSync('README.md', 'utf8'))?.[1] ?? ''
+  const found = await server.sql<{ id: string; meant: Date }>(query)
+  expect(found).toMatchObject([{ id }])
+  expect(Math.abs((found[0]?.meant.getTime() ?? 0) - server.time.now.getTime() - 30 * 86_400_000)).toBeLessThan(600_000)
 })
