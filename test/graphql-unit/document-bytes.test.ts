@@ -1,4 +1,4 @@
-import { buildSchema } from 'graphql'
+import { buildSchema, visit } from 'graphql'
 import { expect, test } from 'vitest'
 import { printSchema } from '../../src/graphql/print-schema.ts'
 import { createDocuments } from '../../src/server/documents.ts'
@@ -54,3 +54,37 @@ for (const [kind, { count, write }] of Object.entries(kinds)) {
     expect(grown).toBeLessThan((documents.bytes - reckoned) * 1.1)
   })
 }
+
+test('only documents without errors are kept, only on demand, and no more than the cache may take', () => {
+  const documents = createDocuments(schema, { introspection: false, cacheBytes: 50_000 })
+  const read = (text: string) => documents.read(text).document
+  read('{ apps { id } }')
+  expect(documents.bytes).toBe(0)
+  for (const refused of ['{ nothing }', `{ ${many(51, (index) => `a${index}: __typename`)} }`, '{ __schema { queryType { name } } }']) {
+    expect(documents.read(refused).errors).not.toEqual([])
+    documents.keep(read(refused))
+  }
+  expect(documents.bytes).toBe(0)
+  documents.keep(read(`{ apps { id } } # ${'x'.repeat(50_000)}`))
+  expect(documents.bytes).toBe(0)
+  for (let number = 0; number < 100; number++) {
+    const document = read(`{ apps { id } } # ${number}`)
+    documents.keep(document)
+    expect(read(`{ apps { id } } # ${number}`)).toBe(document)
+    expect(documents.bytes).toBeLessThanOrEqual(50_000)
+  }
+  expect(documents.bytes).toBeGreaterThan(40_000)
+})
+
+test('documents have no tokens left in them, and errors say their place all the same', () => {
+  const { document, errors } = createDocuments(schema, { introspection: false, cacheBytes: 1_000_000 }).read('{\n  apps { id }\n  nothing\n}')
+  expect(errors.map(({ locations }) => locations)).toEqual([[{ line: 3, column: 3 }]])
+  let nodes = 0
+  visit(document, {
+    enter: ({ loc }) => {
+      nodes++
+      expect(Object.keys(loc ?? {})).toEqual(['start', 'end', 'source'])
+    },
+  })
+  expect(nodes).toBe(11)
+})

@@ -98,7 +98,7 @@ test('WS-10 streams and sockets of a member are counted together; one more is re
   const refused = await open(body)
   expect([refused.response.status, await refused.response.json()]).toEqual([
     429,
-    { errors: [expect.objectContaining({ extensions: { code: 'RATE_LIMITED' } })] },
+    { errors: [expect.objectContaining({ extensions: { code: 'RATE_LIMITED', retryAfterMs: 1_000 } })] },
   ])
   streams[0]?.leave()
   await vi.waitFor(async () => {

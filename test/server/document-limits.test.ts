@@ -30,6 +30,9 @@ for (const [transport, send] of Object.entries(everyTransport)) {
       expect(await refused(`mutation { ...F0 } ${doubles('Mutation', 'createApp(input: { slug: "s", name: "n" }) { app { id } }')}`)).toMatch(
         /has 1000000 or more root fields; at most 5 are allowed/,
       )
+      for (const type of ['Query', 'Mutation', 'Subscription']) {
+        expect(await refused(`${type.toLowerCase()} { ...F0 } ${doubles(type, '...Nowhere')}`)).toMatch(/Unknown fragment "Nowhere"/)
+      }
       expect(await refused(`{ ...F0 } ${doubles('Query', 'a: __typename')}`)).toMatch(/has 1000000 or more aliases; at most 50 are allowed/)
       expect(await refused(`subscription { ...F0 } ${doubles('Subscription', 'a: keyCounts { b: total }')}`)).toMatch(/1000000 or more aliases/)
       await allowed(`{ ...F0 } ${doubles('Query', '__typename')}`)
