@@ -8,7 +8,7 @@ const maxLines = 2_000
 const maxDepth = 12
 const maxAliases = 50
 /** An alias stands in every row of the answer. */
-const maxAliasLength = 64
+const maxAliasLength = 100
 /** Fields of one name that are merged: validation compares each with each. */
 const maxRepeatedNames = 50
 const maxDirectives = 5

@@ -19,6 +19,7 @@ import {
 } from 'graphql'
 import { countIntrospected } from './introspected.ts'
 import { rejected } from './limits.ts'
+import type { Pace } from './pace.ts'
 import { defaultPageSize, maxPageSize } from './pages.ts'
 
 /** Statements that one operation may send: as many as five changes with their payloads need. */
@@ -188,9 +189,11 @@ export function priceOf(args: ExecutionArgs): Price {
 
 const numbers = (...counts: readonly number[]): string[] => counts.map((count) => (count >= tooMuch ? 'countless' : count.toLocaleString('en')))
 
-/** Refuses an operation that costs more than one may, before anything of it is read. */
+/** Refuses an operation that costs more than one may, before anything of it is read, and says to its context how much it reads. */
 export function priceErrors(args: ExecutionArgs): GraphQLError[] {
   const { statements, rows } = priceOf(args)
+  const { pace } = args.contextValue as { pace?: Pace }
+  pace?.expect(rows)
   if (statements > maxStatements && rows <= maxRows) {
     const [needed, most] = numbers(statements, maxStatements)
     return [

@@ -2,6 +2,7 @@ import DataLoader from 'dataloader'
 import type { Scope } from '../access/scope.ts'
 import type { InstanceRole } from '../generated/prisma/enums.ts'
 import type { Ports } from '../ports.ts'
+import type { Pace } from './pace.ts'
 
 type Found<Store extends keyof Ports> = Ports[Store] extends { among(...parameters: never[]): Promise<(infer Row)[]> } ? Row : never
 
@@ -42,7 +43,7 @@ interface Asked {
   readonly id: string
 }
 
-export function createRows(ports: Pick<Ports, 'apps' | 'instances' | 'keys' | 'members' | 'secrets' | 'events'>, scope: () => Scope): Rows {
+export function createRows(ports: Pick<Ports, 'apps' | 'instances' | 'keys' | 'members' | 'secrets' | 'events'>, scope: Scope, pace: Pace): Rows {
   const readers: Record<keyof Types, Read> = {
     apps: rows(ports.apps.among),
     instances: rows(ports.instances.among),
@@ -73,11 +74,11 @@ export function createRows(ports: Pick<Ports, 'apps' | 'instances' | 'keys' | 'm
     })
     await Promise.all(
       [...groups.values()].map(async (group) => {
-        group.found = await readers[group.kind](group.query, scope(), [...group.ids])
+        group.found = await readers[group.kind](group.query, scope, [...group.ids])
       }),
     )
     return asked.map(({ id }, index) => groupOf[index]?.found.get(id) ?? null)
   }
-  const loader = new DataLoader<Asked, unknown>(read, { cache: false })
-  return { load: (kind, query, id) => loader.load({ kind, query, id }) as never }
+  const loader = new DataLoader<Asked, unknown>(read, { cache: false, batchScheduleFn: pace.whenAsked })
+  return { load: async (kind, query, id) => pace.row(await loader.load({ kind, query, id }), `${kind} ${textOf(query)}`) as never }
 }

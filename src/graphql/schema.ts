@@ -11,6 +11,7 @@ import { organizationRules } from '../organizations/rules.ts'
 import { secretRules } from '../secrets/rules.ts'
 import { builder } from './builder.ts'
 import { nodeRules } from './nodes.ts'
+import { paceSchema } from './pace.ts'
 import './scalars.ts'
 import '../organizations/schema.ts'
 import '../members/schema.ts'
@@ -44,7 +45,7 @@ export const rules = {
  * in which answers of subscriptions are executed for many at once: each of them passed the rules and the hub's checks before.
  */
 export function createSchema(): { schema: GraphQLSchema; unguarded: GraphQLSchema } {
-  const unguarded = builder.toSchema()
+  const unguarded = paceSchema(builder.toSchema())
   const guards = shield(
     { Query: { '*': deny, ...rules.Query }, Mutation: { '*': deny, ...rules.Mutation }, Subscription: { '*': deny, ...rules.Subscription } },
     { allowExternalErrors: true, fallbackError: forbidden() },

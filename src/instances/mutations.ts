@@ -37,6 +37,9 @@ interface Changed {
   instanceId: string
 }
 
+/** In place: loaders have the same scope, but of the context that resolvers get the transport makes a copy. */
+const keep = ({ scope }: Context, instanceId: string): void => void Object.assign(scope, keepInstance(scope, instanceId))
+
 async function changedInstance<Query extends object>(query: Query, { instanceId }: Changed, { ports, scope }: Context) {
   const instance = await ports.instances.find(query, scope, instanceId)
   if (!instance) throw new Error('a changed instance is not in the scope of its payload')
@@ -93,7 +96,7 @@ builder.mutationFields((t) => ({
     args: { input: t.arg({ type: DeleteAppInstanceInput, required: true, description: 'Which one.' }) },
     resolve: async (_root, { input }, context) => {
       const answer = await deleteAppInstance(context.ports, context.actor, input)
-      context.scope = keepInstance(context.scope, input.id)
+      keep(context, input.id)
       return { instanceId: input.id, ...answer }
     },
   }),
@@ -104,7 +107,7 @@ builder.mutationFields((t) => ({
     args: { input: t.arg({ type: SetInstanceAccessInput, required: true, description: 'Who, where, which role.' }) },
     resolve: async (_root, { input }, context) => {
       await setInstanceAccess(context.ports, context.actor, input)
-      context.scope = keepInstance(context.scope, input.instanceId)
+      keep(context, input.instanceId)
       return { instanceId: input.instanceId }
     },
   }),

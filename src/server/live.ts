@@ -107,6 +107,8 @@ export async function follow(graphql: GraphQLServer, operation: Operation, wire:
       },
       fallBehind: () => wire.finish(false),
     }
+    // What the hub reads, for many at once, keeps no operation waiting.
+    work.leaveQueue()
     const joining = ports.hub.join(live, subscriber)
     return await work.race(joining).catch((error: unknown) => {
       // Who was told that it took too long must not be followed after all.

@@ -50,6 +50,8 @@ export async function prepare(graphql: GraphQLServer, caller: Caller, request: O
     const operationName = typeof request.operationName === 'string' ? request.operationName : null
     const variableValues = (request.variables ?? null) as Record<string, unknown> | null
     const kind = getOperationAST(document, operationName)?.operation ?? null
+    // Whoever subscribes is found by the hub, with many others in one statement: that keeps no operation waiting.
+    if (kind === 'subscription') caller.work.leaveQueue()
     const contextValue =
       kind === 'subscription'
         ? createContext(graphql.ports, await caller.work.race(caller.authenticate(identity)), caller.resumeAfter)

@@ -14,7 +14,11 @@ let server: TestServer
 let company: Company
 
 beforeAll(async () => {
-  server = await startServer({ WS_MAX_SOCKETS_PER_MEMBER: String(socketsPerMember) })
+  server = await startServer({
+    WS_MAX_SOCKETS_PER_MEMBER: String(socketsPerMember),
+    MAX_QUEUED_OPERATIONS_PER_MEMBER: '10000',
+    OPERATION_TIMEOUT_MS: '600000',
+  })
   company = await createCompany(server)
 })
 afterAll(() => server.close())

@@ -15,7 +15,7 @@ afterEach(async () => {
   for (const server of servers.splice(0).reverse()) await server.close()
 })
 const start = async (environment: Record<string, string> = {}): Promise<TestServer> => {
-  const server = await startServer({ WS_MAX_SOCKETS_PER_MEMBER: '1000', ...environment })
+  const server = await startServer({ WS_MAX_SOCKETS_PER_MEMBER: '1000', FAILED_CREDENTIALS_PER_MINUTE: '100000', ...environment })
   servers.push(server)
   return server
 }

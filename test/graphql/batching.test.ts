@@ -2,6 +2,9 @@ import { parse } from 'graphql'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { priceOf } from '../../src/graphql/price.ts'
 import { createSchema } from '../../src/graphql/schema.ts'
+import { createAppInstance } from '../../src/instances/create-app-instance.ts'
+import { setInstanceAccess } from '../../src/instances/set-instance-access.ts'
+import { createApiKey } from '../../src/keys/create-api-key.ts'
 import { addMember } from '../../src/members/add-member.ts'
 import { bootstrapOrganization } from '../../src/organizations/bootstrap-organization.ts'
 import { as, type Company, createCompany, type Person } from '../support/company.ts'
@@ -164,5 +167,18 @@ describe('rows cost no statements of their own', () => {
       (await server.post({ query: '{ viewer { organizations { slug keyCounts { total active } } } }' }, { subject, organization: 'more-0' })).json()
     expect(JSON.stringify(await elsewhere('ownA'))).toContain('{"slug":"a","keyCounts":{"total":16,"active":16}}')
     expect(JSON.stringify(await elsewhere('devA'))).toContain('{"slug":"a","keyCounts":{"total":12,"active":12}}')
+  })
+
+  test('who loses sight of an instance by changing it is shown it once more, also what is read of it by statements of its own', async () => {
+    const { ports } = server.app
+    const { ownA, devA } = company.members
+    const { instanceId } = await createAppInstance(ports, ownA, { appId: company.appId, name: 'short' })
+    await setInstanceAccess(ports, ownA, { instanceId, memberId: devA.memberId, role: 'OWNER' })
+    await createApiKey(ports, devA, { instanceId, name: 'one', expiresInDays: 1 })
+    const page = 'apiKeys(first: 1) { totalCount edges { node { name } } }'
+    const query = `mutation ($in: ID!) { deleteAppInstance(input: { id: $in, acknowledged: true }) { instance { status keyCounts { orphaned } a: ${page} b: ${page.replace('1', '2')} } } }`
+    const { answer } = await sent(query, { in: instanceId }, 'devA')
+    const shown = { totalCount: 1, edges: [{ node: { name: 'one' } }] }
+    expect(answer).toEqual({ data: { deleteAppInstance: { instance: { status: 'DELETED', keyCounts: { orphaned: 1 }, a: shown, b: shown } } } })
   })
 })
