@@ -19,14 +19,14 @@ beforeAll(async () => {
   company = await createCompany(server)
 })
 afterAll(() => server.close())
-beforeEach(() => vi.waitFor(() => expect(server.app.ports.hub.size).toBe(0)))
+beforeEach(() => vi.waitFor(() => expect(server.app.ports.hub.size).toBe(0), 20_000))
 
 const schema = buildSchema(printSchema())
 
 const groups = () => server.app.ports.hub.groups
 /** Waits until this many subscriptions are open, and answers how many groups they form. */
 const grouped = async (size: number): Promise<number> => {
-  await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(size))
+  await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(size), 20_000)
   return groups()
 }
 
