@@ -86,5 +86,5 @@ test('documents have no tokens left in them, and errors say their place all the 
       expect(Object.keys(loc ?? {})).toEqual(['start', 'end', 'source'])
     },
   })
-  expect(nodes).toBe(11)
+  expect(nodes).toBe(10)
 })
