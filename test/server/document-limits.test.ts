@@ -108,7 +108,7 @@ for (const [transport, send] of Object.entries(everyTransport)) {
       const unknown = await ask(`{ ${many(900, (index) => `unknown${index}`)} }`)
       expect(unknown.errors).toHaveLength(20)
       expect(unknown.errors?.at(-1)?.message).toMatch(/too many/i)
-      const failing = (count: number) => ask(`{ ${many(count, (index) => `a${index}: members(after: "junk") { edges { cursor } }`)} }`)
+      const failing = (count: number) => ask(`{ ${many(count, (index) => `a${index}: secrets(after: "junk") { edges { cursor } }`)} }`)
       expect((await failing(20)).errors?.map(({ message }) => message)).not.toContainEqual(expect.stringMatching(/left out/))
       const { errors = [] } = await failing(45)
       expect(errors).toHaveLength(20)
