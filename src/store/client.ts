@@ -1,3 +1,4 @@
+import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { PGlite, types } from '@electric-sql/pglite'
 import { PrismaPg } from '@prisma/adapter-pg'
@@ -34,6 +35,20 @@ function createClient(adapter: PrismaPg | PrismaPGlite, onStatement: OnStatement
   return client as unknown as Client
 }
 
+/**
+ * One statement in each turn of the event loop. The embedded database answers without a pause: all statements that wait would run before anybody
+ * else had a turn. Those of a transaction go their own way.
+ */
+function takeTurns(pglite: PGlite): void {
+  const query = pglite.query.bind(pglite)
+  let last: Promise<unknown> = Promise.resolve()
+  pglite.query = (...parameters: Parameters<PGlite['query']>) => {
+    const answer = last.then(() => yieldToOthers()).then(() => query(...parameters))
+    last = answer.catch(() => undefined)
+    return answer as never
+  }
+}
+
 /** The embedded store. `folder` holds an initialised database, or is empty. */
 export async function openPGlite(folder: string, onStatement?: OnStatement): Promise<Database> {
   // PostgreSQL as WebAssembly is compiled once and quickly. To optimize it costs seconds of CPU and 100 MB, which short statements never
@@ -41,6 +56,7 @@ export async function openPGlite(folder: string, onStatement?: OnStatement): Pro
   setFlagsFromString('--liftoff-only')
   const pglite = await PGlite.create({ dataDir: folder, parsers: { [types.INT8]: (text) => text } })
   await pglite.exec("SET TimeZone = 'UTC'")
+  takeTurns(pglite)
   const client = createClient(new PrismaPGlite(pglite), onStatement)
   return {
     kind: 'pglite',

@@ -73,7 +73,7 @@ for (const [transport, send] of Object.entries(everyTransport)) {
 test('TN-08 two organizations that ask the same a thousand times at once never see a row of the other', async () => {
   await company.createKey('ownA', company.I1, 'of a')
   await company.createKey('ownB', company.J1, 'of b')
-  const query = '{ apps { instances { edges { node { apiKeys(first: 5, filter: { search: "of " }) { edges { node { name createdBy { name } } } } } } } } }'
+  const query = '{ apps { instances(first: 2) { edges { node { apiKeys(first: 3) { edges { node { name createdBy { name } } } } } } } } }'
   const ways = Object.values(everyTransport)
   const ask = async (index: number): Promise<void> => {
     const [person, own, other]: [Person, string, string] = index % 2 === 0 ? ['ownA', 'of a', 'of b'] : ['ownB', 'of b', 'of a']
