@@ -36,14 +36,17 @@ function createClient(adapter: PrismaPg | PrismaPGlite, onStatement: OnStatement
 }
 
 /**
- * One statement in each turn of the event loop. The embedded database answers without a pause: all statements that wait would run before anybody
+ * One statement in each turn of the event loop, and what becomes of its rows in another. The embedded database answers without a pause: all statements that wait would run before anybody
  * else had a turn. Those of a transaction go their own way.
  */
 function takeTurns(pglite: PGlite): void {
   const query = pglite.query.bind(pglite)
   let last: Promise<unknown> = Promise.resolve()
   pglite.query = (...parameters: Parameters<PGlite['query']>) => {
-    const answer = last.then(() => yieldToOthers()).then(() => query(...parameters))
+    const answer = last
+      .then(() => yieldToOthers())
+      .then(() => query(...parameters))
+      .finally(() => yieldToOthers())
     last = answer.catch(() => undefined)
     return answer as never
   }
