@@ -25,7 +25,7 @@ import { defaultPageSize, maxPageSize } from './pages.ts'
 /** Statements that one operation may send: as many as five changes with their payloads need. */
 export const maxStatements = 75
 /** Rows that one operation may read: what a statement brings is decoded in one turn of the event loop, and written out in one. */
-export const maxRows = 5_000
+export const maxRows = 4_500
 /** What a list counts that the database reads whole for each row that it stands in, since no index has its filter and order. */
 export const scanRows = 1_000
 /** What a mutation sends inside its change, with the lock and the events. */

@@ -1,4 +1,5 @@
 import { queryFromInfo } from '@pothos/plugin-prisma'
+import type { GraphQLResolveInfo } from 'graphql'
 import { keysIn } from '../access/scope.ts'
 import { unavailable } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
@@ -100,9 +101,14 @@ async function pageByKey(list: ListArguments, context: Context, query: { select:
 }
 
 /** Starts at the rows of last uses, whose index has the order; what was asked for is read of the page alone. */
-async function pageByUse(list: ListArguments, context: Context, query: { select: Prisma.ApiKeySelect }): Promise<unknown[]> {
+async function pageByUse(
+  list: ListArguments,
+  context: Context,
+  query: { select: Prisma.ApiKeySelect },
+  within: Prisma.ApiKeyWhereInput = {},
+): Promise<unknown[]> {
   const { where, orderBy, take } = pageOf(list, context, rowsByLastUse).query
-  const page = { where, matching: matching(list), orderBy: orderBy as Prisma.KeyUseOrderByWithRelationInput[], take }
+  const page = { where, matching: { AND: [within, matching(list)] }, orderBy: orderBy as Prisma.KeyUseOrderByWithRelationInput[], take }
   for (let tries = 0; tries < maxTries; tries++) {
     const ids = await context.ports.keys.idsByUse(context.scope, page)
     const rows = await Promise.all(ids.map((id) => context.rows.load('keys', query, id)))
@@ -175,6 +181,11 @@ function connection(rows: readonly SortableKey[], list: ListArguments, context: 
   } as never
 }
 
+const selectionOf = (context: Context, info: GraphQLResolveInfo) =>
+  queryFromInfo({ context, info, typeName: 'ApiKey', path: ['edges', 'node'], select: sortable }) as { select: Prisma.ApiKeySelect }
+
+const isByUse = (list: ListArguments): boolean => list.orderBy === 'LAST_USED_AT_DESC'
+
 builder.queryFields((t) => ({
   apiKeys: t.field({
     type: ApiKeyConnection,
@@ -182,8 +193,8 @@ builder.queryFields((t) => ({
     extensions: costOfKeys(true),
     args: { ...listArguments, ...t.arg.connectionArgs() },
     resolve: async (_root, list, context, info) => {
-      const query = queryFromInfo({ context, info, typeName: 'ApiKey', path: ['edges', 'node'], select: sortable }) as { select: Prisma.ApiKeySelect }
-      const rows = await (list.orderBy === 'LAST_USED_AT_DESC' ? pageByUse : pageByKey)(list, context, query)
+      const query = selectionOf(context, info)
+      const rows = await (isByUse(list) ? pageByUse : pageByKey)(list, context, query)
       return connection(rows as SortableKey[], list, context, context.scope.organizationId, {})
     },
   }),
@@ -209,13 +220,16 @@ for (const [type, within] of [
       extensions: costOfKeys(false),
       args: { ...listArguments, ...t.arg.connectionArgs() },
       select: (list, context, nestedSelection) => {
+        // Joined to its row, this order would have every key written out before the page is cut: it is read by itself, as for the organization.
+        if (isByUse(list)) return { id: true } as never
         const { where, orderBy, take } = pageOf(list, context).query
         const keys = { where: { AND: [keysIn(context.scope), where, matching(list)] }, orderBy, take, select: sortable }
         return { id: true, keys: nestedSelection(keys as never, ['edges', 'node']) } as never
       },
-      resolve: (owner, list, context) => {
+      resolve: async (owner, list, context, info) => {
         const { id, keys } = owner as unknown as { id: string; keys: SortableKey[] }
-        return connection(keys, list, context, id, within(id))
+        const rows = isByUse(list) ? ((await pageByUse(list, context, selectionOf(context, info), within(id))) as SortableKey[]) : keys
+        return connection(rows, list, context, id, within(id))
       },
     }),
   )

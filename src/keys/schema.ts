@@ -114,8 +114,8 @@ for (const type of ['Organization', 'App', 'AppInstance'] as const) {
   )
 }
 
-/** How often the database reads all keys of an app or an instance for a page in this order: only that of creation has an index there. */
-const scansInRows: Readonly<Record<string, number>> = { CREATED_AT_DESC: 0, CREATED_AT_ASC: 0, NAME_ASC: 1, EXPIRES_AT_ASC: 1, LAST_USED_AT_DESC: 4 }
+/** Orders for which the keys of an app or an instance have an index; for others the database reads all of them. */
+const orderedInRows = ['CREATED_AT_DESC', 'CREATED_AT_ASC']
 
 /** What a list of keys costs, of the organization or of what stands in a row. */
 export const costOfKeys = (isRoot: boolean) =>
@@ -125,9 +125,10 @@ export const costOfKeys = (isRoot: boolean) =>
     const counts = isCounted && !countable(filter, isRoot) ? 1 : 0
     const order = orderBy ?? 'CREATED_AT_DESC'
     return {
-      statements: (isRoot && order === 'LAST_USED_AT_DESC' ? 2 : 1) + (isCounted ? 1 - counts : 0),
-      statementsPerRow: counts,
+      statements: 1 + (isCounted ? 1 - counts : 0),
+      // By last use first the ids are read, then the keys, for each row by itself.
+      statementsPerRow: counts + (order === 'LAST_USED_AT_DESC' ? 2 : 0),
       rows: pageRows(list),
-      scans: counts + Math.max(isFiltered(filter) ? 1 : 0, isRoot ? 0 : (scansInRows[order] ?? 0)),
+      scans: counts + Math.max(isFiltered(filter) ? 1 : 0, isRoot || orderedInRows.includes(order) ? 0 : 1),
     }
   })

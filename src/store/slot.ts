@@ -9,6 +9,8 @@ const yieldMs = 4
 interface Slot {
   /** Answers how to leave, once it is this one's turn: verifications first, then whoever came first. */
   enter(work: Work | null): Promise<() => void>
+  /** Lets others have a turn of the event loop, if they had none for a while. */
+  pause(): Promise<void>
 }
 
 function createSlot(): Slot {
@@ -21,16 +23,19 @@ function createSlot(): Slot {
     if (next) next()
     else isTaken = false
   }
+  const pause = async (): Promise<void> => {
+    if (performance.now() - yieldedAt <= yieldMs) return
+    await yieldToOthers()
+    yieldedAt = performance.now()
+  }
   return {
     enter: async (work) => {
       if (isTaken) await new Promise<void>((resolve) => (work?.lane === 'verification' ? first : others).push(resolve))
       isTaken = true
-      if (performance.now() - yieldedAt > yieldMs) {
-        await yieldToOthers()
-        yieldedAt = performance.now()
-      }
+      await pause()
       return leave
     },
+    pause,
   }
 }
 
@@ -45,7 +50,10 @@ export function inTurn(factory: SqlDriverAdapterFactory): SqlDriverAdapterFactor
       const leave = await slot.enter(work)
       try {
         work?.check()
-        return await run()
+        const answer = await run()
+        // What becomes of its rows takes a turn of its own.
+        await slot.pause()
+        return answer
       } finally {
         leave()
       }

@@ -8,7 +8,7 @@ export default mergeConfig(
     test: {
       include: ['test/bench/*.bench.ts'],
       globalSetup: ['test/support/postgres.ts'],
-      env: { TEST_STORE: 'postgresql' },
+      env: { TEST_STORE: process.env['TEST_STORE'] ?? 'postgresql' },
       pool: 'forks',
       fileParallelism: false,
       testTimeout: 600_000,

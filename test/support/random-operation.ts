@@ -44,7 +44,9 @@ export function createOperationWriter(
     return scalars[getNamedType(type).name]?.() ?? 'null'
   }
   const call = (field: GraphQLField<unknown, unknown>): string => {
-    const given = field.args.filter((argument) => isNonNullType(argument.type) || random() < 0.4)
+    // Where sizes matter nothing shall be refused for a cursor that is none, or for two directions at once.
+    const isAllowed = (name: string): boolean => sizes === undefined || !['after', 'before', 'last'].includes(name)
+    const given = field.args.filter((argument) => isNonNullType(argument.type) || (random() < 0.4 && isAllowed(argument.name)))
     return `${field.name}${given.length > 0 ? `(${given.map((argument) => `${argument.name}: ${value(argument.type)}`).join(', ')})` : ''}`
   }
   const selection = (output: GraphQLOutputType, depth: number): string => {
