@@ -8,7 +8,7 @@ let server: TestServer
 let company: Company
 
 beforeAll(async () => {
-  server = await startServer({ WS_MAX_SOCKETS_PER_MEMBER: '1000' })
+  server = await startServer({ WS_MAX_SOCKETS_PER_MEMBER: '1000', FAILED_CREDENTIALS_PER_MINUTE: '100000' })
   company = await createCompany(server)
 })
 afterAll(() => server.close())

@@ -40,6 +40,7 @@ beforeAll(async () => {
     AUTH_ISSUER: issuer,
     AUTH_AUDIENCE: audience,
     WS_MAX_SOCKETS_PER_MEMBER: '1000',
+    FAILED_CREDENTIALS_PER_MINUTE: '100000',
   })
   company = await createCompany(server)
 })

@@ -1,6 +1,7 @@
 import {
   type DocumentNode,
   type FieldNode,
+  type GraphQLField,
   type GraphQLOutputType,
   type GraphQLSchema,
   getNamedType,
@@ -34,7 +35,9 @@ export function widen(schema: GraphQLSchema, query: string, seen: Set<string>): 
     const way = /(Connection|Edge|Payload|Result|Access|Viewer)$/.test(type.name)
     const fields = Object.values(type.getFields()).filter((field) => isLeafType(getNamedType(field.type)) || depth > 0 || way)
     for (const field of fields) seen.add(`${type.name}.${field.name}`)
-    return `{ __typename ${fields.map((field) => `${field.name} ${select(field.type, way ? depth : depth - 1)}`).join(' ')} }`
+    // Small pages: of all apps with all their lists an operation may not have more.
+    const page = (field: GraphQLField<unknown, unknown>): string => (field.args.some(({ name }) => name === 'first') ? '(first: 5)' : '')
+    return `{ __typename ${fields.map((field) => `${field.name}${page(field)} ${select(field.type, way ? depth : depth - 1)}`).join(' ')} }`
   }
   const document = parse(query)
   const [operation] = document.definitions
