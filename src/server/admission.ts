@@ -132,6 +132,13 @@ export function createAdmission(options: {
       work.check()
       const leave = await place(sender, work)
       await turn()
+      try {
+        // Who hung up meanwhile gives the place back at once: nobody would later.
+        work.check()
+      } catch (error) {
+        leave()
+        throw error
+      }
       return leave
     },
     get running() {

@@ -81,6 +81,16 @@ test('operations start one by one, each in a turn of its own of the event loop',
   for (const [turn, count] of seen.entries()) expect(count - (seen[turn - 1] ?? 0)).toBeLessThanOrEqual(1)
 })
 
+test('who hangs up between getting a place and starting gives it back', async () => {
+  const admission = createAdmission(options)
+  const work = new Work('operations')
+  const entered = admission.enter(sender('a', 'one'), work).catch((error: unknown) => error)
+  expect(admission.running).toBe(1)
+  work.cancel(unavailable('gone'))
+  expect(await entered).toBe(work.reason)
+  expect(admission.running).toBe(0)
+})
+
 test('whatever comes, goes and is cancelled in whatever order: no bound is passed, nobody who may run waits, and nothing is left', async () => {
   const step = fc.oneof(
     fc.record({ kind: fc.constant('send' as const), organization: fc.integer({ min: 0, max: 2 }), member: fc.integer({ min: 0, max: 2 }) }),
