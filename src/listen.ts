@@ -14,9 +14,10 @@ import { commonRoutes, createHttpServer, type Route, schemaRoute } from './serve
 import { createRepeater } from './server/repeat.ts'
 import { createStreams } from './server/streams.ts'
 import { attachWebSocket } from './server/websocket.ts'
+import { maxVerificationMs } from './store/sessions.ts'
 import { runAs, Work } from './store/work.ts'
 import { createVerificationRoute } from './verification/http.ts'
-import { createLookups, maxStatementMs } from './verification/lookups.ts'
+import { createLookups } from './verification/lookups.ts'
 
 /** Connections that wait to be accepted, when clients come back all at once; beyond it they try again after seconds. The system may allow fewer. */
 const backlog = 8_192
@@ -74,7 +75,7 @@ function listenToNodes({ ports, config, metrics, onChange, onClose }: App): Wake
 const inLane = (keys: Pick<Ports['keys'], 'records'>): Pick<Ports['keys'], 'records'> => ({
   records: async (ids) => {
     const work = new Work('verification')
-    const silence = setTimeout(() => work.cancel(unavailable()), maxStatementMs)
+    const silence = setTimeout(() => work.cancel(unavailable()), maxVerificationMs)
     return runAs(work, () => keys.records(ids)).finally(() => clearTimeout(silence))
   },
 })
@@ -107,7 +108,7 @@ export async function listen(app: App): Promise<Listening> {
   const wakeUp = graphql && listenToNodes(app)
   const isListening = (): boolean | null => wakeUp?.isListening ?? null
   const health = createHealth(app, isListening)
-  const lookups = createLookups(inLane(ports.keys), ports)
+  const lookups = createLookups(inLane(ports.keys), ports, maxVerificationMs)
   const server = createHttpServer(
     {
       ...commonRoutes(health, metrics),

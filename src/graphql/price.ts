@@ -22,8 +22,8 @@ import { rejected } from './limits.ts'
 import type { Pace } from './pace.ts'
 import { defaultPageSize, maxPageSize } from './pages.ts'
 
-/** Statements that one operation may send: as many as five changes with their payloads need. */
-export const maxStatements = 75
+/** Statements that one operation may send: as many as five changes need, with what their documents in `schema/operations` show. */
+export const maxStatements = 60
 /** Rows that one operation may read: what a statement brings is decoded in one turn of the event loop, and written out in one. */
 export const maxRows = 4_500
 /** What a list counts that the database reads whole for each row that it stands in, since no index has its filter and order. */

@@ -7,7 +7,7 @@ import { PrismaPGlite } from 'pglite-prisma-adapter'
 import { Prisma, PrismaClient } from '../generated/prisma/client.ts'
 import { Pools } from './pools.ts'
 import { migratePGlite, migratePostgres } from './schema-engine.ts'
-import { clientWith, requireSessions, timeouts, utc } from './sessions.ts'
+import { clientWith, maxVerificationMs, requireSessions, timeouts, utc } from './sessions.ts'
 import { inTurn } from './slot.ts'
 import { readingOffsets, withOffsets } from './times.ts'
 import { currentWork, type Lane } from './work.ts'
@@ -79,9 +79,6 @@ function createStatementNames(): (query: { sql: string }) => string | undefined 
   }
 }
 
-/** How long one statement may take, by what it is for; what the server does by itself takes as long as it takes. */
-const verificationMs = 2_000
-
 const settings = (statementMs: number): Prisma.Sql =>
   Prisma.join(Object.entries(timeouts(statementMs)).map(([name, value]) => Prisma.sql`set_config(${name}, ${value}, true)`))
 
@@ -128,7 +125,8 @@ async function withLock<Answer>(connectionString: string, id: number, body: () =
  * statements. `operationMs`: how long a statement of an operation may take.
  */
 export function openPostgres(connectionString: string, onStatement?: OnStatement, { pooled = false, operationMs = 0 } = {}): Database {
-  const statementMs: Readonly<Record<Lane, number>> = { operations: operationMs, verification: verificationMs, system: 0 }
+  // What the server does by itself takes as long as it takes.
+  const statementMs: Readonly<Record<Lane, number>> = { operations: operationMs, verification: maxVerificationMs, system: 0 }
   const pools = new Pools((lane) => ({
     connectionString,
     connectionTimeoutMillis: 3_000,

@@ -11,6 +11,8 @@ declare module 'pg' {
 /** How long a statement waits for a lock, and a transaction for its next statement. */
 const lockTimeoutMs = 2_000
 const idleInTransactionMs = 5_000
+/** How long a statement of a verification takes at most: then it is stopped, and those who wait for it get 503. */
+export const maxVerificationMs = 2_000
 /** These, and how long one statement may take, in PostgreSQL's names; 0: without end. */
 export const timeouts = (statementMs: number): Readonly<Record<string, string>> => ({
   lock_timeout: String(lockTimeoutMs),

@@ -12,8 +12,6 @@ export type LaneName = 'known' | 'unknown'
 const maxWaiting: Readonly<Record<LaneName, number>> = { known: 10_000, unknown: 2_000 }
 /** How many keys are remembered as found valid; the one that was not used for longest makes way. */
 const maxKnownKeys = 100_000
-/** A statement that takes longer is given up, and the lane goes on. Requests wait for one to ride on for twice this. */
-export const maxStatementMs = 2_000
 /** Statements of a lane that are not over, given up or not; beyond it none is sent until one is, so that none heap up in front of the database. */
 const maxOpen = 8
 
@@ -31,8 +29,11 @@ export interface Lookups {
 
 const hashOf = (text: string): string => createHash('sha256').update(text).digest('base64')
 
-/** Looks keys up in two lanes, so that those that this node found valid lately never wait for those that anybody can make up. Keeps no row. */
-export function createLookups(keys: Pick<Ports['keys'], 'records'>, ports: Pick<Ports, 'log' | 'metrics'>, statementMs = maxStatementMs): Lookups {
+/**
+ * Looks keys up in two lanes, so that those that this node found valid lately never wait for those that anybody can make up. Keeps no row. A
+ * statement that takes longer than `statementMs` is given up, and the lane goes on; requests wait for one to ride on for twice this.
+ */
+export function createLookups(keys: Pick<Ports['keys'], 'records'>, ports: Pick<Ports, 'log' | 'metrics'>, statementMs: number): Lookups {
   const known = new LRUCache<string, true>({ max: maxKnownKeys })
 
   function open(name: LaneName): Lane {

@@ -1,10 +1,11 @@
+import { writeFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { KeyCountsDocument } from '../generated/operations.ts'
 import { type Contender, changes } from './live/contender.ts'
 import { cpuMicros, endProcesses, pinning, residentKb, type Server, startClients, startSmallServer } from './live/processes.ts'
-import { chart, machine, quantile, type Spread, show, spread, table, write } from './live/report.ts'
 import { createSubject, type Subject } from './live/subject.ts'
+import { chart, machine, publish, quantile, type Spread, show, spread, table } from './report.ts'
 
 const sizes = (process.env['BENCH_SIZES'] ?? '100,1000,3000,10000').split(',').map(Number)
 const holdSeconds = Number(process.env['BENCH_SECONDS'] ?? 60)
@@ -22,7 +23,11 @@ beforeAll(async () => {
 afterAll(async () => {
   endProcesses()
   await subject.close()
-  if (pages.length > 0) write(`\n${[`${machine()}; ${pinning}.`, ...pages].join('\n\n')}\n`, figures, svg)
+  if (pages.length > 0) {
+    publish('live', [`${machine()}; ${pinning}.`, ...pages].join('\n\n'))
+    writeFileSync('docs/bench-live.json', `${JSON.stringify(figures, null, 2)}\n`)
+    if (svg !== null) writeFileSync('docs/bench-live.svg', svg)
+  }
   console.log(pages.join('\n\n'))
 })
 

@@ -19,7 +19,7 @@ const conflicts = `query Conflicts { apiKeys(first: 19) { edges { node { instanc
 /** Whole rows by pages side by side. */
 const pages = `query Pages { ${aliased(8, () => `apiKeys(first: 100) { edges { cursor node { ${everything} } } }`)} }`
 /** As many statements as allowed, each of them small. */
-const statements = `query Statements { ${aliased(37, (index) => `secrets(first: ${index + 1}) { totalCount edges { node { id } } }`)} }`
+const statements = `query Statements { ${aliased(30, (index) => `secrets(first: ${index + 1}) { totalCount edges { node { id } } }`)} }`
 /** Orders and filters in rows for which the database reads every key. */
 const scans = `query Scans ($in: ID!) { instance(id: $in) { ${aliased(4, (index) => `apiKeys(first: 90, orderBy: ${index % 2 ? 'NAME_ASC' : 'EXPIRES_AT_ASC'}, filter: { search: "f${index}" }) { edges { node { name } } }`)} } }`
 const members = 'query LastUsed ($in: ID!) { instance(id: $in) { apiKeys(first: 100, orderBy: LAST_USED_AT_DESC) { edges { node { name lastUsedAt } } } } }'

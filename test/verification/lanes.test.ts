@@ -29,6 +29,7 @@ beforeEach(() => {
         }),
     },
     { log: { info: write, warn: write, error: write }, metrics: createMetrics({ now: () => new Date() }).port },
+    2_000,
   )
 })
 afterEach(() => void vi.useRealTimers())

@@ -47,11 +47,14 @@ export function chart(title: string, sizes: readonly number[], lines: Readonly<R
   ].join('\n')
 }
 
-/** Writes what was measured: into the page between its two marks, as JSON, and as a chart beside it. */
-export function write(page: string, json: object, svg: string | null): void {
+/** Puts a page into BENCHMARKS.md between the two marks of its name. */
+export function publish(name: string, page: string): void {
   const file = 'BENCHMARKS.md'
   const text = readFileSync(file, 'utf8')
-  writeFileSync(file, text.replace(/(<!-- live -->\n)[\s\S]*?(<!-- \/live -->)/, `$1${page}\n$2`))
-  writeFileSync('docs/bench-live.json', `${JSON.stringify(json, null, 2)}\n`)
-  if (svg !== null) writeFileSync('docs/bench-live.svg', svg)
+  const marks = new RegExp(`(<!-- ${name} -->\\n)[\\s\\S]*?(<!-- /${name} -->)`)
+  if (!marks.test(text)) throw new Error(`${file} has no place for ${name}`)
+  writeFileSync(
+    file,
+    text.replace(marks, (_, start: string, end: string) => `${start}\n${page}\n\n${end}`),
+  )
 }
