@@ -9,7 +9,7 @@ import { machine, publish, quantile, table } from './report.ts'
 
 const seconds = Number(process.env['NOISE_SECONDS'] ?? 8)
 const only = process.env['NOISE_ONLY']
-const store = process.env['TEST_STORE'] === 'pglite' ? 'pglite' : 'postgresql'
+const store = process.env['TEST_STORE']
 const zero = '0'.repeat(26)
 const place = { I1: `ins_${zero}`, appId: `app_${zero}` }
 /** Each client of a loop is a member of their own, so that the places of one member do not slow them down. */

@@ -10,7 +10,14 @@ let server: TestServer
 let company: Company
 
 beforeAll(async () => {
-  server = await startServer({ WS_MAX_SOCKETS_PER_MEMBER: '1000', WS_MAX_SUBSCRIPTIONS_PER_SOCKET: '1000', WS_MAX_MESSAGES_PER_MINUTE: '100000' })
+  server = await startServer({
+    WS_MAX_SOCKETS_PER_MEMBER: '1000',
+    WS_MAX_SUBSCRIPTIONS_PER_SOCKET: '1000',
+    WS_MAX_MESSAGES_PER_MINUTE: '100000',
+    MAX_QUEUED_OPERATIONS_PER_MEMBER: '2000',
+    OPERATION_TIMEOUT_MS: '60000',
+    KEY_CREATIONS_PER_MINUTE: '100000',
+  })
   company = await createCompany(server)
 })
 afterAll(() => server.close())
