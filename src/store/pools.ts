@@ -42,8 +42,8 @@ function stopStatement(client: PoolClient, config: PoolConfig): Promise<void> {
   })
 }
 
-/** Whether the failure is the connection's own, and not what PostgreSQL says of a statement. */
-const isBroken = (error: unknown): boolean => !/^[0-9A-Z]{5}$/.test(String((error as { code?: unknown } | null)?.code))
+/** Whether the connection is lost: the failure is its own, or PostgreSQL says that it ends it (57P01 to 57P05, class 08), and not something of a statement. */
+const isBroken = (error: unknown): boolean => !/^(?!57P0|08)[0-9A-Z]{5}$/.test(String((error as { code?: unknown } | null)?.code))
 
 /** A connection with what must happen when it is given back. */
 interface Lease {
@@ -76,6 +76,9 @@ export class Pools extends (Pool as unknown as new (config: PoolConfig) => Event
   async #lease(work: Work | null): Promise<Lease> {
     work?.check()
     const client = await this.#lanes[work?.lane ?? 'system'].connect()
+    // The pool listens only to connections that nobody has. The statement under way fails too, and says what went wrong.
+    const lost = (): void => undefined
+    client.on('error', lost)
     let stopping: Promise<void> = Promise.resolve()
     let late: NodeJS.Timeout | undefined
     const unwatch = work?.onCancel(() => {
@@ -85,7 +88,10 @@ export class Pools extends (Pool as unknown as new (config: PoolConfig) => Event
     const release = (broken = false): void => {
       unwatch?.()
       clearTimeout(late)
-      void stopping.then(() => client.release(broken))
+      void stopping.then(() => {
+        client.off('error', lost)
+        client.release(broken)
+      })
     }
     return { client, release }
   }
