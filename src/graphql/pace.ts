@@ -25,6 +25,8 @@ type Place = string
 export interface Pace {
   /** The operation reads at most so many rows. Until it is said, they may be many. */
   expect(rows: number): void
+  /** It has so many rows that it is executed with pauses. */
+  readonly isPaced: boolean
   /** The row itself, or a promise of it that is kept in its turn. */
   row<Row>(row: Row, place: Place): Row | Promise<Row>
   /** For a DataLoader: calls once everything that runs has asked for what it needs. */
@@ -66,6 +68,9 @@ export function createPace(): Pace {
   return {
     expect: (rows) => {
       isPaced = rows >= minPacedRows
+    },
+    get isPaced() {
+      return isPaced
     },
     row: (row, place) => {
       if (!isPaced) return row

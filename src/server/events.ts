@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { GraphQLError } from 'graphql'
+import type { Identity } from '../access/actor.ts'
 import { rateLimited } from '../errors.ts'
 import { rejected } from '../graphql/limits.ts'
 import { runAs } from '../store/work.ts'
@@ -13,8 +14,8 @@ import { type Streams, untilOneEndsMs } from './streams.ts'
 const keepAliveMs = 12_000
 
 export interface EventsRoute {
-  /** `body`: the text of a POST. */
-  answer(request: IncomingMessage, response: ServerResponse, body: string): Promise<void>
+  /** `body`: the text of a POST. `identified`: who sends it, as the credential says. */
+  answer(request: IncomingMessage, response: ServerResponse, body: string, identified: Promise<Identity>): Promise<void>
   /** How many are open. */
   readonly size: number
   /** Ends them all, without saying that they are complete: clients come back, elsewhere. */
@@ -103,24 +104,22 @@ export function createEventsRoute(graphql: GraphQLServer, streams: Streams): Eve
   const { ports } = graphql
   const open = new Set<ServerResponse>()
 
-  async function answer(request: IncomingMessage, response: ServerResponse, body: string): Promise<void> {
+  async function answer(request: IncomingMessage, response: ServerResponse, body: string, identified: Promise<Identity>): Promise<void> {
     // Before anything is waited for: it closes once, and may do so at any time.
     const over = new Promise<void>((resolve) => response.once('close', resolve))
     if (response.destroyed) return
     const operation = readOperation(request, body)
     if (typeof operation === 'string') return refuse(response, 400, [rejected(operation)])
     const { headers } = request
-    const organization = headers['x-aura-organization']
     const lastEventId = headers['last-event-id'] ?? ''
     if (typeof lastEventId !== 'string' || !/^\d{0,15}$/.test(lastEventId)) {
       return refuse(response, 400, [rejected('Last-Event-ID must be the id of an event of this stream: a version.')])
     }
-    const credential = { authorization: headers.authorization, organization: typeof organization === 'string' ? organization : undefined }
     const deadline = startDeadline(graphql.timeoutMs)
     response.once('close', deadline.gone)
     const caller = {
       work: deadline.work,
-      admit: () => admit(graphql, credential),
+      admit: () => admit(graphql, identified),
       authenticate: ports.authenticateLive,
       resumeAfter: lastEventId === '' ? null : BigInt(lastEventId),
     }

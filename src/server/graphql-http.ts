@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Credential, Identity } from '../access/actor.ts'
 import { runAs } from '../store/work.ts'
 import { answerJson, readBody } from './body.ts'
 import { startDeadline } from './deadline.ts'
@@ -28,6 +29,21 @@ function admissible(request: IncomingMessage, response: ServerResponse): boolean
   return false
 }
 
+/** The request in the form that Yoga takes. Its own adapter for Node lists every character of a body that was read already. */
+/** What is executed for whoever has no credential that holds, if it came to that: their own text is not read, however long it is. */
+const nothing = '{"query":"{ __typename }"}'
+
+interface Sent {
+  readonly body: string
+  /** Checked, and refused where it is used. */
+  readonly identified: Promise<Identity>
+}
+
+function credentialOf({ headers }: IncomingMessage): Credential {
+  const organization = headers['x-aura-organization']
+  return { authorization: headers.authorization, organization: typeof organization === 'string' ? organization : undefined }
+}
+
 /** GraphQL over HTTP at its path: JSON answers, or events for those who accept them. */
 export function createGraphQLRoute(options: {
   graphql: GraphQLServer
@@ -37,18 +53,24 @@ export function createGraphQLRoute(options: {
 }): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   const { graphql, events, production, allowedOrigins } = options
 
-  async function answerEvents(request: IncomingMessage, response: ServerResponse, body: string): Promise<void> {
+  async function answerEvents(request: IncomingMessage, response: ServerResponse, { body, identified }: Sent): Promise<void> {
     const { origin } = request.headers
     if (!isKnownOrigin(request.headers, allowedOrigins)) return reject(response, 403, 'Pages of this origin may not read events here: see ALLOWED_ORIGINS.')
     if (origin !== undefined && allowedOrigins.includes(origin)) response.setHeader('access-control-allow-origin', origin).setHeader('vary', 'origin')
-    await events.answer(request, response, body)
+    await events.answer(request, response, body, identified)
   }
 
-  async function answerOnce(request: IncomingMessage, response: ServerResponse, body: string): Promise<void> {
+  /** The request in the form that Yoga takes. Its own adapter for Node lists every character of a body that was read already. */
+  const fetched = ({ url, method = 'GET', headers }: IncomingMessage, body: string): Request =>
+    new graphql.yoga.fetchAPI.Request(`http://localhost${url}`, { method, headers: headers as Record<string, string>, ...(method === 'POST' ? { body } : {}) })
+
+  async function answerOnce(request: IncomingMessage, response: ServerResponse, { body, identified }: Sent): Promise<void> {
     const deadline = startDeadline(graphql.timeoutMs)
     response.once('close', deadline.gone)
     try {
-      await runAs(deadline.work, async () => graphql.yoga(Object.assign(request, { body }), response))
+      const answer = await runAs(deadline.work, async () => graphql.yoga.fetch(fetched(request, body), { identified }))
+      const text = await answer.text()
+      if (!response.destroyed) response.writeHead(answer.status, Object.fromEntries(answer.headers)).end(text)
     } finally {
       deadline.end()
     }
@@ -59,14 +81,19 @@ export function createGraphQLRoute(options: {
     if (request.method === 'GET' && production && /text\/html/.test(request.headers.accept ?? '') && request.headers['x-graphql-csrf'] !== '1') {
       return reject(response, 400, 'A GET needs the header "x-graphql-csrf: 1".')
     }
-    let body = ''
-    if (request.method === 'POST') {
+    const identified = graphql.ports.identify(credentialOf(request))
+    const isKnown = await identified.then(
+      () => true,
+      () => false,
+    )
+    let body = nothing
+    if (request.method === 'POST' && isKnown) {
       const read = await readBody(request, maxBodyBytes)
       if ('error' in read) return reject(response, read.status, read.error, { connection: 'close' })
       if (read.text === '') return reject(response, 400, 'The body is empty: send {"query": "…"} as JSON.')
       body = read.text
     }
     const wantsEvents = request.method !== 'OPTIONS' && /text\/event-stream/.test(request.headers.accept ?? '')
-    await (wantsEvents ? answerEvents : answerOnce)(request, response, body)
+    await (wantsEvents ? answerEvents : answerOnce)(request, response, { body, identified })
   }
 }

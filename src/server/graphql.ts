@@ -1,6 +1,6 @@
 import type { DocumentNode, ExecutionArgs, ExecutionResult, GraphQLError, GraphQLSchema } from 'graphql'
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga'
-import type { Credential, Identity } from '../access/actor.ts'
+import type { Identity } from '../access/actor.ts'
 import { unauthenticated } from '../errors.ts'
 import { type Context, createContext } from '../graphql/context.ts'
 import { createMaskError } from '../graphql/errors.ts'
@@ -14,14 +14,16 @@ import { currentWork } from '../store/work.ts'
 import { type Admission, createAdmission } from './admission.ts'
 import { orStopped } from './deadline.ts'
 import { createDocuments, type Documents } from './documents.ts'
+import { createLongQueries } from './long-queries.ts'
 import { caller, currentRequest, identify } from './request.ts'
 import { createSenders, type Senders } from './senders.ts'
 
 /** Larger bodies are answered with 413. */
 export const maxBodyBytes = 100_000
 
-/** Who sends an operation, once its credential was checked. */
+/** Who sends an operation: as the route checked it, and once it was admitted. */
 export interface ServerContext {
+  readonly identified: Promise<Identity>
   identity?: Identity
 }
 
@@ -52,6 +54,7 @@ function refuseVariables({ args, setResultAndStopExecution }: Refusing): void {
 /** What Yoga asks of its plugins goes to `documents`, as on the other transports. */
 function limits(documents: Documents, mask: (error: unknown) => GraphQLError): Plugin {
   const wrong = new WeakMap<DocumentNode, readonly GraphQLError[]>()
+  const inLine = createLongQueries()
   return {
     onParse: ({ setParseFn }) =>
       setParseFn((source) => {
@@ -70,7 +73,7 @@ function limits(documents: Documents, mask: (error: unknown) => GraphQLError): P
       refuseVariables(refusing)
       const work = currentWork()
       const { executeFn } = hook
-      if (work) hook.setExecuteFn((args) => orStopped(work, () => executeFn(args) as Promise<ExecutionResult>))
+      if (work) hook.setExecuteFn((args) => orStopped(work, () => inLine(args, work, () => executeFn(args) as Promise<ExecutionResult>)))
     },
     // Sockets and event streams follow subscriptions by themselves; what comes here asked for another form.
     onSubscribe: (hook) => (hook as unknown as Refusing).setResultAndStopExecution({ errors: [elsewhere()] }),
@@ -89,23 +92,20 @@ function keepStatus(result: unknown): void {
 
 const elsewhere = (): GraphQLError => rejected('Subscriptions come over a WebSocket, or as events to whoever accepts text/event-stream.')
 
-/** Checks who sends before anything of the operation is read, then waits for its turn. */
-export async function admit({ ports, admission, senders }: Pick<GraphQLServer, 'ports' | 'admission' | 'senders'>, credential: Credential): Promise<Identity> {
-  const identity = await ports.identify(credential)
+/** Knows who sends before anything of the operation is read, then waits for its turn. */
+export async function admit({ admission, senders }: Pick<GraphQLServer, 'admission' | 'senders'>, identified: Promise<Identity>): Promise<Identity> {
+  const identity = await identified
   const work = currentWork()
   if (work) work.leaveQueue = await admission.enter(senders.of(identity), work)
   return identity
 }
 
 /** The same for what comes over HTTP; sockets and streams have done so when they prepare an operation. */
-const admission = (server: Pick<GraphQLServer, 'ports' | 'admission' | 'senders' | 'mask'>): Plugin<ServerContext> => ({
-  onParams: async ({ request, context, setResult }) => {
-    const { headers } = request
+const admission = (server: Pick<GraphQLServer, 'admission' | 'senders' | 'mask'>): Plugin<ServerContext> => ({
+  onParams: async ({ context, setResult }) => {
+    const sent = context as ServerContext
     try {
-      ;(context as ServerContext).identity = await admit(server, {
-        authorization: headers.get('authorization'),
-        organization: headers.get('x-aura-organization'),
-      })
+      sent.identity = await admit(server, sent.identified)
     } catch (error) {
       setResult({ errors: [server.mask(error)] })
     }
@@ -163,7 +163,8 @@ export function createGraphQLServer(
     landingPage: false,
     multipart: false,
     batching: false,
-    maxRequestBodySize: maxBodyBytes,
+    // The body was measured while it was read.
+    maxRequestBodySize: false,
     logging: false,
   })
   return { ...server, yoga }

@@ -46,6 +46,12 @@ const randomId = () => Array.from(randomBytes(25), (byte) => '0123456789abcdefgh
 const ladder = (fragments) =>
   `mutation{...F1} ${Array.from({ length: fragments }, (_, n) => `fragment F${n + 1} on Mutation{...F${n + 2} ...F${n + 2}}`).join(' ')} fragment F${fragments + 1} on Mutation{__typename}`
 
+/** Each is another one, so that nothing that was kept of one helps with the next. */
+const costly = Array.from({ length: 60 }, (_, index) => {
+  const wide = Array.from({ length: 480 }, (_, n) => `viewer { member { id name a${index}: id } } # ${n} ${randomId()}\n`)
+  return [ladder(22), `{ ${wide.join(' ')} }`, ladder(400 + index)][index % 3]
+})
+
 const kinds = {
   /** Keys of the right form that nobody made, each once. */
   junkKeys: ({ url, instanceId }) =>
@@ -55,11 +61,7 @@ const kinds = {
       count(/"code":"([A-Z_]+)"/.exec(text)?.[1] ?? status)
     }),
   /** Documents that cost much to look at, without a credential or with a wrong one. */
-  documents: ({ url }) =>
-    loops(32, (client, call) => {
-      const wide = `{ ${Array.from({ length: 480 }, (_, n) => `viewer { member { id name a${call}: id } } # ${n} ${randomId()}\n`).join(' ')} }`
-      return graphql(url, client % 2 ? 'Bearer junk.junk.junk' : null, { query: [ladder(22), wide, ladder(400)][call % 3] })
-    }),
+  documents: ({ url }) => loops(32, (client, call) => graphql(url, client % 2 ? 'Bearer junk.junk.junk' : null, { query: costly[call % costly.length] })),
   /** One operation, again and again. */
   operation: ({ url, authorizations, query, variables }) =>
     loops(8, (client) => graphql(url, authorizations[client % authorizations.length], { query, variables })),

@@ -1,0 +1,25 @@
+import { type ExecutionArgs, type ExecutionResult, getOperationAST, OperationTypeNode } from 'graphql'
+import pLimit from 'p-limit'
+import type { Context } from '../graphql/context.ts'
+import type { Work } from '../store/work.ts'
+
+/**
+ * How many queries of many rows are executed at once. All of them share one thread with verification: several at once are answered no sooner,
+ * and whoever comes in between waits for a turn of each.
+ */
+const maxLongQueries = 1
+
+export type LongQueries = (args: ExecutionArgs, work: Work, execute: () => Promise<ExecutionResult>) => Promise<ExecutionResult>
+
+/** Executes queries of many rows one after another, in the order in which they come, and all others at once. One that is stopped makes way. */
+export function createLongQueries(): LongQueries {
+  const inLine = pLimit(maxLongQueries)
+  return (args, work, execute) => {
+    const isQuery = getOperationAST(args.document, args.operationName)?.operation === OperationTypeNode.QUERY
+    if (!isQuery || !(args.contextValue as Context).pace.isPaced) return execute()
+    return inLine(() => {
+      work.check()
+      return work.race(execute())
+    })
+  }
+}
