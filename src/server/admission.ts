@@ -1,6 +1,6 @@
-import { setImmediate as yieldToOthers } from 'node:timers/promises'
 import { rateLimited } from '../errors.ts'
 import type { Work } from '../store/work.ts'
+import { createTurns } from './turns.ts'
 
 /** Who sends an operation, as far as the queue is concerned. */
 export interface Sender {
@@ -42,7 +42,8 @@ export function createAdmission(options: {
   readonly refused: () => void
 }): Admission {
   const turns: Turns = new Map()
-  let started: Promise<void> = Promise.resolve()
+  // To read a document holds the thread for a while.
+  const turn = createTurns()
   let running = 0
   let waiting = 0
 
@@ -92,12 +93,6 @@ export function createAdmission(options: {
       forget(sender)
       serve()
     }
-  }
-
-  /** Operations start one by one, each in a turn of its own of the event loop: to read a document holds the thread for a while. */
-  const turn = (): Promise<void> => {
-    started = started.then(() => yieldToOthers())
-    return started
   }
 
   async function place(sender: Sender, work: Work): Promise<() => void> {

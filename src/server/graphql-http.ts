@@ -6,6 +6,7 @@ import { startDeadline } from './deadline.ts'
 import type { EventsRoute } from './events.ts'
 import { type GraphQLServer, maxBodyBytes } from './graphql.ts'
 import { isKnownOrigin } from './origins.ts'
+import { createTurns } from './turns.ts'
 
 /** A refusal in the form of a GraphQL answer, for what never reaches GraphQL. */
 function reject(response: ServerResponse, status: number, message: string, headers: Readonly<Record<string, string>> = {}): void {
@@ -52,6 +53,7 @@ export function createGraphQLRoute(options: {
   allowedOrigins: readonly string[]
 }): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   const { graphql, events, production, allowedOrigins } = options
+  const strangersTurn = createTurns()
 
   async function answerEvents(request: IncomingMessage, response: ServerResponse, { body, identified }: Sent): Promise<void> {
     const { origin } = request.headers
@@ -84,7 +86,7 @@ export function createGraphQLRoute(options: {
     const identified = graphql.ports.identify(credentialOf(request))
     const isKnown = await identified.then(
       () => true,
-      () => false,
+      () => strangersTurn().then(() => false),
     )
     let body = nothing
     if (request.method === 'POST' && isKnown) {

@@ -12,6 +12,7 @@ import { formatted, isRefused, type Operation, prepare, withoutHttp } from './op
 import { withRequest } from './request.ts'
 import { senderOf } from './senders.ts'
 import { type Streams, untilOneEndsMs } from './streams.ts'
+import { createTurns } from './turns.ts'
 
 /** The standard's code for: come back later. Clients do so by themselves, and go on from their last version. */
 const tryAgainLater = 1013
@@ -98,6 +99,7 @@ export function createHooks(
   options: { readonly subscriptionsPerSocket: number },
 ): ServerOptions<{ authorization?: string; organization?: string }, Connection> {
   const { ports } = graphql
+  const turn = createTurns()
 
   /** Whatever must end with the socket begins here. */
   async function admit({ socket, running }: Connection, actor: Actor): Promise<boolean> {
@@ -127,6 +129,8 @@ export function createHooks(
     connectionInitWaitTimeout: 3_000,
     onConnect: async ({ connectionParams, extra }) => {
       try {
+        // After a restart all come at once.
+        await turn()
         const credential = { authorization: text(connectionParams?.authorization), organization: connectionParams?.organization }
         extra.identity = await withRequest(() => ports.identify(credential), null, extra.address)
         const { identity } = extra
