@@ -73,7 +73,7 @@ function limits(documents: Documents, mask: (error: unknown) => GraphQLError): P
       refuseVariables(refusing)
       const work = currentWork()
       const { executeFn } = hook
-      if (work) hook.setExecuteFn((args) => orStopped(work, () => inLine(args, work, () => executeFn(args) as Promise<ExecutionResult>)))
+      if (work) hook.setExecuteFn((args) => orStopped(work, () => inLine(args, work, () => executeFn(args) as Promise<ExecutionResult> | ExecutionResult)))
     },
     // Sockets and event streams follow subscriptions by themselves; what comes here asked for another form.
     onSubscribe: (hook) => (hook as unknown as Refusing).setResultAndStopExecution({ errors: [elsewhere()] }),

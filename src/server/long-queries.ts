@@ -9,17 +9,17 @@ import type { Work } from '../store/work.ts'
  */
 const maxLongQueries = 1
 
-export type LongQueries = (args: ExecutionArgs, work: Work, execute: () => Promise<ExecutionResult>) => Promise<ExecutionResult>
+export type LongQueries = (args: ExecutionArgs, work: Work, execute: () => Promise<ExecutionResult> | ExecutionResult) => Promise<ExecutionResult>
 
 /** Executes queries of many rows one after another, in the order in which they come, and all others at once. One that is stopped makes way. */
 export function createLongQueries(): LongQueries {
   const inLine = pLimit(maxLongQueries)
   return (args, work, execute) => {
     const isQuery = getOperationAST(args.document, args.operationName)?.operation === OperationTypeNode.QUERY
-    if (!isQuery || !(args.contextValue as Context).pace.isPaced) return execute()
+    if (!isQuery || !(args.contextValue as Context).pace.isPaced) return Promise.resolve(execute())
     return inLine(() => {
       work.check()
-      return work.race(execute())
+      return work.race(Promise.resolve(execute()))
     })
   }
 }
