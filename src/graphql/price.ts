@@ -22,7 +22,7 @@ import { rejected } from './limits.ts'
 import type { Pace } from './pace.ts'
 import { defaultPageSize, maxPageSize } from './pages.ts'
 
-/** Statements that one operation may send: as many as five changes need, with what their documents in `schema/operations` show. */
+/** Statements that one operation may send: as many as five changes need with what they made, or four with all around it. */
 export const maxStatements = 60
 /** Rows that one operation may read: what a statement brings is decoded in one turn of the event loop, and written out in one. */
 export const maxRows = 4_500

@@ -101,7 +101,7 @@ for (const [transport, send] of Object.entries(transports)) {
 
     test('aliases add up', async () => {
       const ids = Array.from({ length: 100 }, () => company.I1)
-      const pages = aliased(25, 'nodes(ids: $ids) { ... on AppInstance { apiKeys(first: 1) { totalCount } } }')
+      const pages = aliased(20, 'nodes(ids: $ids) { ... on AppInstance { apiKeys(first: 3) { totalCount } } }')
       expect(await codes(`query ($ids: [ID!]!) { ${pages} }`, { ids })).toEqual(['QUERY_REJECTED'])
       expect(await codes(`query ($ids: [ID!]!) { ${pages} }`, { ids: ids.slice(0, 2) })).toEqual([])
       expect(await codes(`{ apps { instances(first: 2) { edges { node { ${aliased(25, 'name')} } } } } }`)).toEqual(['QUERY_REJECTED'])
