@@ -6,6 +6,7 @@ import { maxApps } from './model.ts'
 builder.prismaObject('App', {
   description: 'An Aura App, such as Cloud Functions; keys open its instances.',
   interfaces: [Node],
+  select: { id: true },
   fields: (t) => ({
     slug: t.exposeString('slug', { description: 'Its short name, unique in the organization.' }),
     name: t.exposeString('name', { description: 'Its name for people.' }),

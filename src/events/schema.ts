@@ -27,6 +27,7 @@ export const EventKindEnum = builder.enumType('EventKind', {
 export const Event = builder.prismaObject('Event', {
   description: 'One change, in order, per organization: an entry of the audit log.',
   interfaces: [Node],
+  select: { id: true },
   fields: (t) => ({
     version: t.expose('version', { type: 'Version', description: "Order and resume position: the organization's version after this event." }),
     kind: t.expose('kind', { type: EventKindEnum, description: 'What happened.' }),
@@ -54,6 +55,7 @@ export const Event = builder.prismaObject('Event', {
 export const ApiKeyChange = builder.prismaObject('Event', {
   variant: 'ApiKeyChange',
   description: 'One change of a key that the viewer may see. The key is as it is now, not as it was then.',
+  select: { id: true },
   fields: (t) => ({
     version: t.expose('version', { type: 'Version', description: 'Order and resume position: pass it as `after` to go on from here.' }),
     kind: t.expose('kind', { type: EventKindEnum, description: 'What happened.' }),

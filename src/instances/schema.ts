@@ -50,6 +50,7 @@ const InstancePermissions = builder.objectRef<Permissions>('InstancePermissions'
 export const AppInstance = builder.prismaObject('AppInstance', {
   description: 'One deployed thing under an app; a key opens exactly one.',
   interfaces: [Node],
+  select: { id: true },
   fields: (t) => ({
     name: t.exposeString('name', { description: 'Its name for people.' }),
     status: t.expose('status', { type: InstanceStatusEnum, description: 'What it is doing.' }),
@@ -151,6 +152,7 @@ builder.prismaObjectFields('App', (t) => ({
 
 const InstanceAccess = builder.prismaObject('InstanceAccess', {
   description: 'Who has which role on an instance.',
+  select: { instanceId: true, memberId: true },
   fields: (t) => ({
     member: t.relation('member', { description: 'The member.' }),
     role: t.expose('role', { type: InstanceRoleEnum, description: 'The role.' }),

@@ -47,6 +47,7 @@ export const KeyCounts = builder.objectRef<{ active: number; expired: number; or
 export const ApiKey = builder.prismaObject('ApiKey', {
   description: 'A credential for programs that opens exactly one instance.',
   interfaces: [Node],
+  select: { id: true },
   fields: (t) => ({
     name: t.exposeString('name', { description: 'Its name for people. Need not be unique.' }),
     hint: t.exposeString('hint', { description: 'What people recognise it by: the start and the end of the plaintext.' }),

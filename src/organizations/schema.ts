@@ -7,6 +7,7 @@ import { maxOrganizations } from './store.ts'
 builder.prismaObject('Organization', {
   description: 'The tenant. Every row belongs to one, and nothing crosses.',
   interfaces: [Node],
+  select: { id: true },
   fields: (t) => ({
     slug: t.exposeString('slug', { description: 'Its short name, unique on this server.' }),
     name: t.exposeString('name', { description: 'Its name for people.' }),

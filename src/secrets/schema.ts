@@ -9,6 +9,7 @@ import type { Prisma } from '../store/client.ts'
 export const Secret = builder.prismaObject('Secret', {
   description: 'A name and an encrypted value; the value leaves only by revealSecret.',
   interfaces: [Node],
+  select: { id: true },
   fields: (t) => ({
     name: t.exposeString('name', { description: 'Its name, unique in the organization.' }),
     createdBy: t.relation('createdBy', { description: 'Who saved it.' }),

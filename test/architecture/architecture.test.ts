@@ -14,6 +14,7 @@ import {
   negatedRules,
   oddUseCases,
   useCasesAndAdapters,
+  wholeRows,
 } from './rules.ts'
 
 const source = readFiles('src')
@@ -86,6 +87,12 @@ test('a use-case file exports one function of its own name', () => {
   expect(oddUseCases(source)).toEqual([])
   expect(oddUseCases(withFile('src/keys/rename-key.ts', 'export function renameKeys() {}'))).toHaveLength(1)
   expect(oddUseCases(withFile('src/keys/rename-key.ts', 'export function renameKey() {}\nexport const other = 1'))).toHaveLength(1)
+})
+
+test('a type on rows says which columns it always reads, so that an operation reads no others than it asks for', () => {
+  expect(wholeRows(source)).toEqual([])
+  expect(wholeRows(withFile('src/keys/schema.ts', "builder.prismaObject('ApiKey', { fields: () => ({ select: true }) })"))).toEqual(['src/keys/schema.ts'])
+  expect(wholeRows(withFile('src/keys/schema.ts', "builder.prismaObject('ApiKey', { select: { id: true }, fields: () => ({}) })"))).toEqual([])
 })
 
 test('a use case says in its signature which ports it needs', () => {

@@ -96,6 +96,21 @@ export function exportedValues(path: string, text: string): string[] {
   })
 }
 
+/** Types on rows that read every column, since they do not say which. */
+export const wholeRows = (files: Files): string[] =>
+  [...files]
+    .filter(([path, text]) => {
+      const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true)
+      const visit = (node: ts.Node): boolean => {
+        const isRow = ts.isCallExpression(node) && /\bprisma(Object|Interface|Node)$/.test(node.expression.getText())
+        const options = isRow ? node.arguments[1] : undefined
+        const selects = options && ts.isObjectLiteralExpression(options) && options.properties.some((property) => property.name?.getText() === 'select')
+        return (isRow && !selects) || (ts.forEachChild(node, (child) => visit(child) || undefined) ?? false)
+      }
+      return visit(source)
+    })
+    .map(([path]) => path)
+
 const camelCase = (name: string): string => name.replace(/\.ts$/, '').replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())
 
 /** Use cases that export anything but the one function of their name. */
