@@ -13,10 +13,10 @@ import { createGraphQLRoute } from './server/graphql-http.ts'
 import { commonRoutes, createHttpServer, type Route, schemaRoute } from './server/http.ts'
 import { createRepeater } from './server/repeat.ts'
 import { createStreams } from './server/streams.ts'
+import { createVerificationRoute } from './server/verification.ts'
 import { attachWebSocket } from './server/websocket.ts'
 import { maxVerificationMs } from './store/sessions.ts'
 import { runAs, Work } from './store/work.ts'
-import { createVerificationRoute } from './verification/http.ts'
 import { createLookups } from './verification/lookups.ts'
 
 /** Connections that wait to be accepted, when clients come back all at once; beyond it they try again after seconds. The system may allow fewer. */

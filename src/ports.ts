@@ -8,10 +8,10 @@ import type { ErrorCode } from './errors.ts'
 import type { EventStore, NewEvent } from './events/store.ts'
 import type { InstanceStore } from './instances/store.ts'
 import type { KeyStore } from './keys/store.ts'
-import type { LiveOperation, Subscriber } from './live/topic.ts'
 import type { MemberStore } from './members/store.ts'
 import type { OrganizationStore } from './organizations/store.ts'
 import type { SecretStore } from './secrets/store.ts'
+import type { LiveOperation, Subscriber } from './topic.ts'
 
 /** The stores of all features, over the outer client or over one transaction. */
 export interface Stores {

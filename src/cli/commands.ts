@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
-import { signToken } from '../access/tokens.ts'
+import { signToken } from '../authentication/tokens.ts'
 import { compose, readAuthSecret } from '../compose.ts'
 import { ConfigError, loadConfig } from '../config.ts'
 import { AuraError } from '../errors.ts'

@@ -1,5 +1,7 @@
 import type { Actor } from '../access/actor.ts'
 import { createApp } from '../apps/create-app.ts'
+import { createChange } from '../change/change.ts'
+import { createChangeBy } from '../change/change-by.ts'
 import type { App } from '../compose.ts'
 import type { InstanceStatus, OrganizationRole } from '../generated/prisma/enums.ts'
 import { createAppInstance } from '../instances/create-app-instance.ts'
@@ -10,8 +12,6 @@ import { expireKeys } from '../keys/expire-keys.ts'
 import { revokeApiKeys } from '../keys/revoke-api-keys.ts'
 import { addMember } from '../members/add-member.ts'
 import { bootstrapOrganization } from '../organizations/bootstrap-organization.ts'
-import { createChange } from '../store/change.ts'
-import { createChangeBy } from '../store/change-by.ts'
 import { dayMs } from '../time.ts'
 
 /** The organizations that `loadDemo` makes. */

@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { printSchema } from '../graphql/print-schema.ts'
+import { printSchema } from '../api/print-schema.ts'
 
 const file = fileURLToPath(new URL('../../schema/schema.graphql', import.meta.url))
 const printed = printSchema()

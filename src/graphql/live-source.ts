@@ -1,5 +1,5 @@
 import type { Counts } from '../keys/store.ts'
-import type { Topic } from '../live/topic.ts'
+import type { Topic } from '../topic.ts'
 import type { Context } from './context.ts'
 
 /**

@@ -1,4 +1,4 @@
-import { isMember, isOwner, type Rules } from '../access/rules.ts'
+import { isMember, isOwner, type Rules } from '../graphql/rules.ts'
 
 export const instanceRules: Rules = {
   Query: { instance: isMember },

@@ -1,4 +1,4 @@
-import { isMember, type Rules } from '../access/rules.ts'
+import { isMember, type Rules } from '../graphql/rules.ts'
 
 export const keyRules: Rules = {
   Query: { apiKeys: isMember, apiKey: isMember },

@@ -6,7 +6,7 @@ import type { Context } from '../graphql/context.ts'
 import { LiveSource } from '../graphql/live-source.ts'
 import { cost } from '../graphql/price.ts'
 import { isId } from '../ids.ts'
-import type { Topic } from '../live/topic.ts'
+import type { Topic } from '../topic.ts'
 import { KeyCounts } from './schema.ts'
 import type { Counts } from './store.ts'
 

@@ -3,9 +3,9 @@ import { notFound } from '../errors.ts'
 import { sameCounts } from '../keys/model.ts'
 import type { Counts } from '../keys/store.ts'
 import type { Ports } from '../ports.ts'
+import { type Execution, type Groups, type Membership, visibility } from '../topic.ts'
 import { gatherMs } from './gather.ts'
 import type { Standing } from './standing.ts'
-import { type Execution, type Groups, type Membership, visibility } from './topic.ts'
 
 interface Answer {
   readonly json: string

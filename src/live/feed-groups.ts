@@ -3,9 +3,9 @@ import pLimit from 'p-limit'
 import type { Scope } from '../access/scope.ts'
 import { resync } from '../errors.ts'
 import type { Ports } from '../ports.ts'
+import { type Groups, type Membership, visibility } from '../topic.ts'
 import { gatherMs } from './gather.ts'
 import type { Standing } from './standing.ts'
-import { type Groups, type Membership, visibility } from './topic.ts'
 
 /** How many events one statement reads: what a reader who is far behind costs at once. */
 const batch = 100

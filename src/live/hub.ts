@@ -4,11 +4,11 @@ import { resync, unauthenticated } from '../errors.ts'
 import type { Hub, Ports } from '../ports.ts'
 import { runForAll, startForAll } from '../store/work.ts'
 import { dayMs } from '../time.ts'
+import type { LiveOperation, Membership, Subscriber } from '../topic.ts'
 import { type CountsGroups, createCountsGroups } from './counts-groups.ts'
 import { createFeedGroups, type FeedGroups } from './feed-groups.ts'
 import { createHints } from './hints.ts'
 import { type Affected, createStanding, type Standing } from './standing.ts'
-import type { LiveOperation, Membership, Subscriber } from './topic.ts'
 
 /** Four polls: after this time without one, versions may have moved unheard, and whoever joins has them read. */
 const currentMs = 2_000

@@ -3,8 +3,8 @@ import type { Scope } from '../access/scope.ts'
 import { forbidden, notFound, unauthenticated } from '../errors.ts'
 import type { RightsChange } from '../events/store.ts'
 import type { Ports } from '../ports.ts'
+import type { Topic } from '../topic.ts'
 import { coalesce, gather } from './gather.ts'
-import type { Topic } from './topic.ts'
 
 /** Whose rights changed. */
 export interface Affected {

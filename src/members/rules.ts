@@ -1,4 +1,4 @@
-import { isMember, isOrganizationOwner, type Rules } from '../access/rules.ts'
+import { isMember, isOrganizationOwner, type Rules } from '../graphql/rules.ts'
 
 export const memberRules: Rules = {
   // Instance owners may list members too; which these are, only the rows know.

@@ -1,3 +1,3 @@
-import { isMember, type Rules } from '../access/rules.ts'
+import { isMember, type Rules } from '../graphql/rules.ts'
 
 export const organizationRules: Rules = { Query: { viewer: isMember } }

@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { printSchema } from '../graphql/print-schema.ts'
+import { printSchema } from '../api/print-schema.ts'
 import type { AddressOf } from './addresses.ts'
 import { answerJson } from './body.ts'
 import { withRequest } from './request.ts'

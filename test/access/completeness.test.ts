@@ -1,7 +1,7 @@
 import { extendSchema, type GraphQLObjectType, parse } from 'graphql'
 import { expect, test } from 'vitest'
+import { createSchema, rules } from '../../src/api/schema.ts'
 import { builder } from '../../src/graphql/builder.ts'
-import { createSchema, rules } from '../../src/graphql/schema.ts'
 import { analyse } from '../../src/graphql/shareable.ts'
 import { rootFields, schema, table } from './table.ts'
 

@@ -1,8 +1,8 @@
 import { type ExecutionResult, parse, subscribe } from 'graphql'
 import { createSchema } from 'graphql-yoga'
 import { expect, test } from 'vitest'
-import { guardSubscriptions } from '../../src/access/guard.ts'
-import { deny, isOwner } from '../../src/access/rules.ts'
+import { guardSubscriptions } from '../../src/graphql/guard.ts'
+import { deny, isOwner } from '../../src/graphql/rules.ts'
 
 let opened = 0
 const schema = () =>

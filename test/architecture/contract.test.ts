@@ -12,8 +12,8 @@ import {
   validate,
 } from 'graphql'
 import { expect, test } from 'vitest'
-import { printSchema } from '../../src/graphql/print-schema.ts'
-import { rules } from '../../src/graphql/schema.ts'
+import { printSchema } from '../../src/api/print-schema.ts'
+import { rules } from '../../src/api/schema.ts'
 import { readFiles } from './imports.ts'
 
 const sdl = readFileSync('schema/schema.graphql', 'utf8')

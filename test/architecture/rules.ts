@@ -26,7 +26,7 @@ const transport = /^src\/server\/|^src\/verification\/http\.ts$/
 export function rankOf(path: string): Rank {
   if (pure.test(path)) return 'pure'
   if (stores.test(path)) return 'store'
-  if (path === 'src/ports.ts' || path === 'src/live/topic.ts') return 'ports'
+  if (path === 'src/ports.ts' || path === 'src/topic.ts') return 'ports'
   if (schema.test(path)) return 'schema'
   if (transport.test(path)) return 'transport'
   if (path === 'src/compose.ts' || path === 'src/listen.ts') return 'compose'

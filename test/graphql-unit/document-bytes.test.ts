@@ -1,6 +1,6 @@
 import { buildSchema, visit } from 'graphql'
 import { expect, test } from 'vitest'
-import { printSchema } from '../../src/graphql/print-schema.ts'
+import { printSchema } from '../../src/api/print-schema.ts'
 import { createDocuments } from '../../src/server/documents.ts'
 import { settledHeap } from '../support/heap.ts'
 

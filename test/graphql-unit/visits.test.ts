@@ -1,9 +1,9 @@
 import { buildSchema, type DocumentNode, type ExecutionArgs, Lexer, parse, Source, type ValidationRule, validate } from 'graphql'
 import { expect, test } from 'vitest'
+import { printSchema } from '../../src/api/print-schema.ts'
 import { limitRules } from '../../src/graphql/limits.ts'
 import { literals } from '../../src/graphql/literals.ts'
 import { priceErrors } from '../../src/graphql/price.ts'
-import { printSchema } from '../../src/graphql/print-schema.ts'
 import { analyse } from '../../src/graphql/shareable.ts'
 
 const schema = buildSchema(printSchema())

@@ -1,7 +1,7 @@
 import { parse } from 'graphql'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createSchema } from '../../src/api/schema.ts'
 import { priceOf } from '../../src/graphql/price.ts'
-import { createSchema } from '../../src/graphql/schema.ts'
 import { createAppInstance } from '../../src/instances/create-app-instance.ts'
 import { setInstanceAccess } from '../../src/instances/set-instance-access.ts'
 import { createApiKey } from '../../src/keys/create-api-key.ts'

@@ -1,6 +1,6 @@
 import { type GraphQLInputObjectType, getNamedType, isInputObjectType } from 'graphql'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createSchema } from '../../src/graphql/schema.ts'
+import { createSchema } from '../../src/api/schema.ts'
 import { bootstrapOrganization } from '../../src/organizations/bootstrap-organization.ts'
 import { as, type Company, createCompany } from '../support/company.ts'
 import { startServer, type TestServer } from '../support/server.ts'

@@ -1,7 +1,7 @@
 import { parse, validate } from 'graphql'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createSchema } from '../../src/api/schema.ts'
 import { maxRows, maxStatements, priceOf } from '../../src/graphql/price.ts'
-import { createSchema } from '../../src/graphql/schema.ts'
 import { addMember } from '../../src/members/add-member.ts'
 import { bootstrapOrganization } from '../../src/organizations/bootstrap-organization.ts'
 import * as operations from '../generated/operations.ts'

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
+import { createChange } from '../../src/change/change.ts'
 import { createApiKey } from '../../src/keys/create-api-key.ts'
-import { createChange } from '../../src/store/change.ts'
 import { ApiKeyChangedDocument, type ApiKeyChangedSubscription, KeyCountsDocument, type KeyCountsSubscription } from '../generated/operations.ts'
 import { type Company, createCompany } from '../support/company.ts'
 import { type Line, lines } from '../support/line.ts'

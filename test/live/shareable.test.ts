@@ -1,6 +1,6 @@
 import { buildSchema, extendSchema, isObjectType, parse } from 'graphql'
 import { expect, test } from 'vitest'
-import { printSchema } from '../../src/graphql/print-schema.ts'
+import { printSchema } from '../../src/api/print-schema.ts'
 import { analyse, shareable } from '../../src/graphql/shareable.ts'
 
 const schema = buildSchema(printSchema())

@@ -1,7 +1,7 @@
 import { Agent, request } from 'node:http'
 import { connect } from 'node:net'
 import { expect, test, vi } from 'vitest'
-import { signToken } from '../../src/access/tokens.ts'
+import { signToken } from '../../src/authentication/tokens.ts'
 import { KeyCountsDocument } from '../generated/operations.ts'
 import { type Line, lines } from '../support/line.ts'
 import { createHome, type Home, onPostgres, type ServerProcess } from '../support/processes.ts'

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { signToken } from '../../src/access/tokens.ts'
+import { signToken } from '../../src/authentication/tokens.ts'
 import { CreateApiKeyDocument, RevealSecretDocument } from '../generated/operations.ts'
 import { createHome, onPostgres } from '../support/processes.ts'
 import { authSecret } from '../support/server.ts'

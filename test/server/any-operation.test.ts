@@ -1,7 +1,7 @@
 import { parse, validate } from 'graphql'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { builder } from '../../src/graphql/builder.ts'
-import '../../src/graphql/schema.ts'
+import '../../src/api/schema.ts'
 import { createApiKey } from '../../src/keys/create-api-key.ts'
 import { misfits } from '../support/answer-shape.ts'
 import { as, type Company, createCompany, type Person, people } from '../support/company.ts'

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client } from 'pg'
-import { signToken } from '../../../src/access/tokens.ts'
+import { signToken } from '../../../src/authentication/tokens.ts'
 import { freePort, withDatabase } from '../../support/postgres.ts'
 import { type Server, startThisServer } from './processes.ts'
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { signToken } from '../../../src/access/tokens.ts'
 import { createApp } from '../../../src/apps/create-app.ts'
+import { signToken } from '../../../src/authentication/tokens.ts'
 import { seedLarge } from '../../../src/cli/seed.ts'
 import { compose } from '../../../src/compose.ts'
 import { loadConfig } from '../../../src/config.ts'

@@ -4,11 +4,11 @@ import type { Socket } from 'node:net'
 import { AuraError } from '../errors.ts'
 import { isId } from '../ids.ts'
 import type { Ports } from '../ports.ts'
-import { answerJson, readBody } from '../server/body.ts'
-import { type Departures, Undecided } from './lane.ts'
-import type { LastUses } from './last-uses.ts'
-import type { Lookups } from './lookups.ts'
-import { type Outcome, verifyKey } from './verify-key.ts'
+import { type Departures, Undecided } from '../verification/lane.ts'
+import type { LastUses } from '../verification/last-uses.ts'
+import type { Lookups } from '../verification/lookups.ts'
+import { type Outcome, verifyKey } from '../verification/verify-key.ts'
+import { answerJson, readBody } from './body.ts'
 
 export type VerificationRoute = (request: IncomingMessage, response: ServerResponse) => Promise<void>
 

@@ -6,7 +6,7 @@ import { memberStore } from '../members/store.ts'
 import { organizationStore } from '../organizations/store.ts'
 import type { Stores } from '../ports.ts'
 import { secretStore } from '../secrets/store.ts'
-import type { Statements } from './client.ts'
+import type { Statements } from '../store/client.ts'
 
 /** Every feature's store over the same client or transaction. */
 export const createStores = (client: Statements): Stores => ({

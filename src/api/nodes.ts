@@ -1,12 +1,12 @@
 import { queryFromInfo } from '@pothos/plugin-prisma'
 import type { GraphQLResolveInfo } from 'graphql'
-import { isMember, type Rules } from '../access/rules.ts'
 import { badInput } from '../errors.ts'
-import { builder } from './builder.ts'
-import type { Context } from './context.ts'
-import { Node } from './node.ts'
-import { maxPageSize } from './pages.ts'
-import { cost } from './price.ts'
+import { builder } from '../graphql/builder.ts'
+import type { Context } from '../graphql/context.ts'
+import { Node } from '../graphql/node.ts'
+import { maxPageSize } from '../graphql/pages.ts'
+import { cost } from '../graphql/price.ts'
+import { isMember, type Rules } from '../graphql/rules.ts'
 
 export const nodeRules: Rules = { Query: { node: isMember, nodes: isMember } }
 

@@ -1,7 +1,7 @@
 import { scopeOf } from '../access/scope.ts'
 import { AuraError, nothingChanged } from '../errors.ts'
 import { type Change, type ChangeBy, type Stores, Unchanged } from '../ports.ts'
-import { isTransient } from './client.ts'
+import { isTransient } from '../store/client.ts'
 
 /** A change that a member asks for; see `ChangeBy` in `ports.ts` for what it promises. `stores` are those outside of any transaction. */
 export const createChangeBy =

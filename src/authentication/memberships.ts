@@ -1,8 +1,8 @@
 import DataLoader from 'dataloader'
+import { gather } from '../live/gather.ts'
 import type { MemberStore, PresentMember } from '../members/store.ts'
 import type { OrganizationStore } from '../organizations/store.ts'
 import type { Hub } from '../ports.ts'
-import { gather } from './gather.ts'
 
 /**
  * Finds members as the database does, but for clients that come back all at once: many in one statement, and those whom it knows from

@@ -1,10 +1,10 @@
+import type { Authenticate, Identify } from '../access/actor.ts'
 import { organizationNeeded, unauthenticated } from '../errors.ts'
 import { isId } from '../ids.ts'
 import { isSubject } from '../members/model.ts'
 import type { MemberStore } from '../members/store.ts'
 import { isSlug } from '../names.ts'
 import { dayMs } from '../time.ts'
-import type { Authenticate, Identify } from './actor.ts'
 import type { VerifyToken } from './tokens.ts'
 
 /** A credential ends at the latest so long from now, whatever its token says. */

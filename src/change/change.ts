@@ -1,9 +1,9 @@
 import { AuraError, conflict, nothingChanged, unavailable } from '../errors.ts'
 import type { NewEvent } from '../events/store.ts'
 import type { Change, Clock, Hub } from '../ports.ts'
-import { type Database, isTransient, isUniqueViolation, lockOrganization, setLocally } from './client.ts'
+import { type Database, isTransient, isUniqueViolation, lockOrganization, setLocally } from '../store/client.ts'
+import { currentWork } from '../store/work.ts'
 import { createStores } from './stores.ts'
-import { currentWork } from './work.ts'
 
 /** Runs what is for one organization one after another, so that of this node's connections only one waits for the organization's lock. */
 function createTurns(): <Answer>(organizationId: string, run: () => Promise<Answer>) => Promise<Answer> {
