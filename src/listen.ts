@@ -1,10 +1,10 @@
-import { randomUUID } from 'node:crypto'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { App } from './compose.ts'
 import { unavailable } from './errors.ts'
 import { createPoller, createWakeUp, type WakeUp } from './live/wake-up.ts'
+import { createHeartbeat } from './nodes/heartbeat.ts'
 import type { Ports } from './ports.ts'
 import { type AddressOf, createAddresses } from './server/addresses.ts'
 import { createEventsRoute } from './server/events.ts'
@@ -101,8 +101,7 @@ function createHealth({ database }: App, isListening: () => boolean | null) {
  */
 export async function listen(app: App): Promise<Listening> {
   const { ports, config, metrics, nodes, lastUses, lines } = app
-  const { hub, log, digests, seals } = ports
-  const nodeId = randomUUID()
+  const { hub, log } = ports
   const addressOf = createAddresses(config.TRUSTED_PROXIES)
   const graphql = config.SERVE === 'verification' ? null : serveGraphQL(app, addressOf)
   const wakeUp = graphql && listenToNodes(app)
@@ -128,13 +127,9 @@ export async function listen(app: App): Promise<Listening> {
     isListening,
     waiting: lookups.waiting,
   })
-  const beat = async (): Promise<void> => {
-    const known = await nodes.beat(nodeId, [...digests.pepperIds, ...seals.knownIds])
-    digests.agree(known)
-    seals.agree(known)
-  }
+  const { beat, leave } = createHeartbeat(nodes, ports)
   await beat()
-  app.onClose(async () => void (await nodes.leave(nodeId)))
+  app.onClose(leave)
   const forChanges = [
     [500, createPoller(hub, ports.organizations.versions)],
     [500, app.sweep],

@@ -13,7 +13,10 @@ import type { OrganizationStore } from './organizations/store.ts'
 import type { SecretStore } from './secrets/store.ts'
 import type { LiveOperation, Subscriber } from './topic.ts'
 
-/** The stores of all features, over the outer client or over one transaction. */
+/**
+ * The stores of all features, over the outer client or over one transaction. Their types are those of the stores themselves: written down once
+ * more here, each method would stand in two places, and nobody else makes a store.
+ */
 export interface Stores {
   readonly organizations: OrganizationStore
   readonly members: MemberStore

@@ -1,6 +1,6 @@
 import type { Actor } from './access/actor.ts'
 import { type Scope, scopeOfAll } from './access/scope.ts'
-import type { Counts } from './keys/store.ts'
+import type { Counts } from './keys/model.ts'
 
 /** What a subscription follows, and who may. */
 export interface Topic {

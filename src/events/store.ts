@@ -2,7 +2,7 @@ import { keysIn, type Scope } from '../access/scope.ts'
 import type { EventKind } from '../generated/prisma/enums.ts'
 import { newId } from '../ids.ts'
 import type { Prisma, Statements } from '../store/client.ts'
-import { keyEventKinds } from './model.ts'
+import { keyEventKinds, type RightsChange } from './model.ts'
 
 /** One thing that happened, before it has its version. */
 export interface NewEvent {
@@ -16,13 +16,6 @@ export interface NewEvent {
   appId?: string
   memberId?: string
   secretId?: string
-}
-
-/** An event after which a member may do more, less or nothing. */
-export interface RightsChange {
-  kind: 'INSTANCE_ACCESS_CHANGED' | 'MEMBER_REMOVED' | 'MEMBER_ROLE_CHANGED' | 'INSTANCE_DELETED'
-  memberId: string | null
-  instanceId: string | null
 }
 
 /** What happened since a version. */

@@ -1,7 +1,7 @@
 import DataLoader from 'dataloader'
 import type { Actor } from '../access/actor.ts'
 import { type Scope, scopeOf } from '../access/scope.ts'
-import type { Counts } from '../keys/store.ts'
+import type { Counts } from '../keys/model.ts'
 import type { Ports } from '../ports.ts'
 import { createPace, type Pace } from './pace.ts'
 import { createRows, type Rows } from './rows.ts'

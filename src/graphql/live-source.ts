@@ -1,4 +1,4 @@
-import type { Counts } from '../keys/store.ts'
+import type { Counts } from '../keys/model.ts'
 import type { Topic } from '../topic.ts'
 import type { Context } from './context.ts'
 

@@ -33,6 +33,13 @@ interface StatusCounts {
   revoked: number
 }
 
+export interface Counts extends StatusCounts {
+  /** The organization, app, instance or member. */
+  subjectId: string
+  /** The organization's version in the same snapshot. */
+  version: bigint
+}
+
 /** Whether no number changed, whatever the version. */
 export const sameCounts = (a: StatusCounts, b: StatusCounts): boolean =>
   a.active === b.active && a.expired === b.expired && a.orphaned === b.orphaned && a.revoked === b.revoked

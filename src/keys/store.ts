@@ -1,7 +1,7 @@
 import { keysIn, type Scope } from '../access/scope.ts'
 import type { ApiKeyStatus, InstanceRole, OrphanReason } from '../generated/prisma/enums.ts'
 import { Prisma, type Statements } from '../store/client.ts'
-import { idempotencyMs, type KeyRecord } from './model.ts'
+import { type Counts, idempotencyMs, type KeyRecord } from './model.ts'
 
 export interface NewKey {
   id: string
@@ -31,16 +31,6 @@ export interface MovedKey {
   name: string
   appId: string
   instanceId: string
-}
-
-export interface Counts {
-  subjectId: string
-  active: number
-  expired: number
-  orphaned: number
-  revoked: number
-  /** The organization's version in the same snapshot. */
-  version: bigint
 }
 
 /** Counting stops here. */

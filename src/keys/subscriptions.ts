@@ -7,8 +7,8 @@ import { LiveSource } from '../graphql/live-source.ts'
 import { cost } from '../graphql/price.ts'
 import { isId } from '../ids.ts'
 import type { Topic } from '../topic.ts'
+import type { Counts } from './model.ts'
 import { KeyCounts } from './schema.ts'
-import type { Counts } from './store.ts'
 
 /** More apps and instances than this one subscription cannot watch. */
 const maxSubjects = 100

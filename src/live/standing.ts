@@ -1,7 +1,7 @@
 import DataLoader from 'dataloader'
 import type { Scope } from '../access/scope.ts'
 import { forbidden, notFound, unauthenticated } from '../errors.ts'
-import type { RightsChange } from '../events/store.ts'
+import type { RightsChange } from '../events/model.ts'
 import type { Ports } from '../ports.ts'
 import type { Topic } from '../topic.ts'
 import { coalesce, gather } from './gather.ts'

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { unplaced, upwardPairs } from './folders.ts'
 import { findCycle, readFiles } from './imports.ts'
 import {
   acrossFeatures,
@@ -32,6 +33,16 @@ test('imports go one way: pure → stores → ports → use cases and adapters �
   expect(againstRanks(source)).toEqual([])
   expect(againstRanks(withFile('src/keys/model.ts', "import type { Ports } from '../ports.ts'"))).toEqual(['src/keys/model.ts → src/ports.ts'])
   expect(againstRanks(withFile('src/keys/create-api-key.ts', "import { builder } from '../graphql/builder.ts'"))).toHaveLength(1)
+})
+
+test('folders import one way; only the ports name the types of the stores that they are made of', () => {
+  expect(unplaced(source)).toEqual([])
+  const stores = ['apps', 'events', 'instances', 'keys', 'members', 'organizations', 'secrets']
+  expect(Object.fromEntries(upwardPairs(source))).toEqual(
+    Object.fromEntries(stores.map((feature) => [`ports.ts → ${feature}`, [`src/ports.ts → src/${feature}/store.ts`]])),
+  )
+  expect([...upwardPairs(withFile('src/live/hub.ts', "import type { EventStore } from '../events/store.ts'")).keys()]).toContain('live → events')
+  expect(unplaced(withFile('src/odd/thing.ts', ''))).toEqual(['odd'])
 })
 
 test('no imports go in a circle, those of types included', () => {

@@ -1,0 +1,23 @@
+import { randomUUID } from 'node:crypto'
+import type { Ports } from '../ports.ts'
+import type { NodeStore } from './store.ts'
+
+export interface Heartbeat {
+  /** Says that this node serves, and agrees with the others on what new values are written with. */
+  beat(): Promise<void>
+  /** Says that it no longer does. */
+  leave(): Promise<void>
+}
+
+/** What a node says of itself to the others, under an id of its own. */
+export function createHeartbeat(nodes: Pick<NodeStore, 'beat' | 'leave'>, { digests, seals }: Pick<Ports, 'digests' | 'seals'>): Heartbeat {
+  const id = randomUUID()
+  return {
+    beat: async () => {
+      const known = await nodes.beat(id, [...digests.pepperIds, ...seals.knownIds])
+      digests.agree(known)
+      seals.agree(known)
+    },
+    leave: async () => void (await nodes.leave(id)),
+  }
+}
