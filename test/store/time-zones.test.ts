@@ -95,10 +95,12 @@ const whileRunning = async (zone: string): Promise<TestServer> => {
   return node
 }
 
-for (const [way, start] of Object.entries({ ...(onPostgres ? ways : {}), 'a statement while the node runs': whileRunning })) {
+for (const [way, start] of Object.entries({ ...ways, 'a statement while the node runs': whileRunning })) {
   describe(`a zone that is set by ${way}`, () => {
     for (const zone of zones) {
       test(`${zone}: every time is read and written as with UTC, nothing ends early or late, and the timeouts hold`, async () => {
+        // The embedded database has one session, which nothing from outside sets.
+        if (!onPostgres && start !== whileRunning) return
         const before = utc.time.now
         const node = await start(zone)
         expect(await readAll(node, fixture)).toEqual(expected)
