@@ -19,7 +19,7 @@ export const instanceStore = (client: Statements) => ({
   among: <Query extends Prisma.AppInstanceDefaultArgs>(query: Query, scope: Scope, ids: readonly string[]) =>
     client.appInstance.findMany({ ...query, where: { AND: [instancesIn(scope), { id: { in: [...ids] } }] } }),
 
-  /** How many instances match in each of these apps that has any. */
+  /** How many instances match, for each of these apps in which one does. */
   countsByApp: async (where: Prisma.AppInstanceWhereInput, appIds: readonly string[]): Promise<Map<string, number>> => {
     const rows = await client.appInstance.groupBy({ by: ['appId'], where: { AND: [{ appId: { in: [...appIds] } }, where] }, _count: { _all: true } })
     return new Map(rows.map(({ appId, _count }) => [appId, _count._all]))

@@ -1,7 +1,6 @@
 import type { Scope } from '../access/scope.ts'
 import { notFound } from '../errors.ts'
-import type { Counts } from '../keys/model.ts'
-import { sameCounts } from '../keys/model.ts'
+import { type Counts, sameCounts } from '../keys/model.ts'
 import type { Ports } from '../ports.ts'
 import { type Execution, type Groups, type Membership, visibility } from '../topic.ts'
 import { gatherMs } from './gather.ts'

@@ -30,7 +30,6 @@ function admissible(request: IncomingMessage, response: ServerResponse): boolean
   return false
 }
 
-/** The request in the form that Yoga takes. Its own adapter for Node lists every character of a body that was read already. */
 /** What is executed for whoever has no credential that holds, if it came to that: their own text is not read, however long it is. */
 const nothing = '{"query":"{ __typename }"}'
 
