@@ -6,8 +6,8 @@ import type { Counts } from './keys/model.ts'
 export interface Topic {
   /** Apps and instances that must be in sight, else NOT_FOUND. */
   readonly subjectIds: readonly string[]
-  /** Whether it is for owners and Aura Owners only, else FORBIDDEN. */
-  readonly ownersOnly: boolean
+  /** What who follows it must have a right to, else FORBIDDEN. */
+  readonly right: (scope: Scope) => boolean
   /** Whether everybody who may see the subjects sees the same of them. */
   readonly sameForAll: boolean
   /** Counts of these organizations, apps and instances, of which only the newest matter; or events in their order, after a version. */

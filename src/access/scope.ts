@@ -1,4 +1,5 @@
 import type { OrganizationRole } from '../generated/prisma/enums.ts'
+import { mayUseAllSecrets, seesEveryRow } from './rights.ts'
 
 declare const built: unique symbol
 
@@ -8,7 +9,7 @@ export interface Scope {
   readonly organizationId: string
   readonly memberId: string
   readonly role: OrganizationRole
-  /** Organization OWNER and AURA_OWNER see every row of their organization, those of deleted instances too. */
+  /** Whether every row of the organization is in it, those of deleted instances too. It filters rows; what somebody may do, `rights.ts` says. */
   readonly all: boolean
   /** Instances that the actor could see before this operation changed them: its payloads still show them. */
   readonly kept: readonly string[]
@@ -19,7 +20,7 @@ export const scopeOf = (actor: { organizationId: string; memberId: string; role:
     organizationId: actor.organizationId,
     memberId: actor.memberId,
     role: actor.role,
-    all: actor.role === 'OWNER' || actor.role === 'AURA_OWNER',
+    all: seesEveryRow(actor),
     kept: [] as readonly string[],
   }) as Scope
 
@@ -53,4 +54,4 @@ export const keysIn = (scope: Scope) =>
 
 /** Filter on secrets: all for organization OWNERs, own ones for everybody else. */
 export const secretsIn = (scope: Scope) =>
-  scope.role === 'OWNER' ? { organizationId: scope.organizationId } : { organizationId: scope.organizationId, createdById: scope.memberId }
+  mayUseAllSecrets(scope) ? { organizationId: scope.organizationId } : { organizationId: scope.organizationId, createdById: scope.memberId }

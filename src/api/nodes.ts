@@ -1,14 +1,15 @@
 import { queryFromInfo } from '@pothos/plugin-prisma'
 import type { GraphQLResolveInfo } from 'graphql'
+import { isMember } from '../access/rights.ts'
 import { badInput } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
 import type { Context } from '../graphql/context.ts'
 import { Node } from '../graphql/node.ts'
 import { maxPageSize } from '../graphql/pages.ts'
 import { cost } from '../graphql/price.ts'
-import { isMember, type Rules } from '../graphql/rules.ts'
+import { type Rules, requires } from '../graphql/rules.ts'
 
-export const nodeRules: Rules = { Query: { node: isMember, nodes: isMember } }
+export const nodeRules: Rules = { Query: { node: requires(isMember), nodes: requires(isMember) } }
 
 type Find = (id: string) => Promise<{ id: string } | null>
 

@@ -1,4 +1,5 @@
 import type { Actor } from '../access/actor.ts'
+import { mayCreateApps } from '../access/rights.ts'
 import type { Scope } from '../access/scope.ts'
 import { conflict, forbidden } from '../errors.ts'
 import { newId } from '../ids.ts'
@@ -12,7 +13,7 @@ export async function createApp(ports: Pick<Ports, 'changeBy'>, actor: Actor, in
   const name = parseName('name', input.name)
   const appId = newId('app')
   const look = async (_stores: Stores, scope: Scope) => {
-    if (!scope.all) throw forbidden()
+    if (!mayCreateApps(scope)) throw forbidden()
   }
   await ports.changeBy(actor, look, async ({ apps, now, record }, scope) => {
     if ((await apps.find({ select: { id: true } }, scope, { slug })) !== null) throw conflict('slug: an app with this slug exists', 'slug')

@@ -1,3 +1,4 @@
-import { isMember, isOwner, type Rules } from '../graphql/rules.ts'
+import { isMember, mayCreateApps } from '../access/rights.ts'
+import { type Rules, requires } from '../graphql/rules.ts'
 
-export const appRules: Rules = { Query: { apps: isMember, app: isMember }, Mutation: { createApp: isOwner } }
+export const appRules: Rules = { Query: { apps: requires(isMember), app: requires(isMember) }, Mutation: { createApp: requires(mayCreateApps) } }

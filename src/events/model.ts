@@ -1,3 +1,4 @@
+import { mayUseAllSecrets } from '../access/rights.ts'
 import type { Scope } from '../access/scope.ts'
 import type { EventKind } from '../generated/prisma/enums.ts'
 
@@ -14,5 +15,5 @@ export const keyEventKinds: EventKind[] = ['API_KEY_CREATED', 'API_KEY_REVOKED',
 /** What an event was about, for this viewer: the name of a secret only if they may see all secrets, or acted themselves. */
 export function subjectNameFor(scope: Pick<Scope, 'role' | 'memberId'>, event: { kind: EventKind; subjectName: string; actorId: string | null }): string {
   const ofSecret = event.kind === 'SECRET_REVEALED' || event.kind === 'SECRET_DELETED'
-  return !ofSecret || scope.role === 'OWNER' || event.actorId === scope.memberId ? event.subjectName : 'a secret of another member'
+  return !ofSecret || mayUseAllSecrets(scope) || event.actorId === scope.memberId ? event.subjectName : 'a secret of another member'
 }

@@ -1,3 +1,7 @@
-import { isMember, isOwner, type Rules } from '../graphql/rules.ts'
+import { isMember, mayReadAuditLog } from '../access/rights.ts'
+import { type Rules, requires } from '../graphql/rules.ts'
 
-export const eventRules: Rules = { Query: { auditLog: isOwner }, Subscription: { apiKeyChanged: isMember, events: isOwner } }
+export const eventRules: Rules = {
+  Query: { auditLog: requires(mayReadAuditLog) },
+  Subscription: { apiKeyChanged: requires(isMember), events: requires(mayReadAuditLog) },
+}

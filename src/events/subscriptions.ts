@@ -1,5 +1,6 @@
 import { queryFromInfo } from '@pothos/plugin-prisma'
 import type { GraphQLResolveInfo } from 'graphql'
+import { isMember, mayReadAuditLog } from '../access/rights.ts'
 import { keysIn, type Scope } from '../access/scope.ts'
 import { notFound } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
@@ -57,7 +58,7 @@ builder.subscriptionFields((t) => ({
         'ApiKeyChange',
         {
           subjectIds: [appId, instanceId].filter((id) => id != null),
-          ownersOnly: false,
+          right: isMember,
           sameForAll: instanceId != null,
           after: start(context, from),
         },
@@ -78,7 +79,7 @@ builder.subscriptionFields((t) => ({
     description: 'The audit log, live; for organization owners and Aura Owners.',
     args: { after: t.arg({ type: 'Version', description: after }) },
     subscribe: (_root, { after: from }, context, info) =>
-      feed(info, 'Event', { subjectIds: [], ownersOnly: true, sameForAll: false, after: start(context, from) }, (scope) => ({
+      feed(info, 'Event', { subjectIds: [], right: mayReadAuditLog, sameForAll: false, after: start(context, from) }, (scope) => ({
         organizationId: scope.organizationId,
       })) as AsyncIterable<never>,
     resolve: (event) => event,

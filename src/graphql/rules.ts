@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import type { GraphQLSchema } from 'graphql'
 import type { IMiddlewareGenerator } from 'graphql-middleware'
 import type * as Shield from 'graphql-shield'
-import type { OrganizationRole } from '../generated/prisma/enums.ts'
+import type { Actor } from '../access/actor.ts'
 
 // Both as CommonJS: their ES builds fail on Node 23 and newer, and mixing the two breaks `instanceof`.
 const require = createRequire(import.meta.url)
@@ -21,10 +21,6 @@ export interface Rules {
   readonly Subscription?: Readonly<Record<string, Rule>>
 }
 
-// `no_cache`: any other cache freezes a decision for a subscription's life.
-const role = (...allowed: OrganizationRole[]): Rule =>
-  rule({ cache: 'no_cache' })((_parent: unknown, _arguments: unknown, context: { actor: { role: OrganizationRole } }) => allowed.includes(context.actor.role))
-
-export const isMember = role('OWNER', 'AURA_OWNER', 'MEMBER')
-export const isOwner = role('OWNER', 'AURA_OWNER')
-export const isOrganizationOwner = role('OWNER')
+/** Lets in those who have the right. `no_cache`: any other cache freezes a decision for a subscription's life. */
+export const requires = (right: (actor: Actor) => boolean): Rule =>
+  rule({ cache: 'no_cache' })((_parent: unknown, _arguments: unknown, { actor }: { actor: Actor }) => right(actor))

@@ -1,4 +1,5 @@
 import type { Actor } from '../access/actor.ts'
+import { mayCreateInstances } from '../access/rights.ts'
 import type { Scope } from '../access/scope.ts'
 import { forbidden, notFound } from '../errors.ts'
 import type { InstanceStatus } from '../generated/prisma/enums.ts'
@@ -15,7 +16,7 @@ export async function createAppInstance(
   const name = parseName('name', input.name)
   const instanceId = newId('ins')
   const look = async ({ apps }: Stores, scope: Scope) => {
-    if (!scope.all) throw forbidden()
+    if (!mayCreateInstances(scope)) throw forbidden()
     const app = await apps.find({ select: { id: true } }, scope, { id: input.appId })
     if (!app) throw notFound()
     return app

@@ -1,8 +1,8 @@
 import type { Actor } from '../access/actor.ts'
+import { mayControlInstance } from '../access/rights.ts'
 import type { Scope } from '../access/scope.ts'
 import { forbidden, notFound, requireAcknowledged } from '../errors.ts'
 import { type Ports, type Propagation, type Stores, Unchanged } from '../ports.ts'
-import { mayControl } from './model.ts'
 
 /**
  * Deletes an instance for good and orphans its keys in the same change; answers once every node refuses them.
@@ -17,7 +17,7 @@ export async function deleteAppInstance(
   const look = async ({ instances }: Stores, scope: Scope) => {
     const instance = await instances.facts(scope, input.id)
     if (!instance) throw notFound()
-    if (!mayControl(scope, instance.viewerRole)) throw forbidden()
+    if (!mayControlInstance(scope, instance.viewerRole)) throw forbidden()
     return instance.deletedAt ? new Unchanged(0) : instance
   }
   const orphanedKeys = await ports.changeBy(actor, look, async ({ instances, keys, now, record }, { memberId: actorId }, instance) => {

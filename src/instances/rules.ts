@@ -1,6 +1,7 @@
-import { isMember, isOwner, type Rules } from '../graphql/rules.ts'
+import { isMember, mayCreateInstances } from '../access/rights.ts'
+import { type Rules, requires } from '../graphql/rules.ts'
 
 export const instanceRules: Rules = {
-  Query: { instance: isMember },
-  Mutation: { createAppInstance: isOwner, deleteAppInstance: isMember, setInstanceAccess: isMember },
+  Query: { instance: requires(isMember) },
+  Mutation: { createAppInstance: requires(mayCreateInstances), deleteAppInstance: requires(isMember), setInstanceAccess: requires(isMember) },
 }

@@ -1,3 +1,4 @@
+import { mayControlInstance, mayRevokeEveryKey, mayRevokeOrphans } from '../access/rights.ts'
 import { instancesIn, type Scope } from '../access/scope.ts'
 import { InstanceRole, InstanceStatus } from '../generated/prisma/enums.ts'
 import { builder } from '../graphql/builder.ts'
@@ -6,7 +7,6 @@ import { Node } from '../graphql/node.ts'
 import { byName, type Keyset, type KeysetOrder, keyset, type PageArguments } from '../graphql/pages.ts'
 import { cost, isFiltered, pageRows } from '../graphql/price.ts'
 import { containing } from '../graphql/search.ts'
-import { mayControl } from './model.ts'
 
 const InstanceStatusEnum = builder.enumType('InstanceStatus', {
   description: 'What an instance is doing. Of these only DELETED concerns its keys.',
@@ -31,19 +31,25 @@ export const InstanceRoleEnum = builder.enumType('InstanceRole', {
 const grant = (scope: Scope) => ({ access: { where: { memberId: scope.memberId }, select: { role: true } } })
 
 interface Permissions {
-  live: boolean
-  controls: boolean
-  owner: boolean
+  readonly scope: Scope
+  readonly role: InstanceRole | null
+  readonly exists: boolean
 }
 
 const InstancePermissions = builder.objectRef<Permissions>('InstancePermissions').implement({
   description: 'What the viewer may do on an instance, so that a portal can hide what would be refused.',
   fields: (t) => ({
-    createKey: t.boolean({ description: 'Create keys.', resolve: ({ live }) => live }),
-    revokeActiveKeys: t.boolean({ description: "Revoke everybody's active and expired keys, not only own ones.", resolve: ({ controls }) => controls }),
-    revokeOrphanedKeys: t.boolean({ description: 'Revoke orphaned keys.', resolve: ({ owner }) => owner }),
-    controlAccess: t.boolean({ description: 'Grant and take away roles on it.', resolve: ({ live, controls }) => live && controls }),
-    delete: t.boolean({ description: 'Delete it.', resolve: ({ live, controls }) => live && controls }),
+    createKey: t.boolean({ description: 'Create keys.', resolve: ({ exists }) => exists }),
+    revokeActiveKeys: t.boolean({
+      description: "Revoke everybody's active and expired keys, not only own ones.",
+      resolve: ({ scope, role }) => mayRevokeEveryKey(scope, role),
+    }),
+    revokeOrphanedKeys: t.boolean({ description: 'Revoke orphaned keys.', resolve: ({ scope }) => mayRevokeOrphans(scope) }),
+    controlAccess: t.boolean({
+      description: 'Grant and take away roles on it.',
+      resolve: ({ exists, scope, role }) => exists && mayControlInstance(scope, role),
+    }),
+    delete: t.boolean({ description: 'Delete it.', resolve: ({ exists, scope, role }) => exists && mayControlInstance(scope, role) }),
   }),
 })
 
@@ -72,9 +78,9 @@ export const AppInstance = builder.prismaObject('AppInstance', {
       extensions: cost({ statements: 1 }),
       select: (_arguments, { scope }) => ({ ...grant(scope), deletedAt: true }),
       resolve: ({ access, deletedAt }, _arguments, { scope }) => ({
-        live: deletedAt === null,
-        controls: mayControl(scope, access[0]?.role ?? null),
-        owner: scope.all,
+        scope,
+        role: access[0]?.role ?? null,
+        exists: deletedAt === null,
       }),
     }),
   }),
@@ -213,9 +219,9 @@ builder.prismaObjectField('AppInstance', 'access', (t) =>
     resolve: async (row, list, context) => {
       const { id, deletedAt, access } = row as unknown as { id: string; deletedAt: Date | null; access: Grant[] }
       const { rows, scope } = context
-      // Whoever sees all controls all: no role needs to be looked up.
-      const role = deletedAt === null && !scope.all ? await rows.load('instanceRole', {}, id) : null
-      if (deletedAt !== null || !mayControl(scope, role)) return null
+      if (deletedAt !== null) return null
+      // Their role on the instance is looked up only where it decides.
+      if (!mayControlInstance(scope, null) && !mayControlInstance(scope, await rows.load('instanceRole', {}, id))) return null
       const page: AccessConnectionShape = {
         ...accessPage(list, context).connect(access),
         totalCount: async () => (await rows.load('accessCount', {}, id)) ?? 0,

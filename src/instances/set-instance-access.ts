@@ -1,9 +1,9 @@
 import type { Actor } from '../access/actor.ts'
+import { mayControlInstance } from '../access/rights.ts'
 import type { Scope } from '../access/scope.ts'
 import { conflict, forbidden, notFound } from '../errors.ts'
 import type { InstanceRole } from '../generated/prisma/enums.ts'
 import type { Ports, Stores } from '../ports.ts'
-import { mayControl } from './model.ts'
 
 /** Gives a present member a role on the instance, changes it, or with null takes it away. Saying what holds already changes nothing. */
 export async function setInstanceAccess(
@@ -15,7 +15,7 @@ export async function setInstanceAccess(
   const look = async ({ members, instances }: Stores, scope: Scope) => {
     const instance = await instances.facts(scope, input.instanceId)
     if (!instance) throw notFound()
-    if (!mayControl(scope, instance.viewerRole)) throw forbidden()
+    if (!mayControlInstance(scope, instance.viewerRole)) throw forbidden()
     if (instance.deletedAt) throw conflict('This instance was deleted: nobody can have access to it.', 'instanceId')
     if (!(await members.isPresent(scope, input.memberId))) throw notFound()
     return instance

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { mayRevokeEveryKey, mayRevokeOrphans } from '../access/rights.ts'
 import type { Scope } from '../access/scope.ts'
 import { badInput } from '../errors.ts'
 import type { ApiKeyStatus, InstanceRole, OrphanReason } from '../generated/prisma/enums.ts'
@@ -48,14 +49,13 @@ export type RevokeRefusal = 'ALREADY_REVOKED' | 'NOT_YOUR_KEY' | 'ORPHAN_NEEDS_O
 
 /** Why this actor may not revoke this key, which they may see; null when they may. */
 export function revokeRefusal(
-  scope: Pick<Scope, 'memberId' | 'all'>,
+  scope: Pick<Scope, 'memberId' | 'role'>,
   instanceRole: InstanceRole | null,
   key: { status: ApiKeyStatus; createdById: string },
 ): RevokeRefusal | null {
   if (key.status === 'REVOKED') return 'ALREADY_REVOKED'
-  if (scope.all) return null
-  if (key.status === 'ORPHANED') return 'ORPHAN_NEEDS_OWNER'
-  return instanceRole === 'OWNER' || key.createdById === scope.memberId ? null : 'NOT_YOUR_KEY'
+  if (key.status === 'ORPHANED') return mayRevokeOrphans(scope) ? null : 'ORPHAN_NEEDS_OWNER'
+  return mayRevokeEveryKey(scope, instanceRole) || key.createdById === scope.memberId ? null : 'NOT_YOUR_KEY'
 }
 
 /** 1 to 128 printable ASCII characters; null when none was given. */

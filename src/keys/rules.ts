@@ -1,7 +1,8 @@
-import { isMember, type Rules } from '../graphql/rules.ts'
+import { isMember } from '../access/rights.ts'
+import { type Rules, requires } from '../graphql/rules.ts'
 
 export const keyRules: Rules = {
-  Query: { apiKeys: isMember, apiKey: isMember },
-  Mutation: { createApiKey: isMember, revokeApiKey: isMember, revokeApiKeys: isMember },
-  Subscription: { keyCounts: isMember, keyCountsOf: isMember },
+  Query: { apiKeys: requires(isMember), apiKey: requires(isMember) },
+  Mutation: { createApiKey: requires(isMember), revokeApiKey: requires(isMember), revokeApiKeys: requires(isMember) },
+  Subscription: { keyCounts: requires(isMember), keyCountsOf: requires(isMember) },
 }

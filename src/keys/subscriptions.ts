@@ -1,5 +1,6 @@
 import { queryFromInfo } from '@pothos/plugin-prisma'
 import type { GraphQLResolveInfo } from 'graphql'
+import { isMember } from '../access/rights.ts'
 import { badInput, notFound } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
 import type { Context } from '../graphql/context.ts'
@@ -19,7 +20,7 @@ function watching(appIds: readonly string[], instanceIds: readonly string[], org
   if (!appIds.every((id) => isId(id, 'app')) || !instanceIds.every((id) => isId(id, 'ins'))) throw notFound()
   return {
     subjectIds,
-    ownersOnly: false,
+    right: isMember,
     sameForAll: appIds.length === 0 && instanceIds.length > 0,
     source: { kind: 'counts', ids: subjectIds.length > 0 ? subjectIds : [organizationId] },
   }

@@ -126,7 +126,7 @@ export function createStanding(
       fresh(async () => {
         const seen = await positive(scopes, memberId)
         if (!seen) throw unauthenticated()
-        if (topic.ownersOnly && !seen.all) throw forbidden()
+        if (!topic.right(seen)) throw forbidden()
         const viewer = seen.all ? '*' : memberId
         const inSight = await Promise.all(topic.subjectIds.map((id) => positive(sights, `${viewer} ${id}`)))
         if (!inSight.includes(false)) return seen

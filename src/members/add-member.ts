@@ -1,4 +1,5 @@
 import type { Actor } from '../access/actor.ts'
+import { mayManageMembers } from '../access/rights.ts'
 import type { Scope } from '../access/scope.ts'
 import { conflict, forbidden } from '../errors.ts'
 import { newId } from '../ids.ts'
@@ -10,7 +11,7 @@ export async function addMember(ports: Pick<Ports, 'changeBy'>, actor: Actor, in
   const member = parseMember(input)
   const memberId = newId('mem')
   const look = async (_stores: Stores, scope: Scope) => {
-    if (scope.role !== 'OWNER') throw forbidden()
+    if (!mayManageMembers(scope)) throw forbidden()
   }
   await ports.changeBy(actor, look, async ({ members, now, record }, scope) => {
     if ((await members.bySubject(member.subject, scope.organizationId)).length > 0) throw conflict('subject: is a member already', 'subject')

@@ -1,4 +1,5 @@
 import { queryFromInfo } from '@pothos/plugin-prisma'
+import { mayListMembers, maySeeContacts } from '../access/rights.ts'
 import type { Scope } from '../access/scope.ts'
 import { forbidden } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
@@ -45,8 +46,8 @@ interface ListArguments extends PageArguments {
 const matching = ({ filter }: ListArguments, scope: Scope): Prisma.MemberWhereInput => ({
   AND: [
     ...(filter?.includeRemoved ? [] : [{ removedAt: null }]),
-    ...(filter?.search ? [{ OR: [{ name: containing(filter.search) }, ...(scope.role === 'OWNER' ? [{ email: containing(filter.search) }] : [])] }] : []),
-    ...(filter?.subject != null ? [{ subject: filter.subject, ...(scope.role === 'OWNER' ? {} : { id: scope.memberId }) }] : []),
+    ...(filter?.search ? [{ OR: [{ name: containing(filter.search) }, ...(maySeeContacts(scope) ? [{ email: containing(filter.search) }] : [])] }] : []),
+    ...(filter?.subject != null ? [{ subject: filter.subject, ...(maySeeContacts(scope) ? {} : { id: scope.memberId }) }] : []),
   ],
 })
 
@@ -64,7 +65,7 @@ builder.queryField('members', (t) =>
     },
     resolve: async (_root, list, context, info) => {
       const { ports, scope } = context
-      if (!scope.all && !(await ports.instances.ownsAny(scope))) throw forbidden()
+      if (!mayListMembers(scope, false) && !mayListMembers(scope, await ports.instances.ownsAny(scope))) throw forbidden()
       const page = keyset<Row>(list, byName, ports.cursors, `members:${scope.organizationId}`)
       const { where, orderBy, take } = page.query
       const query = queryFromInfo({ context, info, typeName: 'Member', path: ['edges', 'node'], select: { id: true, name: true } })

@@ -1,4 +1,5 @@
 import type { Actor } from '../access/actor.ts'
+import { mayManageMembers } from '../access/rights.ts'
 import type { Scope } from '../access/scope.ts'
 import { forbidden, notFound, requireAcknowledged } from '../errors.ts'
 import { type Ports, type Propagation, type Stores, Unchanged } from '../ports.ts'
@@ -15,7 +16,7 @@ export async function removeMember(
 ): Promise<{ orphanedKeys: number; propagation: Propagation }> {
   requireAcknowledged(input.acknowledged)
   const look = async ({ members }: Stores, scope: Scope) => {
-    if (scope.role !== 'OWNER') throw forbidden()
+    if (!mayManageMembers(scope)) throw forbidden()
     const member = await members.facts(scope, input.id)
     if (!member) throw notFound()
     return member.removedAt ? new Unchanged(0) : member

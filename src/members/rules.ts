@@ -1,7 +1,8 @@
-import { isMember, isOrganizationOwner, type Rules } from '../graphql/rules.ts'
+import { isMember, mayManageMembers } from '../access/rights.ts'
+import { type Rules, requires } from '../graphql/rules.ts'
 
 export const memberRules: Rules = {
   // Instance owners may list members too; which these are, only the rows know.
-  Query: { members: isMember },
-  Mutation: { addMember: isOrganizationOwner, removeMember: isOrganizationOwner, setMemberRole: isOrganizationOwner },
+  Query: { members: requires(isMember) },
+  Mutation: { addMember: requires(mayManageMembers), removeMember: requires(mayManageMembers), setMemberRole: requires(mayManageMembers) },
 }

@@ -1,3 +1,4 @@
+import { maySeeContacts } from '../access/rights.ts'
 import { OrganizationRole } from '../generated/prisma/enums.ts'
 import { builder } from '../graphql/builder.ts'
 import { Node } from '../graphql/node.ts'
@@ -20,14 +21,14 @@ export const Member = builder.prismaObject('Member', {
       nullable: true,
       description: "The `sub` of the member's tokens; for OWNERs of the organization and the member.",
       select: { subject: true },
-      resolve: (member, _arguments, { scope }) => (scope.role === 'OWNER' || scope.memberId === member.id ? member.subject : null),
+      resolve: (member, _arguments, { scope }) => (maySeeContacts(scope) || scope.memberId === member.id ? member.subject : null),
     }),
     name: t.exposeString('name', { description: 'The name for people.' }),
     email: t.string({
       nullable: true,
       description: 'The address; for OWNERs of the organization and the member.',
       select: { email: true },
-      resolve: (member, _arguments, { scope }) => (scope.role === 'OWNER' || scope.memberId === member.id ? member.email : null),
+      resolve: (member, _arguments, { scope }) => (maySeeContacts(scope) || scope.memberId === member.id ? member.email : null),
     }),
     role: t.expose('role', { type: OrganizationRoleEnum, description: 'The role in the organization.' }),
     joinedAt: t.expose('joinedAt', { type: 'DateTime', description: 'When the member was added.' }),

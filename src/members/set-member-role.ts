@@ -1,4 +1,5 @@
 import type { Actor } from '../access/actor.ts'
+import { mayManageMembers } from '../access/rights.ts'
 import type { Scope } from '../access/scope.ts'
 import { conflict, forbidden, notFound } from '../errors.ts'
 import type { OrganizationRole } from '../generated/prisma/enums.ts'
@@ -8,7 +9,7 @@ import { requireOtherOwner } from './model.ts'
 /** Gives a present member another role in the organization; in force with their next request. Saying what holds already changes nothing. */
 export async function setMemberRole(ports: Pick<Ports, 'changeBy'>, actor: Actor, input: { id: string; role: OrganizationRole }): Promise<void> {
   const look = async ({ members }: Stores, scope: Scope) => {
-    if (scope.role !== 'OWNER') throw forbidden()
+    if (!mayManageMembers(scope)) throw forbidden()
     const member = await members.facts(scope, input.id)
     if (!member) throw notFound()
     if (member.removedAt) throw conflict('This member was removed.', 'id')

@@ -1,3 +1,4 @@
-import { isMember, type Rules } from '../graphql/rules.ts'
+import { isMember } from '../access/rights.ts'
+import { type Rules, requires } from '../graphql/rules.ts'
 
-export const organizationRules: Rules = { Query: { viewer: isMember } }
+export const organizationRules: Rules = { Query: { viewer: requires(isMember) } }

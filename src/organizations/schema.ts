@@ -1,3 +1,4 @@
+import { mayCreateApps, mayCreateInstances, mayManageMembers, mayReadAuditLog } from '../access/rights.ts'
 import type { Scope } from '../access/scope.ts'
 import { builder } from '../graphql/builder.ts'
 import { Node } from '../graphql/node.ts'
@@ -22,10 +23,10 @@ builder.prismaObject('Organization', {
 const ViewerPermissions = builder.objectRef<Scope>('ViewerPermissions').implement({
   description: 'What the viewer may do in the organization, so that a portal can hide what would be refused.',
   fields: (t) => ({
-    createApp: t.boolean({ description: 'Create apps.', resolve: ({ all }) => all }),
-    createInstance: t.boolean({ description: 'Create instances.', resolve: ({ all }) => all }),
-    manageMembers: t.boolean({ description: 'Add and remove members, and change their roles.', resolve: ({ role }) => role === 'OWNER' }),
-    readAuditLog: t.boolean({ description: 'Read the audit log and follow it.', resolve: ({ all }) => all }),
+    createApp: t.boolean({ description: 'Create apps.', resolve: mayCreateApps }),
+    createInstance: t.boolean({ description: 'Create instances.', resolve: mayCreateInstances }),
+    manageMembers: t.boolean({ description: 'Add and remove members, and change their roles.', resolve: mayManageMembers }),
+    readAuditLog: t.boolean({ description: 'Read the audit log and follow it.', resolve: mayReadAuditLog }),
   }),
 })
 

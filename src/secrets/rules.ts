@@ -1,6 +1,7 @@
-import { isMember, type Rules } from '../graphql/rules.ts'
+import { isMember } from '../access/rights.ts'
+import { type Rules, requires } from '../graphql/rules.ts'
 
 export const secretRules: Rules = {
-  Query: { secrets: isMember },
-  Mutation: { saveApiKeyAsSecret: isMember, revealSecret: isMember, deleteSecret: isMember },
+  Query: { secrets: requires(isMember) },
+  Mutation: { saveApiKeyAsSecret: requires(isMember), revealSecret: requires(isMember), deleteSecret: requires(isMember) },
 }

@@ -1,8 +1,9 @@
 import { type ExecutionResult, parse, subscribe } from 'graphql'
 import { createSchema } from 'graphql-yoga'
 import { expect, test } from 'vitest'
+import { mayReadAuditLog } from '../../src/access/rights.ts'
 import { guardSubscriptions } from '../../src/graphql/guard.ts'
-import { deny, isOwner } from '../../src/graphql/rules.ts'
+import { deny, requires } from '../../src/graphql/rules.ts'
 
 let opened = 0
 const schema = () =>
@@ -23,7 +24,7 @@ const schema = () =>
     },
   })
 const open = async (field: string, role: string): Promise<string> => {
-  const guarded = guardSubscriptions(schema(), { denied: deny, owners: isOwner })
+  const guarded = guardSubscriptions(schema(), { denied: deny, owners: requires(mayReadAuditLog) })
   const result = await subscribe({ schema: guarded, document: parse(`subscription { ${field} }`), contextValue: { actor: { role } } })
   if (Symbol.asyncIterator in result) {
     await result.next()

@@ -14,6 +14,7 @@ import {
   needsUntold,
   negatedRules,
   oddUseCases,
+  rightsSaidAgain,
   useCasesAndAdapters,
   wholeRows,
 } from './rules.ts'
@@ -128,6 +129,13 @@ test('what an actor changes is looked at before the lock: only a use case that k
   expect(changesUnlooked(withFile('src/keys/rename-key.ts', renameKey("'changeBy'", 'await ports.changeBy(actor, look, body)')))).toEqual([])
   // Nor does a resolver take it, or a route.
   for (const path of ['src/keys/mutations.ts', 'src/server/http.ts']) expect(changesUnlooked(withFile(path, 'ports.change(id, body)'))).toEqual([path])
+})
+
+test('what somebody may do is said in access/rights.ts alone', () => {
+  expect(rightsSaidAgain(source)).toEqual([])
+  for (const again of ["if (scope.role !== 'OWNER') throw forbidden()", 'if (!scope.all) throw forbidden()', 'resolve: ({ all }) => all']) {
+    expect([again, rightsSaidAgain(withFile('src/keys/queries.ts', again))]).toEqual([again, ['src/keys/queries.ts']])
+  }
 })
 
 for (const document of ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md']) {

@@ -149,6 +149,13 @@ function namesChange(path: string, text: string): boolean {
 export const changesUnlooked = (files: Files): string[] =>
   [...files].filter(([path, text]) => namesChange(path, text) && (!isUseCase(path) || /\bactor\b|\/access\//.test(text))).map(([path]) => path)
 
+/** Features that decide by a role, or by which rows are in sight, what somebody may do. A store filters rows, and `member.role` is of the one who is changed. */
+export const rightsSaidAgain = (files: Files): string[] =>
+  [...files]
+    .filter(([path]) => featureOf(path) !== null && nameOf(path) !== 'store.ts')
+    .filter(([, text]) => /\b(scope|actor|viewer)\.(all\b|role\s*[!=]==)|\(\{ (all|role) \}\) =>/.test(text))
+    .map(([path]) => path)
+
 /** Links of a document, and paths in its code, that lead nowhere; `exists` is asked with paths from the project's root. */
 export function deadPaths(text: string, exists: (path: string) => boolean): string[] {
   const links = [...text.matchAll(/\]\((?![a-z]+:|#)([^)#\s]+)/g)].map((match) => match[1] ?? '')

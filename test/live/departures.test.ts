@@ -120,7 +120,7 @@ test.each(['counts', 'feed'] as const)('of %s, one who went without reading cost
   const operation: LiveOperation = {
     topic: {
       subjectIds: [company.I1],
-      ownersOnly: false,
+      right: () => true,
       sameForAll: true,
       source: kind === 'counts' ? { kind, ids: [company.I1] } : { kind, after },
     },
