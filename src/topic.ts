@@ -2,6 +2,9 @@ import type { Actor } from './access/actor.ts'
 import { type Scope, scopeOfAll } from './access/scope.ts'
 import type { Counts } from './keys/model.ts'
 
+/** How many events a feed reads by one statement: what a reader who is far behind costs at once. */
+export const feedBatch = 100
+
 /** What a subscription follows, and who may. */
 export interface Topic {
   /** Apps and instances that must be in sight, else NOT_FOUND. */

@@ -32,8 +32,17 @@ export function scopeOfAll(organizationId: string): Scope {
   const nobody = (): never => {
     throw new Error('a shared execution is for nobody in particular')
   }
-  const scope = { organizationId, all: true, kept: [] as readonly string[] }
-  return Object.defineProperties(scope, { memberId: { get: nobody }, role: { get: nobody } }) as unknown as Scope
+  return {
+    organizationId,
+    all: true,
+    kept: [] as readonly string[],
+    get memberId(): string {
+      return nobody()
+    },
+    get role(): OrganizationRole {
+      return nobody()
+    },
+  } as Scope
 }
 
 /** The scope of an operation's payloads after it changed an instance that the actor could see: as before the change. */

@@ -5,49 +5,35 @@ import { badInput } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
 import type { Context } from '../graphql/context.ts'
 import { Node } from '../graphql/node.ts'
+import { nodeTypes, prefixOf } from '../graphql/node-types.ts'
 import { maxPageSize } from '../graphql/pages.ts'
 import { cost } from '../graphql/price.ts'
 import { type Rules, requires } from '../graphql/rules.ts'
+import type { IdPrefix } from '../ids.ts'
 
 export const nodeRules: Rules = { Query: { node: requires(isMember), nodes: requires(isMember) } }
 
 type Find = (id: string) => Promise<{ id: string } | null>
 
-/** Finds the row behind an id of any type, if it is in the actor's scope; ids of one type are one statement, and an id is read once. */
+/** Finds the row behind an id of any type, if it is in the actor's scope; ids of one type are one statement. */
 function createFind(context: Context, info: GraphQLResolveInfo): Find {
-  const { ports, scope, rows } = context
-  const select = (typeName: string) => queryFromInfo({ context, info, typeName }) as object
-  // Its selection is planned with the first id of a type, once for all of them.
-  const among = (typeName: string, kind: 'members' | 'apps' | 'instances' | 'keys' | 'secrets' | 'events'): Find => {
-    let query: object | null = null
-    return (id) => {
-      query ??= select(typeName)
-      return rows.load(kind, query, id) as Promise<{ id: string } | null>
-    }
+  // What is selected of a type is planned with its first id, once for all of them.
+  const queries = new Map<IdPrefix, object>()
+  const queryOf = (prefix: IdPrefix): object => {
+    const query = queries.get(prefix) ?? queryFromInfo({ context, info, typeName: nodeTypes[prefix].name })
+    queries.set(prefix, query)
+    return query
   }
-  const nobody: Find = async () => null
-  let own: Promise<{ id: string }> | null = null
-  const organization: Find = async (id) => {
-    if (id !== scope.organizationId) return null
-    own ??= ports.organizations.find(select('Organization'), scope)
-    return own
+  return async (id) => {
+    const prefix = prefixOf(id)
+    return prefix && context.rows.load(prefix, queryOf(prefix), id)
   }
-  const finds: Readonly<Record<string, Find>> = {
-    org_: organization,
-    mem_: among('Member', 'members'),
-    app_: among('App', 'apps'),
-    ins_: among('AppInstance', 'instances'),
-    key_: among('ApiKey', 'keys'),
-    sec_: among('Secret', 'secrets'),
-    evt_: scope.all ? among('Event', 'events') : nobody,
-  }
-  return (id) => (finds[id.slice(0, 4)] ?? nobody)(id)
 }
 
 /** A statement for each type of these ids. */
 const costOfNodes = cost(({ ids }) => {
   const given: unknown[] = Array.isArray(ids) ? ids : [ids]
-  return { statements: new Set(given.map((id) => String(id).slice(0, 4))).size, rows: Math.min(given.length, maxPageSize) }
+  return { statements: new Set(given.map((id) => prefixOf(String(id)))).size, rows: Math.min(given.length, maxPageSize) }
 })
 
 builder.queryFields((t) => ({

@@ -1,4 +1,5 @@
 import { builder } from '../graphql/builder.ts'
+import { changedRow } from '../graphql/changed-row.ts'
 import { createApp } from './create-app.ts'
 
 const CreateAppInput = builder.inputType('CreateAppInput', {
@@ -15,11 +16,7 @@ const CreateAppPayload = builder.objectRef<{ appId: string }>('CreateAppPayload'
     app: t.prismaField({
       type: 'App',
       description: 'The new app.',
-      resolve: async (query, { appId }, _arguments, { ports, scope }) => {
-        const app = await ports.apps.find(query, scope, { id: appId })
-        if (!app) throw new Error('the new app is gone')
-        return app
-      },
+      resolve: (query, { appId }, _arguments, context) => changedRow(context, 'app', query, appId),
     }),
   }),
 })

@@ -1,5 +1,5 @@
 import { AuraError, conflict, nothingChanged, unavailable } from '../errors.ts'
-import type { NewEvent } from '../events/store.ts'
+import type { NewEvent } from '../events/model.ts'
 import type { Change, Clock, Hub } from '../ports.ts'
 import { type Database, isTransient, isUniqueViolation, lockOrganization, setLocally } from '../store/client.ts'
 import { currentWork } from '../store/work.ts'

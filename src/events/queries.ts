@@ -1,6 +1,6 @@
-import { queryFromInfo } from '@pothos/plugin-prisma'
 import { builder } from '../graphql/builder.ts'
-import { type Keyset, type KeysetOrder, keyset, type PageArguments } from '../graphql/pages.ts'
+import { countedConnection, queryOfRows, readPage, upTo } from '../graphql/connections.ts'
+import type { KeysetOrder, PageArguments } from '../graphql/pages.ts'
 import { cost, isFiltered, pageRows } from '../graphql/price.ts'
 import type { Prisma } from '../store/client.ts'
 import { Event, EventKindEnum } from './schema.ts'
@@ -30,28 +30,11 @@ const newestFirst: KeysetOrder<Row> = {
   equal: (value) => ({ version: BigInt(value) }),
 }
 
-interface EventPage extends ReturnType<Keyset<Row>['connect']> {
-  /** How many match, at most one above `countLimit`. */
-  count: () => Promise<number>
-}
-
-const EventConnection = builder.connectionObject(
-  {
-    type: Event,
-    name: 'EventConnection',
-    description: 'A page of the audit log.',
-    fields: (t) => ({
-      totalCount: t.int({
-        description: 'How many match in all; counting stops at 10,000.',
-        resolve: async (page) => Math.min(await (page as unknown as EventPage).count(), countLimit),
-      }),
-      totalCountIsExact: t.boolean({
-        description: 'False: there are more than totalCount says.',
-        resolve: async (page) => (await (page as unknown as EventPage).count()) <= countLimit,
-      }),
-    }),
-  },
-  { name: 'EventEdge', description: 'An entry in a page.' },
+const EventConnection = countedConnection(
+  Event,
+  'Event',
+  { page: 'A page of the audit log.', row: 'An entry in a page.', total: 'How many match in all; counting stops at 10,000.' },
+  true,
 )
 
 interface ListArguments extends PageArguments {
@@ -78,21 +61,18 @@ builder.queryField('auditLog', (t) =>
       const counts = asks.has('totalCount') || asks.has('totalCountIsExact') ? 1 : 0
       return { statements: 1 + counts, rows: pageRows(list), scans: counts + (isFiltered(list['filter']) ? 1 : 0) }
     }),
-    args: {
-      filter: t.arg({ type: AuditLogFilter, description: 'Which entries.' }),
-      first: t.arg.int({ description: 'How many, 0 to 100; 20 unless given.' }),
-      after: t.arg.string({ description: 'Only entries after this cursor, that is older ones.' }),
-    },
-    resolve: async (_root, list, context, info) => {
+    args: { filter: t.arg({ type: AuditLogFilter, description: 'Which entries.' }), ...t.arg.connectionArgs() },
+    resolve: (_root, list, context, info) => {
       const { ports, scope } = context
-      const page = keyset<Row>(list, newestFirst, ports.cursors, `events:${scope.organizationId}`)
-      const { where, orderBy, take } = page.query
-      const query = queryFromInfo({ context, info, typeName: 'Event', path: ['edges', 'node'], select: { id: true, version: true } })
-      const rows = await ports.events.page(query as { select: Prisma.EventSelect }, scope, { where: { AND: [where, matching(list)] }, orderBy, take })
-      let count: Promise<number> | null = null
-      const order = list.filter?.since || list.filter?.until ? 'occurredAt' : 'version'
-      const answer: EventPage = { ...page.connect(rows as unknown as Row[]), count: () => (count ??= ports.events.count(scope, matching(list), order)) }
-      return answer as never
+      const query = queryOfRows(context, info, 'Event', { id: true, version: true })
+      const matches = matching(list)
+      const countedBy = list.filter?.since || list.filter?.until ? 'occurredAt' : 'version'
+      return readPage(list, context, {
+        name: 'events',
+        order: newestFirst,
+        read: ({ where, ...page }) => ports.events.page(query, scope, { where: { AND: [where, matches] }, ...page }),
+        count: async () => upTo(countLimit, await ports.events.count(scope, matches, countedBy)),
+      })
     },
   }),
 )

@@ -47,7 +47,7 @@ export const Event = builder.prismaObject('Event', {
       nullable: true,
       description: 'The secret that it was about; null when it is deleted, or the viewer may not see it.',
       select: { secretId: true },
-      resolve: (query, { secretId }, _arguments, { rows }) => (secretId === null ? nothing(query) : rows.load('secrets', query, secretId)),
+      resolve: (query, { secretId }, _arguments, { rows }) => (secretId === null ? nothing(query) : rows.load('sec', query, secretId)),
     }),
   }),
 })

@@ -1,22 +1,7 @@
 import { keysIn, type Scope } from '../access/scope.ts'
-import type { EventKind } from '../generated/prisma/enums.ts'
 import { newId } from '../ids.ts'
 import type { Prisma, Statements } from '../store/client.ts'
-import { keyEventKinds, type RightsChange } from './model.ts'
-
-/** One thing that happened, before it has its version. */
-export interface NewEvent {
-  kind: EventKind
-  /** What it was about, as it is called now. */
-  subjectName: string
-  /** Null: the server itself. */
-  actorId: string | null
-  apiKeyId?: string
-  instanceId?: string
-  appId?: string
-  memberId?: string
-  secretId?: string
-}
+import { keyEventKinds, type NewEvent, type RightsChange } from './model.ts'
 
 /** What happened since a version. */
 export interface Since {

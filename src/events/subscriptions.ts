@@ -5,35 +5,31 @@ import { keysIn, type Scope } from '../access/scope.ts'
 import { notFound } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
 import type { Context } from '../graphql/context.ts'
-import { LiveSource } from '../graphql/live-source.ts'
+import { feedSource, type LiveSource } from '../graphql/live-source.ts'
 import { cost } from '../graphql/price.ts'
 import { isId } from '../ids.ts'
 import type { Prisma } from '../store/client.ts'
-import type { Topic } from '../topic.ts'
+import { feedBatch } from '../topic.ts'
 import { keyEventKinds } from './model.ts'
 import { ApiKeyChange, Event } from './schema.ts'
+import type { EventStore } from './store.ts'
 
-/** A feed with the client's own selection, so that row and scope come from one statement. */
-function feed(
+type Row = Awaited<ReturnType<EventStore['following']>>[number]
+
+/** A feed of events with the client's own selection, so that row and scope come from one statement. */
+const feed = (
   info: GraphQLResolveInfo,
   typeName: string,
-  topic: Omit<Topic, 'source'> & { after: bigint | null },
+  topic: Parameters<typeof feedSource>[0],
   where: (scope: Scope) => Prisma.EventWhereInput,
-): LiveSource {
-  const { after, ...subject } = topic
-  return new LiveSource(
-    { ...subject, source: { kind: 'feed', after } },
-    {
-      read: async (context, from, upTo, take) => {
-        const query = queryFromInfo({ context, info, typeName, select: { id: true, version: true } as never }) as { select: Prisma.EventSelect }
-        return (await context.ports.events.following(query, where(context.scope), from, upTo, take)) as unknown as { version: bigint }[]
-      },
-    },
-  )
-}
+): LiveSource<Row> =>
+  feedSource<Row>(topic, (context, from, upTo, take) => {
+    const { select } = queryFromInfo({ context, info, typeName, select: { id: true, version: true } })
+    return context.ports.events.following({ select }, where(context.scope), from, upTo, take)
+  })
 
-/** A feed reads a hundred events at once, each with the whole selection, and looks whether the first is still there. */
-const costOfFeed = cost({ statements: 2, rows: 100 })
+/** A feed reads as many events at once, each with the whole selection, and looks whether the first is still there. */
+const costOfFeed = cost({ statements: 2, rows: feedBatch })
 
 /** Where a feed starts: what the transport says wins over the argument. */
 const start = ({ resumeAfter }: Context, after: bigint | null | undefined): bigint | null => resumeAfter ?? after ?? null
@@ -69,7 +65,7 @@ builder.subscriptionFields((t) => ({
           ...(appId != null ? { appId } : {}),
           ...(instanceId != null ? { instanceId } : {}),
         }),
-      ) as AsyncIterable<never>
+      )
     },
     resolve: (change) => change,
   }),
@@ -81,7 +77,7 @@ builder.subscriptionFields((t) => ({
     subscribe: (_root, { after: from }, context, info) =>
       feed(info, 'Event', { subjectIds: [], right: mayReadAuditLog, sameForAll: false, after: start(context, from) }, (scope) => ({
         organizationId: scope.organizationId,
-      })) as AsyncIterable<never>,
+      })),
     resolve: (event) => event,
   }),
 }))

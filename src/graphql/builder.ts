@@ -6,8 +6,17 @@ import { getDatamodel } from '../generated/pothos.ts'
 import type { Context } from './context.ts'
 import { createReload } from './reload.ts'
 
+/** How many rows a list has in all. */
+export interface Total {
+  readonly total: number
+  /** Whether counting came to the end. */
+  readonly isExact: boolean
+}
+
 export interface SchemaTypes {
   Context: Context
+  /** What every page has beside its rows: a count that is taken when it is asked for. */
+  Connection: { count: () => Promise<Total> }
   PrismaTypes: PrismaTypes
   DefaultFieldNullability: false
   DefaultEdgesNullability: { list: false; items: false }

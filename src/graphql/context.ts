@@ -53,9 +53,16 @@ export function createSharedContext(ports: Ports, scope: Scope): Context {
   const nobody = (): never => {
     throw new Error('a shared execution is for nobody in particular')
   }
-  const counts = new DataLoader<string, Counts | null>(nobody)
   const pace = createPace()
-  return Object.defineProperty({ ports, scope, counts, pace, rows: createRows(ports, scope, pace), resumeAfter: null }, 'actor', {
-    get: nobody,
-  }) as unknown as Context
+  return {
+    ports,
+    scope,
+    pace,
+    counts: new DataLoader<string, Counts | null>(nobody),
+    rows: createRows(ports, scope, pace),
+    resumeAfter: null,
+    get actor() {
+      return nobody()
+    },
+  }
 }

@@ -1,61 +1,53 @@
 import DataLoader from 'dataloader'
 import type { Scope } from '../access/scope.ts'
 import type { InstanceRole } from '../generated/prisma/enums.ts'
-import type { Ports } from '../ports.ts'
+import type { IdPrefix } from '../ids.ts'
+import type { Stores } from '../ports.ts'
+import { type NodeRow, nodeTypes } from './node-types.ts'
 import type { Pace } from './pace.ts'
 
-type Found<Store extends keyof Ports> = Ports[Store] extends { among(...parameters: never[]): Promise<(infer Row)[]> } ? Row : never
-
-/** What is found by ids: rows with the client's selection, and facts of rows that no selection says. */
-interface Types {
-  apps: Found<'apps'>
-  instances: Found<'instances'>
-  keys: Found<'keys'>
-  members: Found<'members'>
-  secrets: Found<'secrets'>
-  events: Found<'events'>
-  /** Events of keys in scope, for whoever may not read the audit log. */
-  keyChanges: Found<'events'>
+/** Facts of rows that no selection says. */
+interface Facts {
+  /** An event of a key in scope, for whoever may not read the audit log. */
+  keyChange: NodeRow<'evt'>
   /** How many instances an app has that match the query. */
   instanceCount: number
   /** How many members have a role on an instance. */
   accessCount: number
   /** The role of the scope's member on an instance. */
-  instanceRole: InstanceRole
+  instanceRole: InstanceRole | null
 }
+
+type Kind = IdPrefix | keyof Facts
+type Found<Of extends Kind> = Of extends IdPrefix ? NodeRow<Of> : Of extends keyof Facts ? Facts[Of] : never
 
 export interface Rows {
   /** What is found for the id, null if nothing is in scope; that of one kind and query is one statement per step of the execution. */
-  load<Kind extends keyof Types>(kind: Kind, query: object, id: string): Promise<Types[Kind] | null>
+  load<Of extends Kind>(kind: Of, query: object, id: string): Promise<Found<Of> | null>
 }
 
 type Read = (query: object, scope: Scope, ids: readonly string[]) => Promise<ReadonlyMap<string, unknown>>
-type Among = (query: object, scope: Scope, ids: readonly string[]) => Promise<{ id: string }[]>
+type Among = (...asked: Parameters<Read>) => Promise<{ id: string }[]>
 
-const rows =
+const byId =
   (among: unknown): Read =>
   async (...asked) =>
     new Map((await (among as Among)(...asked)).map((row) => [row.id, row]))
 
 interface Asked {
-  readonly kind: keyof Types
+  readonly kind: Kind
   readonly query: object
   readonly id: string
 }
 
-export function createRows(ports: Pick<Ports, 'apps' | 'instances' | 'keys' | 'members' | 'secrets' | 'events'>, scope: Scope, pace: Pace): Rows {
-  const readers: Record<keyof Types, Read> = {
-    apps: rows(ports.apps.among),
-    instances: rows(ports.instances.among),
-    keys: rows(ports.keys.among),
-    members: rows(ports.members.among),
-    secrets: rows(ports.secrets.among),
-    events: rows(ports.events.among),
-    keyChanges: rows(ports.events.keyChangesAmong),
-    instanceCount: (where, _scope, appIds) => ports.instances.countsByApp(where, appIds),
-    accessCount: (_query, _scope, ids) => ports.instances.accessCounts(ids),
-    instanceRole: (_query, { memberId }, ids) => ports.instances.rolesOf(memberId, ids),
+export function createRows(stores: Stores, scope: Scope, pace: Pace): Rows {
+  const facts: Record<keyof Facts, Read> = {
+    keyChange: byId(stores.events.keyChangesAmong),
+    instanceCount: (where, _scope, appIds) => stores.instances.countsByApp(where, appIds),
+    accessCount: (_query, _scope, ids) => stores.instances.accessCounts(ids),
+    instanceRole: (_query, { memberId }, ids) => stores.instances.rolesOf(memberId, ids),
   }
+  const readerOf = (kind: Kind): Read => (kind in facts ? facts[kind as keyof Facts] : byId(nodeTypes[kind as IdPrefix].among(stores)))
   // One query object often stands for a hundred rows.
   const texts = new WeakMap<object, string>()
   const textOf = (query: object): string => {
@@ -64,7 +56,7 @@ export function createRows(ports: Pick<Ports, 'apps' | 'instances' | 'keys' | 'm
     return text
   }
   const read = async (asked: readonly Asked[]): Promise<unknown[]> => {
-    const groups = new Map<string, { kind: keyof Types; query: object; ids: Set<string>; found: ReadonlyMap<string, unknown> }>()
+    const groups = new Map<string, { kind: Kind; query: object; ids: Set<string>; found: ReadonlyMap<string, unknown> }>()
     const groupOf = asked.map(({ kind, query, id }) => {
       const name = `${kind} ${textOf(query)}`
       const group = groups.get(name) ?? { kind, query, ids: new Set(), found: new Map() }
@@ -74,11 +66,15 @@ export function createRows(ports: Pick<Ports, 'apps' | 'instances' | 'keys' | 'm
     })
     await Promise.all(
       [...groups.values()].map(async (group) => {
-        group.found = await readers[group.kind](group.query, scope, [...group.ids])
+        group.found = await readerOf(group.kind)(group.query, scope, [...group.ids])
       }),
     )
     return asked.map(({ id }, index) => groupOf[index]?.found.get(id) ?? null)
   }
   const loader = new DataLoader<Asked, unknown>(read, { cache: false, batchScheduleFn: pace.whenAsked })
-  return { load: async (kind, query, id) => pace.row(await loader.load({ kind, query, id }), `${kind} ${textOf(query)}`) as never }
+  return {
+    // The loader is one for all kinds: what it brings for a kind is of the type that the kind says.
+    load: async <Of extends Kind>(kind: Of, query: object, id: string) =>
+      pace.row((await loader.load({ kind, query, id })) as Found<Of> | null, `${kind} ${textOf(query)}`),
+  }
 }

@@ -1,6 +1,5 @@
 import { createRequire } from 'node:module'
 import type { GraphQLSchema } from 'graphql'
-import type { IMiddlewareGenerator } from 'graphql-middleware'
 import type * as Shield from 'graphql-shield'
 import type { Actor } from '../access/actor.ts'
 
@@ -8,7 +7,7 @@ import type { Actor } from '../access/actor.ts'
 const require = createRequire(import.meta.url)
 const { rule, deny, shield } = require('graphql-shield') as typeof Shield
 const { applyMiddleware } = require('graphql-middleware') as {
-  applyMiddleware: (schema: GraphQLSchema, middleware: IMiddlewareGenerator<unknown, unknown, unknown>) => GraphQLSchema
+  applyMiddleware: (schema: GraphQLSchema, middleware: object) => GraphQLSchema
 }
 
 export { applyMiddleware, deny, shield }

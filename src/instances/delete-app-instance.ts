@@ -2,6 +2,7 @@ import type { Actor } from '../access/actor.ts'
 import { mayControlInstance } from '../access/rights.ts'
 import type { Scope } from '../access/scope.ts'
 import { forbidden, notFound, requireAcknowledged } from '../errors.ts'
+import { keyEvent } from '../events/model.ts'
 import { type Ports, type Propagation, type Stores, Unchanged } from '../ports.ts'
 
 /**
@@ -24,9 +25,7 @@ export async function deleteAppInstance(
     await instances.markDeleted(instance.id, now)
     record({ kind: 'INSTANCE_DELETED', subjectName: instance.name, actorId, instanceId: instance.id, appId: instance.appId })
     const orphans = await keys.orphan({ instanceId: instance.id }, 'INSTANCE_DELETED')
-    for (const { id, name, instanceId, appId } of orphans) {
-      record({ kind: 'API_KEY_ORPHANED', subjectName: name, actorId, apiKeyId: id, instanceId, appId })
-    }
+    for (const key of orphans) record(keyEvent('API_KEY_ORPHANED', key, actorId))
     return orphans.length
   })
   return { orphanedKeys, propagation: await ports.propagate() }

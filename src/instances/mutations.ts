@@ -1,5 +1,6 @@
 import { keepInstance } from '../access/scope.ts'
 import { builder } from '../graphql/builder.ts'
+import { changedRow } from '../graphql/changed-row.ts'
 import type { Context } from '../graphql/context.ts'
 import { Propagation } from '../graphql/propagation.ts'
 import type { Propagation as PropagationShape } from '../ports.ts'
@@ -40,19 +41,13 @@ interface Changed {
 /** In place: loaders have the same scope, but of the context that resolvers get the transport makes a copy. */
 const keep = ({ scope }: Context, instanceId: string): void => void Object.assign(scope, keepInstance(scope, instanceId))
 
-async function changedInstance<Query extends object>(query: Query, { instanceId }: Changed, { ports, scope }: Context) {
-  const instance = await ports.instances.find(query, scope, instanceId)
-  if (!instance) throw new Error('a changed instance is not in the scope of its payload')
-  return instance
-}
-
 const CreateAppInstancePayload = builder.objectRef<Changed>('CreateAppInstancePayload').implement({
   description: 'What createAppInstance made.',
   fields: (t) => ({
     instance: t.prismaField({
       type: AppInstance,
       description: 'The new instance.',
-      resolve: (query, payload, _arguments, context) => changedInstance(query, payload, context),
+      resolve: (query, { instanceId }, _arguments, context) => changedRow(context, 'ins', query, instanceId),
     }),
   }),
 })
@@ -63,7 +58,7 @@ const DeleteAppInstancePayload = builder.objectRef<Changed & { orphanedKeys: num
     instance: t.prismaField({
       type: AppInstance,
       description: 'The instance as it is now.',
-      resolve: (query, payload, _arguments, context) => changedInstance(query, payload, context),
+      resolve: (query, { instanceId }, _arguments, context) => changedRow(context, 'ins', query, instanceId),
     }),
     orphanedKeys: t.exposeInt('orphanedKeys', { description: 'How many keys became orphans by this call.' }),
     propagation: t.expose('propagation', { type: Propagation, description: 'Which nodes refuse the keys by now: all that serve.' }),
@@ -76,7 +71,7 @@ const SetInstanceAccessPayload = builder.objectRef<Changed>('SetInstanceAccessPa
     instance: t.prismaField({
       type: AppInstance,
       description: 'The instance.',
-      resolve: (query, payload, _arguments, context) => changedInstance(query, payload, context),
+      resolve: (query, { instanceId }, _arguments, context) => changedRow(context, 'ins', query, instanceId),
     }),
   }),
 })

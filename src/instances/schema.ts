@@ -2,9 +2,10 @@ import { mayControlInstance, mayRevokeEveryKey, mayRevokeOrphans } from '../acce
 import { instancesIn, type Scope } from '../access/scope.ts'
 import { InstanceRole, InstanceStatus } from '../generated/prisma/enums.ts'
 import { builder } from '../graphql/builder.ts'
+import { connectionOf, countedConnection, exactly } from '../graphql/connections.ts'
 import type { Context } from '../graphql/context.ts'
 import { Node } from '../graphql/node.ts'
-import { byName, type Keyset, type KeysetOrder, keyset, type PageArguments } from '../graphql/pages.ts'
+import { byName, type KeysetOrder, keyset, type PageArguments } from '../graphql/pages.ts'
 import { cost, isFiltered, pageRows } from '../graphql/price.ts'
 import { containing } from '../graphql/search.ts'
 
@@ -86,25 +87,11 @@ export const AppInstance = builder.prismaObject('AppInstance', {
   }),
 })
 
-interface InstanceConnectionShape extends ReturnType<Keyset<{ id: string; name: string }>['connect']> {
-  totalCount: () => Promise<number>
-}
-
-const AppInstanceConnection = builder.connectionObject(
-  {
-    type: AppInstance,
-    name: 'AppInstanceConnection',
-    description: 'A page of instances.',
-    fields: (t) => ({
-      totalCount: t.int({
-        description: 'How many match in all.',
-        extensions: cost({ statements: 1 }),
-        resolve: (page) => (page as unknown as InstanceConnectionShape).totalCount(),
-      }),
-    }),
-  },
-  { name: 'AppInstanceEdge', description: 'An instance in a page.' },
-)
+const AppInstanceConnection = countedConnection(AppInstance, 'AppInstance', {
+  page: 'A page of instances.',
+  row: 'An instance in a page.',
+  total: 'How many match in all.',
+})
 
 const InstanceFilter = builder.inputType('InstanceFilter', {
   description: 'Which instances; an omitted or null member means no restriction.',
@@ -145,14 +132,10 @@ builder.prismaObjectFields('App', (t) => ({
         ]),
       }
     },
-    // The plugin's types want whole rows where the client's selection has been read.
-    resolve: (app, list, context) => {
-      const page: InstanceConnectionShape = {
-        ...pageOf(list, context).connect(app.instances),
-        totalCount: async () => (await context.rows.load('instanceCount', matching(list, context.scope), app.id)) ?? 0,
-      }
-      return page as never
-    },
+    resolve: (app, list, context) =>
+      connectionOf(pageOf(list, context), app.instances, async () =>
+        exactly((await context.rows.load('instanceCount', matching(list, context.scope), app.id)) ?? 0),
+      ),
   }),
 }))
 
@@ -166,6 +149,7 @@ const InstanceAccess = builder.prismaObject('InstanceAccess', {
 })
 
 interface Grant {
+  instanceId: string
   memberId: string
   member: { name: string }
 }
@@ -180,25 +164,13 @@ const byMemberName: KeysetOrder<Grant> = {
   equal: (value) => ({ member: { name: value } }),
 }
 
-interface AccessConnectionShape extends ReturnType<Keyset<Grant>['connect']> {
-  totalCount: () => Promise<number>
-}
+const InstanceAccessConnection = countedConnection(InstanceAccess, 'InstanceAccess', {
+  page: 'A page of roles on an instance.',
+  row: 'A role in a page.',
+  total: 'How many members have a role.',
+})
 
-const InstanceAccessConnection = builder.connectionObject(
-  {
-    type: InstanceAccess,
-    name: 'InstanceAccessConnection',
-    description: 'A page of roles on an instance.',
-    fields: (t) => ({
-      totalCount: t.int({
-        description: 'How many members have a role.',
-        extensions: cost({ statements: 1 }),
-        resolve: (page) => (page as unknown as AccessConnectionShape).totalCount(),
-      }),
-    }),
-  },
-  { name: 'InstanceAccessEdge', description: 'A role in a page.' },
-)
+const accessPage = (list: PageArguments, { scope, ports }: Context) => keyset(list, byMemberName, ports.cursors, `access:${scope.organizationId}`)
 
 builder.prismaObjectField('AppInstance', 'access', (t) =>
   t.field({
@@ -207,31 +179,21 @@ builder.prismaObjectField('AppInstance', 'access', (t) =>
     description: "Who has which role here, by the members' names; null unless the viewer may control access.",
     // The role of whoever asks is looked up too. Names stand in another table, so that all who have a role are read and sorted.
     extensions: cost((list) => ({ statements: 2, rows: pageRows(list), scans: 1 })),
-    args: {
-      first: t.arg.int({ description: 'How many, 0 to 100; 20 unless given.' }),
-      after: t.arg.string({ description: 'Only roles after this cursor.' }),
-    },
+    args: t.arg.connectionArgs(),
     select: (list, context, nestedSelection) => {
       const { where, orderBy, take } = accessPage(list, context).query
-      const access = { where, orderBy, take, select: { memberId: true, member: { select: { name: true } } } }
-      return { id: true, deletedAt: true, access: nestedSelection(access as never, ['edges', 'node']) } as never
+      const access = { where: { AND: [where] }, orderBy, take, select: { memberId: true, instanceId: true, member: { select: { name: true } } } } as const
+      return { id: true, deletedAt: true, access: nestedSelection(access, ['edges', 'node']) }
     },
-    resolve: async (row, list, context) => {
-      const { id, deletedAt, access } = row as unknown as { id: string; deletedAt: Date | null; access: Grant[] }
+    resolve: async ({ id, deletedAt, access }, list, context) => {
       const { rows, scope } = context
       if (deletedAt !== null) return null
       // Their role on the instance is looked up only where it decides.
       if (!mayControlInstance(scope, null) && !mayControlInstance(scope, await rows.load('instanceRole', {}, id))) return null
-      const page: AccessConnectionShape = {
-        ...accessPage(list, context).connect(access),
-        totalCount: async () => (await rows.load('accessCount', {}, id)) ?? 0,
-      }
-      return page as never
+      return connectionOf(accessPage(list, context), access, async () => exactly((await rows.load('accessCount', {}, id)) ?? 0))
     },
   }),
 )
-
-const accessPage = (list: PageArguments, { scope, ports }: Context) => keyset(list, byMemberName, ports.cursors, `access:${scope.organizationId}`)
 
 builder.queryField('instance', (t) =>
   t.prismaField({
@@ -239,6 +201,6 @@ builder.queryField('instance', (t) =>
     nullable: true,
     description: 'The instance with this id; null when the viewer may see none.',
     args: { id: t.arg.id({ required: true, description: 'An id `ins_…`.' }) },
-    resolve: (query, _root, { id }, { rows }) => rows.load('instances', query, id),
+    resolve: (query, _root, { id }, { rows }) => rows.load('ins', query, id),
   }),
 )

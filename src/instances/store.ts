@@ -12,9 +12,6 @@ export interface InstanceFacts {
 }
 
 export const instanceStore = (client: Statements) => ({
-  find: <Query extends Prisma.AppInstanceDefaultArgs>(query: Query, scope: Scope, id: string) =>
-    client.appInstance.findFirst({ ...query, where: { id, ...instancesIn(scope) } }),
-
   /** Those of these instances that are in scope. */
   among: <Query extends Prisma.AppInstanceDefaultArgs>(query: Query, scope: Scope, ids: readonly string[]) =>
     client.appInstance.findMany({ ...query, where: { AND: [instancesIn(scope), { id: { in: [...ids] } }] } }),

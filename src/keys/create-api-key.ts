@@ -2,6 +2,7 @@ import type { Actor } from '../access/actor.ts'
 import type { Scope } from '../access/scope.ts'
 import { formatKey, keyHint, type Plaintext } from '../crypto/key-format.ts'
 import { conflict, notFound } from '../errors.ts'
+import { keyEvent } from '../events/model.ts'
 import { newId } from '../ids.ts'
 import { parseName } from '../names.ts'
 import type { Ports, Stores } from '../ports.ts'
@@ -59,7 +60,7 @@ export async function createApiKey(
     const { appId } = instance
     const key = { id: keyId, organizationId, appId, instanceId: instance.id, createdById, name, hint: keyHint(plaintext), createdAt: now, expiresAt }
     await keys.insert(key, ports.digests.digest(plaintext))
-    record({ kind: 'API_KEY_CREATED', subjectName: name, actorId: createdById, apiKeyId: keyId, instanceId: instance.id, appId })
+    record(keyEvent('API_KEY_CREATED', key, createdById))
     if (idempotencyKey !== null) await keys.remember(createdById, idempotencyKey, { inputHash: inputHash(input), apiKeyId: keyId, createdAt: now })
     if (secretName !== null) {
       const locked = { ...ports, secrets, now, record }

@@ -1,3 +1,4 @@
+import { keyEvent } from '../events/model.ts'
 import type { Ports } from '../ports.ts'
 
 /** Keys that one transaction moves at most, so that nobody waits long behind it. */
@@ -12,9 +13,7 @@ export async function expireKeys(ports: Pick<Ports, 'change' | 'keys' | 'clock'>
         // Another node's sweeper waits for the organization's lock already: it moves what is left.
         if (!(await keys.tryExpireAlone(organizationId))) return 0
         const expired = await keys.expire(organizationId, now, batch)
-        for (const { id, name, instanceId, appId } of expired) {
-          record({ kind: 'API_KEY_EXPIRED', subjectName: name, actorId: null, apiKeyId: id, instanceId, appId })
-        }
+        for (const key of expired) record(keyEvent('API_KEY_EXPIRED', key, null))
         return expired.length
       })
       moved += count

@@ -1,6 +1,6 @@
 import { redactKeys } from '../crypto/key-format.ts'
 import { builder } from '../graphql/builder.ts'
-import type { Context } from '../graphql/context.ts'
+import { changedRow } from '../graphql/changed-row.ts'
 import { nothing } from '../graphql/nothing.ts'
 import { maxPageSize } from '../graphql/pages.ts'
 import { cost } from '../graphql/price.ts'
@@ -42,22 +42,13 @@ const CreateApiKeyInput = builder.inputType('CreateApiKeyInput', {
   }),
 })
 
-async function changedKey<Query extends object>(query: Query, keyId: string, { ports, scope }: Context) {
-  const find = () => ports.keys.find(query, scope, keyId)
-  // Once more: the change is made, and a field that cannot be answered erases the plaintext beside it. If it is lost for good, the same
-  // idempotencyKey still finds the key, to revoke it.
-  const key = await find().catch(find)
-  if (!key) throw new Error('a changed key is not in the scope of its payload')
-  return key
-}
-
 const CreateApiKeyPayload = builder.objectRef<CreatedKey>('CreateApiKeyPayload').implement({
   description: 'What createApiKey made.',
   fields: (t) => ({
     apiKey: t.prismaField({
       type: ApiKey,
       description: 'The new key.',
-      resolve: (query, { keyId }, _arguments, context) => changedKey(query, keyId, context),
+      resolve: (query, { keyId }, _arguments, context) => changedRow(context, 'key', query, keyId),
     }),
     plaintext: t.string({
       nullable: true,
@@ -72,7 +63,7 @@ const CreateApiKeyPayload = builder.objectRef<CreatedKey>('CreateApiKeyPayload')
       type: 'Secret',
       nullable: true,
       description: 'The secret that the key was saved as; null without one.',
-      resolve: (query, { secretId }, _arguments, { ports, scope }) => (secretId === null ? nothing(query) : ports.secrets.find(query, scope, secretId)),
+      resolve: (query, { secretId }, _arguments, context) => (secretId === null ? nothing(query) : changedRow(context, 'sec', query, secretId)),
     }),
   }),
 })
@@ -101,17 +92,15 @@ const RevokeApiKeyPayload = builder.objectRef<{ keyId: string; propagation: Prop
     apiKey: t.prismaField({
       type: ApiKey,
       description: 'The revoked key.',
-      resolve: (query, { keyId }, _arguments, context) => changedKey(query, keyId, context),
+      resolve: (query, { keyId }, _arguments, context) => changedRow(context, 'key', query, keyId),
     }),
     instance: t.prismaField({
       type: 'AppInstance',
       description: 'The instance that it opened.',
       extensions: cost({ statements: 2, rows: 1 }),
       resolve: async (query, { keyId }, _arguments, context) => {
-        const { instanceId } = await changedKey({ select: { instanceId: true } }, keyId, context)
-        const instance = await context.ports.instances.find(query, context.scope, instanceId)
-        if (!instance) throw new Error('the instance of a visible key is not visible')
-        return instance
+        const { instanceId } = await changedRow(context, 'key', { select: { instanceId: true } }, keyId)
+        return changedRow(context, 'ins', query, instanceId)
       },
     }),
     propagation: t.expose('propagation', { type: Propagation, description: 'Which nodes refuse the key by now: all that serve.' }),
@@ -126,7 +115,7 @@ const RevokeApiKeyResult = builder.objectRef<RevocationResult>('RevokeApiKeyResu
       type: ApiKey,
       nullable: true,
       description: 'The key as it is now; null when the viewer may see none with this id.',
-      resolve: (query, { id }, _arguments, { rows }) => rows.load('keys', query, id),
+      resolve: (query, { id }, _arguments, { rows }) => rows.load('key', query, id),
     }),
     errorCode: t.exposeString('errorCode', { nullable: true, description: 'Null when it is revoked, else NOT_FOUND or FORBIDDEN.' }),
   }),

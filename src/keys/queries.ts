@@ -1,9 +1,10 @@
-import { queryFromInfo } from '@pothos/plugin-prisma'
 import type { GraphQLResolveInfo } from 'graphql'
 import { keysIn } from '../access/scope.ts'
 import { unavailable } from '../errors.ts'
-import { builder } from '../graphql/builder.ts'
+import { builder, type Total } from '../graphql/builder.ts'
+import { connectionOf, countedConnection, exactly, queryOfRows, upTo } from '../graphql/connections.ts'
 import type { Context } from '../graphql/context.ts'
+import type { NodeRow } from '../graphql/node-types.ts'
 import { byDate, byName, type Keyset, type KeysetOrder, keyset, type PageArguments } from '../graphql/pages.ts'
 import { containing } from '../graphql/search.ts'
 import type { Prisma } from '../store/client.ts'
@@ -94,33 +95,26 @@ const pageOf = (list: ListArguments, { scope, ports }: Context, order = orderOf(
 /** How often a page is read whose keys go out of sight meanwhile. */
 const maxTries = 3
 
-async function pageByKey(list: ListArguments, context: Context, query: { select: Prisma.ApiKeySelect }): Promise<unknown[]> {
+const selectionOf = (context: Context, info: GraphQLResolveInfo) => queryOfRows(context, info, 'ApiKey', sortable)
+type Query = ReturnType<typeof selectionOf>
+
+async function pageByKey(list: ListArguments, context: Context, query: Query): Promise<SortableKey[]> {
   const { where, orderBy, take } = pageOf(list, context).query
   const page = { where: { AND: [where, matching(list)] }, orderBy: orderBy as Prisma.ApiKeyOrderByWithRelationInput[], take }
-  return context.ports.keys.page(query, context.scope, page)
+  return (await context.ports.keys.page(query, context.scope, page)) as (NodeRow<'key'> & SortableKey)[]
 }
 
 /** Starts at the rows of last uses, whose index has the order; what was asked for is read of the page alone. */
-async function pageByUse(
-  list: ListArguments,
-  context: Context,
-  query: { select: Prisma.ApiKeySelect },
-  within: Prisma.ApiKeyWhereInput = {},
-): Promise<unknown[]> {
+async function pageByUse(list: ListArguments, context: Context, query: Query, within: Prisma.ApiKeyWhereInput = {}): Promise<SortableKey[]> {
   const { where, orderBy, take } = pageOf(list, context, rowsByLastUse).query
   const page = { where, matching: { AND: [within, matching(list)] }, orderBy: orderBy as Prisma.KeyUseOrderByWithRelationInput[], take }
   for (let tries = 0; tries < maxTries; tries++) {
     const ids = await context.ports.keys.idsByUse(context.scope, page)
-    const rows = await Promise.all(ids.map((id) => context.rows.load('keys', query, id)))
+    const rows = await Promise.all(ids.map((id) => context.rows.load('key', query, id)))
     // One went out of sight in between: a page that is short by it would pass for the last one.
-    if (!rows.includes(null)) return rows
+    if (!rows.includes(null)) return rows as (NodeRow<'key'> & SortableKey)[]
   }
   throw unavailable('Keys of this page go out of sight while it is read. Try again.')
-}
-
-interface Total {
-  total: number
-  isExact: boolean
 }
 
 const statuses = ['ACTIVE', 'EXPIRED', 'ORPHANED', 'REVOKED'] as const
@@ -131,38 +125,29 @@ async function totalOf({ filter }: ListArguments, { scope, ports, counts }: Cont
   const counted = countable(filter, subjectId === scope.organizationId, subjectId)
   if (!counted) {
     const found = await ports.keys.count(scope, { AND: [within, matching({ filter })] })
-    return { total: Math.min(found, countLimit), isExact: found <= countLimit }
+    return upTo(countLimit, found)
   }
   const numbers = await counts.load(counted.narrower ?? subjectId)
-  return { total: numbers ? [...new Set(filter?.status ?? statuses)].reduce((sum, each) => sum + numbers[columns[each]], 0) : 0, isExact: true }
+  return exactly(numbers ? [...new Set(filter?.status ?? statuses)].reduce((sum, each) => sum + numbers[columns[each]], 0) : 0)
 }
 
-interface KeyPage extends ReturnType<Keyset<SortableKey>['connect']> {
-  count: () => Promise<Total>
-}
-
-const ApiKeyConnection = builder.connectionObject(
+const ApiKeyConnection = countedConnection(
+  ApiKey,
+  'ApiKey',
   {
-    type: ApiKey,
-    name: 'ApiKeyConnection',
-    description: 'A page of keys.',
-    fields: (t) => ({
-      totalCount: t.int({
-        description: 'How many match in all, exactly those that the viewer may see. Filters on more than status, app and instance stop counting at 10,000.',
-        resolve: async (page) => (await (page as unknown as KeyPage).count()).total,
-      }),
-      totalCountIsExact: t.boolean({
-        description: 'False: there are more than totalCount says.',
-        resolve: async (page) => (await (page as unknown as KeyPage).count()).isExact,
-      }),
-      version: t.field({
-        type: 'Version',
-        description: "The organization's version, read before the rows: what changed after it is not in them.",
-        resolve: (_page, _arguments, { actor }) => actor.organizationVersion,
-      }),
-    }),
+    page: 'A page of keys.',
+    row: 'A key in a page.',
+    total: 'How many match in all, exactly those that the viewer may see. Filters on more than status, app and instance stop counting at 10,000.',
   },
-  { name: 'ApiKeyEdge', description: 'A key in a page.' },
+  true,
+)
+
+builder.objectField(ApiKeyConnection, 'version', (t) =>
+  t.field({
+    type: 'Version',
+    description: "The organization's version, read before the rows: what changed after it is not in them.",
+    resolve: (_page, _arguments, { actor }) => actor.organizationVersion,
+  }),
 )
 
 const listArguments = {
@@ -172,17 +157,8 @@ const listArguments = {
   })),
 }
 
-/** The page with a count that is taken at most once, and only if somebody asks for it. */
-function connection(rows: readonly SortableKey[], list: ListArguments, context: Context, subjectId: string, within: Prisma.ApiKeyWhereInput) {
-  let count: Promise<Total> | null = null
-  return {
-    ...pageOf(list, context).connect(rows),
-    count: () => (count ??= totalOf(list, context, subjectId, within)),
-  } as never
-}
-
-const selectionOf = (context: Context, info: GraphQLResolveInfo) =>
-  queryFromInfo({ context, info, typeName: 'ApiKey', path: ['edges', 'node'], select: sortable }) as { select: Prisma.ApiKeySelect }
+const connection = (rows: readonly SortableKey[], list: ListArguments, context: Context, subjectId: string, within: Prisma.ApiKeyWhereInput) =>
+  connectionOf(pageOf(list, context), rows, () => totalOf(list, context, subjectId, within))
 
 const isByUse = (list: ListArguments): boolean => list.orderBy === 'LAST_USED_AT_DESC'
 
@@ -195,7 +171,7 @@ builder.queryFields((t) => ({
     resolve: async (_root, list, context, info) => {
       const query = selectionOf(context, info)
       const rows = await (isByUse(list) ? pageByUse : pageByKey)(list, context, query)
-      return connection(rows as SortableKey[], list, context, context.scope.organizationId, {})
+      return connection(rows, list, context, context.scope.organizationId, {})
     },
   }),
   apiKey: t.prismaField({
@@ -203,7 +179,7 @@ builder.queryFields((t) => ({
     nullable: true,
     description: 'The key with this id; null when the viewer may see none.',
     args: { id: t.arg.id({ required: true, description: 'An id `key_…`.' }) },
-    resolve: (query, _root, { id }, { rows }) => rows.load('keys', query, id),
+    resolve: (query, _root, { id }, { rows }) => rows.load('key', query, id),
   }),
 }))
 
@@ -221,14 +197,13 @@ for (const [type, within] of [
       args: { ...listArguments, ...t.arg.connectionArgs() },
       select: (list, context, nestedSelection) => {
         // Joined to its row, this order would have every key written out before the page is cut: it is read by itself, as for the organization.
-        if (isByUse(list)) return { id: true } as never
         const { where, orderBy, take } = pageOf(list, context).query
-        const keys = { where: { AND: [keysIn(context.scope), where, matching(list)] }, orderBy, take, select: sortable }
-        return { id: true, keys: nestedSelection(keys as never, ['edges', 'node']) } as never
+        const query = { where: { AND: [keysIn(context.scope), where, matching(list)] }, orderBy, take, select: sortable }
+        const keys = isByUse(list) ? null : nestedSelection(query, ['edges', 'node'])
+        return { id: true, ...(keys && { keys }) } as { id: true; keys: NonNullable<typeof keys> }
       },
-      resolve: async (owner, list, context, info) => {
-        const { id, keys } = owner as unknown as { id: string; keys: SortableKey[] }
-        const rows = isByUse(list) ? ((await pageByUse(list, context, selectionOf(context, info), within(id))) as SortableKey[]) : keys
+      resolve: async ({ id, keys }, list, context, info) => {
+        const rows = isByUse(list) ? await pageByUse(list, context, selectionOf(context, info), within(id)) : keys
         return connection(rows, list, context, id, within(id))
       },
     }),

@@ -1,6 +1,7 @@
 import type { Actor } from '../access/actor.ts'
 import type { Scope } from '../access/scope.ts'
 import { badInput, type ErrorCode, requireAcknowledged } from '../errors.ts'
+import { keyEvent } from '../events/model.ts'
 import { type Ports, type Propagation, type Stores, Unchanged } from '../ports.ts'
 import { revokeRefusal } from './model.ts'
 
@@ -39,9 +40,7 @@ export async function revokeApiKeys(
   const results = await ports.changeBy(actor, look, async ({ keys, now, record }, { memberId: actorId }, { revocable, outcomes }) => {
     const ids = revocable.map(({ id }) => id)
     await keys.revoke(ids, now, actorId)
-    for (const { id, name, instanceId, appId } of revocable) {
-      record({ kind: 'API_KEY_REVOKED', subjectName: name, actorId, apiKeyId: id, instanceId, appId })
-    }
+    for (const key of revocable) record(keyEvent('API_KEY_REVOKED', key, actorId))
     return outcomes
   })
   return { results, propagation: await ports.propagate() }

@@ -46,9 +46,6 @@ const readRecords = (client: Statements, ids: readonly string[]): Promise<KeyRec
   WHERE k.id = ANY(${ids})`
 
 export const keyStore = (client: Statements) => ({
-  find: <Query extends Prisma.ApiKeyDefaultArgs>(query: Query, scope: Scope, id: string) =>
-    client.apiKey.findFirst({ ...query, where: { id, ...keysIn(scope) } }),
-
   /** Those of these keys that are in scope. */
   among: <Query extends Prisma.ApiKeyDefaultArgs>(query: Query, scope: Scope, ids: readonly string[]) =>
     client.apiKey.findMany({ ...query, where: { AND: [keysIn(scope), { id: { in: [...ids] } }] } }),

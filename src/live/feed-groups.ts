@@ -3,12 +3,10 @@ import pLimit from 'p-limit'
 import type { Scope } from '../access/scope.ts'
 import { resync } from '../errors.ts'
 import type { Ports } from '../ports.ts'
-import { type Groups, type Membership, visibility } from '../topic.ts'
+import { feedBatch, type Groups, type Membership, visibility } from '../topic.ts'
 import { gatherMs } from './gather.ts'
 import type { Standing } from './standing.ts'
 
-/** How many events one statement reads: what a reader who is far behind costs at once. */
-const batch = 100
 /** A reader who takes longer for what waits to be read is sent away; its last version is where it goes on. */
 const patienceMs = 10_000
 
@@ -121,7 +119,7 @@ export function createFeedGroups(ports: Pick<Ports, 'metrics' | 'events'>, stand
       await yieldToOthers()
       // Old events are deleted at some time, and may be while somebody reads them.
       if (!group.isLive && !(await ports.events.occurredAt(group.scope.organizationId, group.position + 1n))) throw resync()
-      const rows = await execution.read(group.position, upTo, batch)
+      const rows = await execution.read(group.position, upTo, feedBatch)
       return { rows, answers: await Promise.all(rows.map(async (row) => ({ json: await execution.ofEvent(row), version: row.version }))) }
     })
     // After everything was read: whoever lost a right by then left the group, or moved to another one with the old position.
@@ -130,7 +128,7 @@ export function createFeedGroups(ports: Pick<Ports, 'metrics' | 'events'>, stand
       for (const member of [...group.members]) send(group, member, json, version)
       group.position = version
     }
-    if (rows.length < batch) group.position = upTo
+    if (rows.length < feedBatch) group.position = upTo
     if (answers.length > 0 && group.isLive) ports.metrics.lag(standing.occurredAt)
     join(group)
   }

@@ -1,5 +1,5 @@
 import { builder } from '../graphql/builder.ts'
-import type { Context } from '../graphql/context.ts'
+import { changedRow } from '../graphql/changed-row.ts'
 import { Propagation } from '../graphql/propagation.ts'
 import type { Propagation as PropagationShape } from '../ports.ts'
 import { addMember } from './add-member.ts'
@@ -37,16 +37,14 @@ interface Changed {
   memberId: string
 }
 
-async function changedMember<Query extends object>(query: Query, { memberId }: Changed, { ports, scope }: Context) {
-  const member = await ports.members.find(query, scope, memberId)
-  if (!member) throw new Error('a changed member is not in the scope of its payload')
-  return member
-}
-
 const AddMemberPayload = builder.objectRef<Changed>('AddMemberPayload').implement({
   description: 'What addMember made.',
   fields: (t) => ({
-    member: t.prismaField({ type: 'Member', description: 'The new member.', resolve: (query, payload, _, context) => changedMember(query, payload, context) }),
+    member: t.prismaField({
+      type: 'Member',
+      description: 'The new member.',
+      resolve: (query, { memberId }, _arguments, context) => changedRow(context, 'mem', query, memberId),
+    }),
   }),
 })
 
@@ -56,7 +54,7 @@ const RemoveMemberPayload = builder.objectRef<Changed & { orphanedKeys: number; 
     member: t.prismaField({
       type: 'Member',
       description: 'The member as they are now: removed, and kept as history.',
-      resolve: (query, payload, _, context) => changedMember(query, payload, context),
+      resolve: (query, { memberId }, _arguments, context) => changedRow(context, 'mem', query, memberId),
     }),
     orphanedKeys: t.exposeInt('orphanedKeys', { description: 'How many keys became orphans by this call.' }),
     propagation: t.expose('propagation', { type: Propagation, description: 'Which nodes refuse the keys by now: all that serve.' }),
@@ -66,7 +64,11 @@ const RemoveMemberPayload = builder.objectRef<Changed & { orphanedKeys: number; 
 const SetMemberRolePayload = builder.objectRef<Changed>('SetMemberRolePayload').implement({
   description: 'What setMemberRole did.',
   fields: (t) => ({
-    member: t.prismaField({ type: 'Member', description: 'The member.', resolve: (query, payload, _, context) => changedMember(query, payload, context) }),
+    member: t.prismaField({
+      type: 'Member',
+      description: 'The member.',
+      resolve: (query, { memberId }, _arguments, context) => changedRow(context, 'mem', query, memberId),
+    }),
   }),
 })
 

@@ -1,9 +1,9 @@
-import { queryFromInfo } from '@pothos/plugin-prisma'
 import { mayListMembers, maySeeContacts } from '../access/rights.ts'
 import type { Scope } from '../access/scope.ts'
 import { forbidden } from '../errors.ts'
 import { builder } from '../graphql/builder.ts'
-import { byName, type Keyset, keyset, type PageArguments } from '../graphql/pages.ts'
+import { countedConnection, exactly, queryOfRows, readPage } from '../graphql/connections.ts'
+import { byName, type PageArguments } from '../graphql/pages.ts'
 import { cost, isFiltered, pageRows } from '../graphql/price.ts'
 import { containing } from '../graphql/search.ts'
 import type { Prisma } from '../store/client.ts'
@@ -18,26 +18,11 @@ const MemberFilter = builder.inputType('MemberFilter', {
   }),
 })
 
-type Row = { id: string; name: string }
-interface MemberPage extends ReturnType<Keyset<Row>['connect']> {
-  count: () => Promise<number>
-}
-
-const MemberConnection = builder.connectionObject(
-  {
-    type: Member,
-    name: 'MemberConnection',
-    description: 'A page of members.',
-    fields: (t) => ({
-      totalCount: t.int({
-        description: 'How many match in all.',
-        extensions: cost({ statements: 1 }),
-        resolve: (page) => (page as unknown as MemberPage).count(),
-      }),
-    }),
-  },
-  { name: 'MemberEdge', description: 'A member in a page.' },
-)
+const MemberConnection = countedConnection(Member, 'Member', {
+  page: 'A page of members.',
+  row: 'A member in a page.',
+  total: 'How many match in all.',
+})
 
 interface ListArguments extends PageArguments {
   filter?: typeof MemberFilter.$inferInput | null | undefined
@@ -58,20 +43,18 @@ builder.queryField('members', (t) =>
     description: 'The members of the organization by name. For organization owners, Aura Owners and whoever is OWNER of an instance.',
     // Whoever is no owner of the organization is looked up first.
     extensions: cost((list) => ({ statements: 2, rows: pageRows(list), scans: isFiltered(list['filter']) ? 1 : 0 })),
-    args: {
-      filter: t.arg({ type: MemberFilter, description: 'Which ones.' }),
-      first: t.arg.int({ description: 'How many, 0 to 100; 20 unless given.' }),
-      after: t.arg.string({ description: 'Only members after this cursor.' }),
-    },
+    args: { filter: t.arg({ type: MemberFilter, description: 'Which ones.' }), ...t.arg.connectionArgs() },
     resolve: async (_root, list, context, info) => {
       const { ports, scope } = context
       if (!mayListMembers(scope, false) && !mayListMembers(scope, await ports.instances.ownsAny(scope))) throw forbidden()
-      const page = keyset<Row>(list, byName, ports.cursors, `members:${scope.organizationId}`)
-      const { where, orderBy, take } = page.query
-      const query = queryFromInfo({ context, info, typeName: 'Member', path: ['edges', 'node'], select: { id: true, name: true } })
-      const rows = await ports.members.page(query as { select: Prisma.MemberSelect }, scope, { where: { AND: [where, matching(list, scope)] }, orderBy, take })
-      const answer: MemberPage = { ...page.connect(rows as unknown as Row[]), count: () => ports.members.count(scope, matching(list, scope)) }
-      return answer as never
+      const query = queryOfRows(context, info, 'Member', { id: true, name: true })
+      const matches = matching(list, scope)
+      return readPage(list, context, {
+        name: 'members',
+        order: byName,
+        read: ({ where, ...page }) => ports.members.page(query, scope, { where: { AND: [where, matches] }, ...page }),
+        count: async () => exactly(await ports.members.count(scope, matches)),
+      })
     },
   }),
 )

@@ -2,6 +2,7 @@ import type { Actor } from '../access/actor.ts'
 import { mayManageMembers } from '../access/rights.ts'
 import type { Scope } from '../access/scope.ts'
 import { forbidden, notFound, requireAcknowledged } from '../errors.ts'
+import { keyEvent } from '../events/model.ts'
 import { type Ports, type Propagation, type Stores, Unchanged } from '../ports.ts'
 import { requireOtherOwner } from './model.ts'
 
@@ -27,9 +28,7 @@ export async function removeMember(
     const actorId = scope.memberId
     record({ kind: 'MEMBER_REMOVED', subjectName: member.name, actorId, memberId: member.id })
     const orphans = await keys.orphan({ createdById: member.id }, 'CREATOR_REMOVED')
-    for (const { id, name, instanceId, appId } of orphans) {
-      record({ kind: 'API_KEY_ORPHANED', subjectName: name, actorId, apiKeyId: id, instanceId, appId })
-    }
+    for (const key of orphans) record(keyEvent('API_KEY_ORPHANED', key, actorId))
     return orphans.length
   })
   return { orphanedKeys, propagation: await ports.propagate() }

@@ -44,10 +44,6 @@ export const memberStore = (client: Statements) => ({
     return scopeOf({ ...actor, role: row.role })
   },
 
-  /** A member of the organization, removed or not. */
-  find: <Query extends Prisma.MemberDefaultArgs>(query: Query, scope: Scope, id: string) =>
-    client.member.findFirst({ ...query, where: { id, organizationId: scope.organizationId } }),
-
   /** Those of these members who are of the organization, removed or not. */
   among: <Query extends Prisma.MemberDefaultArgs>(query: Query, scope: Scope, ids: readonly string[]) =>
     client.member.findMany({ ...query, where: { organizationId: scope.organizationId, id: { in: [...ids] } } }),

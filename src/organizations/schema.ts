@@ -36,8 +36,8 @@ const Viewer = builder.objectRef<object>('Viewer').implement({
     member: t.prismaField({
       type: 'Member',
       description: 'The member whose token was sent.',
-      resolve: async (query, _viewer, _arguments, { ports, scope }) => {
-        const member = await ports.members.find(query, scope, scope.memberId)
+      resolve: async (query, _viewer, _arguments, { rows, scope }) => {
+        const member = await rows.load('mem', query, scope.memberId)
         if (!member) throw new Error('the caller has no row')
         return member
       },

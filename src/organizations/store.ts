@@ -9,6 +9,10 @@ export const organizationStore = (client: Statements) => ({
   find: <Query extends Prisma.OrganizationDefaultArgs>(query: Query, scope: Scope) =>
     client.organization.findUniqueOrThrow({ ...query, where: { id: scope.organizationId } }),
 
+  /** The actor's own, if it is one of these. */
+  among: <Query extends Prisma.OrganizationDefaultArgs>(query: Query, scope: Scope, ids: readonly string[]) =>
+    client.organization.findMany({ ...query, where: { AND: [{ id: scope.organizationId }, { id: { in: [...ids] } }] } }),
+
   /** The number of its newest event. */
   version: async (id: string): Promise<bigint> => (await client.organization.findUniqueOrThrow({ where: { id }, select: { version: true } })).version,
 

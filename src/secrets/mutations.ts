@@ -1,6 +1,6 @@
 import type { Plaintext } from '../crypto/key-format.ts'
 import { builder } from '../graphql/builder.ts'
-import type { Context } from '../graphql/context.ts'
+import { changedRow } from '../graphql/changed-row.ts'
 import { deleteSecret } from './delete-secret.ts'
 import { revealSecret } from './reveal-secret.ts'
 import { saveApiKeyAsSecret } from './save-api-key-as-secret.ts'
@@ -25,24 +25,18 @@ const DeleteSecretInput = builder.inputType('DeleteSecretInput', {
   fields: (t) => ({ id: t.id({ required: true, description: 'The secret, `sec_…`.' }) }),
 })
 
-async function secretOf<Query extends object>(query: Query, { secretId }: { secretId: string }, { ports, scope }: Context) {
-  const secret = await ports.secrets.find(query, scope, secretId)
-  if (!secret) throw new Error('the secret of a payload is not in its scope')
-  return secret
-}
-
 const SaveApiKeyAsSecretPayload = builder.objectRef<{ secretId: string; keyId: string }>('SaveApiKeyAsSecretPayload').implement({
   description: 'What saveApiKeyAsSecret made.',
   fields: (t) => ({
-    secret: t.prismaField({ type: Secret, description: 'The secret.', resolve: (query, payload, _, context) => secretOf(query, payload, context) }),
+    secret: t.prismaField({
+      type: Secret,
+      description: 'The secret.',
+      resolve: (query, { secretId }, _arguments, context) => changedRow(context, 'sec', query, secretId),
+    }),
     apiKey: t.prismaField({
       type: 'ApiKey',
       description: 'The key that it holds.',
-      resolve: async (query, { keyId }, _arguments, { ports, scope }) => {
-        const key = await ports.keys.find(query, scope, keyId)
-        if (!key) throw new Error('a saved key is not in the scope of its payload')
-        return key
-      },
+      resolve: (query, { keyId }, _arguments, context) => changedRow(context, 'key', query, keyId),
     }),
   }),
 })
@@ -50,7 +44,11 @@ const SaveApiKeyAsSecretPayload = builder.objectRef<{ secretId: string; keyId: s
 const RevealSecretPayload = builder.objectRef<{ secretId: string; value: Plaintext }>('RevealSecretPayload').implement({
   description: 'What revealSecret shows.',
   fields: (t) => ({
-    secret: t.prismaField({ type: Secret, description: 'The secret.', resolve: (query, payload, _, context) => secretOf(query, payload, context) }),
+    secret: t.prismaField({
+      type: Secret,
+      description: 'The secret.',
+      resolve: (query, { secretId }, _arguments, context) => changedRow(context, 'sec', query, secretId),
+    }),
     value: t.string({ description: 'Its value.', resolve: ({ value }) => value.expose() }),
   }),
 })

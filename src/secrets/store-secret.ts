@@ -1,6 +1,7 @@
 import type { Scope } from '../access/scope.ts'
 import type { Plaintext } from '../crypto/key-format.ts'
 import { conflict } from '../errors.ts'
+import { keyEvent } from '../events/model.ts'
 import { newId } from '../ids.ts'
 import type { Locked, Ports } from '../ports.ts'
 import { placesOf } from './model.ts'
@@ -26,14 +27,6 @@ export async function storeSecret(
   const secret = { id: newId('sec'), organizationId, name, version: 1, createdById: memberId }
   const sealed = ports.seals.seal(placesOf(secret), input.plaintext.expose())
   await ports.secrets.insert({ ...secret, ...sealed, createdAt: ports.now, updatedAt: ports.now, apiKeyId: key.id })
-  ports.record({
-    kind: 'API_KEY_SAVED_AS_SECRET',
-    subjectName: key.name,
-    actorId: memberId,
-    apiKeyId: key.id,
-    instanceId: key.instanceId,
-    appId: key.appId,
-    secretId: secret.id,
-  })
+  ports.record({ ...keyEvent('API_KEY_SAVED_AS_SECRET', key, memberId), secretId: secret.id })
   return { secretId: secret.id }
 }

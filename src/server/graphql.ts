@@ -51,6 +51,9 @@ function refuseVariables({ args, setResultAndStopExecution }: Refusing): void {
   if (errors.length > 0) setResultAndStopExecution({ errors })
 }
 
+/** Yoga's types leave out that these hooks can end the execution. */
+const refusingOf = (hook: object): Refusing => hook as unknown as Refusing
+
 /** What Yoga asks of its plugins goes to `documents`, as on the other transports. */
 function limits(documents: Documents, mask: (error: unknown) => GraphQLError): Plugin {
   const wrong = new WeakMap<DocumentNode, readonly GraphQLError[]>()
@@ -68,7 +71,7 @@ function limits(documents: Documents, mask: (error: unknown) => GraphQLError): P
       return ({ result, setResult }) => setResult(result.map(mask))
     },
     onExecute: (hook) => {
-      const refusing = hook as unknown as Refusing
+      const refusing = refusingOf(hook)
       documents.keep(refusing.args.document)
       refuseVariables(refusing)
       const work = currentWork()
@@ -76,7 +79,7 @@ function limits(documents: Documents, mask: (error: unknown) => GraphQLError): P
       if (work) hook.setExecuteFn((args) => orStopped(work, () => inLine(args, work, () => executeFn(args) as Promise<ExecutionResult> | ExecutionResult)))
     },
     // Sockets and event streams follow subscriptions by themselves; what comes here asked for another form.
-    onSubscribe: (hook) => (hook as unknown as Refusing).setResultAndStopExecution({ errors: [elsewhere()] }),
+    onSubscribe: (hook) => refusingOf(hook).setResultAndStopExecution({ errors: [elsewhere()] }),
     onResultProcess: ({ result }) => keepStatus(result),
     onExecutionResult: ({ result, setResult }) => {
       if (result && 'errors' in result && result.errors) setResult({ ...result, errors: fewErrors(result.errors) })

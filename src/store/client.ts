@@ -37,6 +37,7 @@ function createClient(adapter: SqlDriverAdapterFactory, onStatement: OnStatement
   if (!onStatement) return new PrismaClient(options)
   const client = new PrismaClient({ ...options, log: [{ emit: 'event', level: 'query' }] })
   client.$on('query', (event) => onStatement(event.query))
+  // A client that tells of its statements is of another type; nothing else of it differs.
   return client as unknown as Client
 }
 
@@ -132,9 +133,11 @@ export function openPostgres(connectionString: string, onStatement?: OnStatement
     connectionTimeoutMillis: 3_000,
     Client: clientWith(pooled ? utc : { ...utc, ...timeouts(statementMs[lane]) }),
   }))
+  // Of a pool its users take `connect`, `query` and `end` alone.
+  const pool = pools as unknown as Pool
   const client = createClient(
     withOffsets(
-      new PrismaPg(pools as unknown as Pool, {
+      new PrismaPg(pool, {
         disposeExternalPool: false,
         ...(pooled ? {} : { statementNameGenerator: createStatementNames() as (query: { sql: string }) => string }),
       }),
@@ -146,7 +149,7 @@ export function openPostgres(connectionString: string, onStatement?: OnStatement
     client,
     statementMs: () => statementMs[currentWork()?.lane ?? 'system'],
     migrate: async () => {
-      await requireSessions(pools as unknown as Pool)
+      await requireSessions(pool)
       return withLock(connectionString, migrationLock, () => migratePostgres(connectionString))
     },
     alone: (body, waiting) => withLock(connectionString, aloneLock, body, waiting),

@@ -24,10 +24,13 @@ interface Inner {
   readonly ssl: unknown
 }
 
+/** What is inside of a client of pg, of which its types say nothing. */
+const innerOf = (client: object): Inner => client as unknown as Inner
+
 /** Asks the server, over a connection of its own, to stop what this one runs; answers once the server has taken or refused that. */
 function stopStatement(client: PoolClient, config: PoolConfig): Promise<void> {
-  const { processID, secretKey } = client as unknown as Inner
-  const { connection, host, port, ssl } = new Client(config) as unknown as Inner
+  const { processID, secretKey } = innerOf(client)
+  const { connection, host, port, ssl } = innerOf(new Client(config))
   return new Promise((resolve) => {
     const late = setTimeout(() => connection.stream.destroy(), stopMs)
     connection.on('error', () => connection.stream.destroy())
@@ -52,9 +55,9 @@ interface Lease {
 }
 
 /**
- * One pool per lane behind the face of one, of which Prisma's adapter uses these three methods: a statement takes a connection of the lane that its work belongs to. Statements of cancelled work
- * are not sent, and those that run are stopped; a connection is given back only once the request to stop has been taken, so that it never
- * hits the next statement.
+ * One pool per lane behind the face of one, of which Prisma's adapter uses these three methods (so the types of pg's own pool say too much): a
+ * statement takes a connection of the lane that its work belongs to. Statements of cancelled work are not sent, and those that run are stopped; a
+ * connection is given back only once the request to stop has been taken, so that it never hits the next statement.
  */
 export class Pools extends (Pool as unknown as new (config: PoolConfig) => EventEmitter) {
   readonly #lanes: Readonly<Record<Lane, Pool>>
@@ -83,7 +86,7 @@ export class Pools extends (Pool as unknown as new (config: PoolConfig) => Event
     let late: NodeJS.Timeout | undefined
     const unwatch = work?.onCancel(() => {
       stopping = stopStatement(client, this.#config)
-      late = setTimeout(() => (client as unknown as Inner).connection.stream.destroy(), stopMs)
+      late = setTimeout(() => innerOf(client).connection.stream.destroy(), stopMs)
     })
     const release = (broken = false): void => {
       unwatch?.()

@@ -115,6 +115,7 @@ export async function migratePostgres(connectionString: string): Promise<string[
   // adapter-pg cuts a script at every semicolon, which breaks functions, and sends the pieces over a pool.
   factory.connect = async () => {
     const connection = await connect()
+    // The adapter keeps it private.
     const { client } = connection as unknown as { client: { query(script: string): Promise<unknown> } }
     connection.executeScript = async (script) => void (await client.query(script))
     return connection

@@ -57,7 +57,7 @@ test('a revocation is answered although nobody can count the nodes', async () =>
 })
 
 test('the plaintext is not lost with one failed read after the commit', async () => {
-  const find = vi.spyOn(server.app.ports.keys, 'find').mockRejectedValueOnce(new Error('a read failed'))
+  const find = vi.spyOn(server.app.ports.keys, 'among').mockRejectedValueOnce(new Error('a read failed'))
   const answer = await server.graphql(CreateApiKeyDocument, { input: { instanceId: company.I1, name: 'kept', expiresInDays: 1 } }, as('devA'))
   expect(find).toHaveBeenCalledTimes(2)
   const made = dataOf(answer).createApiKey

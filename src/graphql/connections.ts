@@ -1,0 +1,88 @@
+import type { ObjectRef } from '@pothos/core'
+import { queryFromInfo } from '@pothos/plugin-prisma'
+import type { GraphQLResolveInfo } from 'graphql'
+import { builder, type SchemaTypes, type Total } from './builder.ts'
+import type { Context } from './context.ts'
+import { type Keyset, type KeysetOrder, keyset, type PageArguments } from './pages.ts'
+import { cost } from './price.ts'
+
+interface Texts {
+  readonly page: string
+  readonly row: string
+  readonly total: string
+}
+
+/** A page as resolvers answer it. */
+export type Page<Row> = ReturnType<Keyset<Row>['connect']> & SchemaTypes['Connection']
+
+/**
+ * The connection and the edge of a list of these rows. `limited`: counting can stop early, which `totalCountIsExact` tells; what it costs the
+ * list says itself. Any other count is one statement for all pages of a step.
+ */
+export function countedConnection<Row extends object>(type: ObjectRef<typeof builder.$inferSchemaTypes, Row>, name: string, texts: Texts, limited = false) {
+  return builder.connectionObject(
+    {
+      type,
+      name: `${name}Connection`,
+      description: texts.page,
+      fields: (t) => ({
+        totalCount: t.int({
+          description: texts.total,
+          ...(limited ? {} : { extensions: cost({ statements: 1 }) }),
+          resolve: async (page) => (await page.count()).total,
+        }),
+        ...(limited
+          ? {
+              totalCountIsExact: t.boolean({
+                description: 'False: there are more than totalCount says.',
+                resolve: async (page) => (await page.count()).isExact,
+              }),
+            }
+          : {}),
+      }),
+    },
+    { name: `${name}Edge`, description: texts.row },
+  )
+}
+
+/** Takes a count at most once, and only if somebody asks for it. */
+const once = (count: () => Promise<Total>): (() => Promise<Total>) => {
+  let taken: Promise<Total> | null = null
+  return () => (taken ??= count())
+}
+
+export const exactly = (total: number): Total => ({ total, isExact: true })
+/** Of a count that goes no further than one above the limit. */
+export const upTo = (limit: number, count: number): Total => ({ total: Math.min(count, limit), isExact: count <= limit })
+
+/** What the rows of a page were read for, as a connection. */
+export const connectionOf = <Row extends object>(page: Keyset<Row>, rows: readonly Row[], count: () => Promise<Total>): Page<Row> => ({
+  ...page.connect(rows),
+  count: once(count),
+})
+
+/** The query for the rows of a connection: what is selected of them, and what the order needs. */
+export const queryOfRows = <const Select extends Record<string, true | object>>(
+  context: Context,
+  info: GraphQLResolveInfo,
+  typeName: string,
+  select: Select,
+): { select: Select } => queryFromInfo({ context, info, typeName, path: ['edges', 'node'], select: select as Record<string, true> }) as { select: Select }
+
+interface List<Row> {
+  /** Tells its cursors from those of other lists. */
+  readonly name: string
+  readonly order: KeysetOrder<Row>
+  readonly read: (page: Keyset<Row>['query']) => Promise<readonly Row[]>
+  readonly count: () => Promise<Total>
+}
+
+/** A page of a list of the organization. */
+export async function readPage<Row extends object>(
+  list: PageArguments,
+  { ports, scope }: Context,
+  { name, order, read, count }: List<Row>,
+): Promise<Page<Row>> {
+  const page = keyset(list, order, ports.cursors, `${name}:${scope.organizationId}`)
+  return connectionOf(page, await read(page.query), count)
+}
