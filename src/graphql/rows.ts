@@ -22,7 +22,10 @@ type Kind = IdPrefix | keyof Facts
 type Found<Of extends Kind> = Of extends IdPrefix ? NodeRow<Of> : Of extends keyof Facts ? Facts[Of] : never
 
 export interface Rows {
-  /** What is found for the id, null if nothing is in scope; that of one kind and query is one statement per step of the execution. */
+  /**
+   * What is found for the id, null if nothing is in scope; that of one kind and query is one statement per step of the execution. A query for rows
+   * selects their id, by which they are told apart.
+   */
   load<Of extends Kind>(kind: Of, query: object, id: string): Promise<Found<Of> | null>
 }
 

@@ -99,7 +99,7 @@ const RevokeApiKeyPayload = builder.objectRef<{ keyId: string; propagation: Prop
       description: 'The instance that it opened.',
       extensions: cost({ statements: 2, rows: 1 }),
       resolve: async (query, { keyId }, _arguments, context) => {
-        const { instanceId } = await changedRow(context, 'key', { select: { instanceId: true } }, keyId)
+        const { instanceId } = await changedRow(context, 'key', { select: { id: true, instanceId: true } }, keyId)
         return changedRow(context, 'ins', query, instanceId)
       },
     }),
