@@ -1,8 +1,8 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { setTimeout as pause } from 'node:timers/promises'
 import type { App } from './compose.ts'
 import { unavailable } from './errors.ts'
+import { schedule } from './jobs.ts'
 import { createPoller, createWakeUp, type WakeUp } from './live/wake-up.ts'
 import { createHeartbeat } from './nodes/heartbeat.ts'
 import type { Ports } from './ports.ts'
@@ -10,6 +10,7 @@ import { type AddressOf, createAddresses } from './server/addresses.ts'
 import { createEventsRoute } from './server/events.ts'
 import { createGraphQLServer } from './server/graphql.ts'
 import { createGraphQLRoute } from './server/graphql-http.ts'
+import { createHealth } from './server/health.ts'
 import { commonRoutes, createHttpServer, type Route, schemaRoute } from './server/http.ts'
 import { createRepeater } from './server/repeat.ts'
 import { createStreams } from './server/streams.ts'
@@ -80,33 +81,18 @@ const inLane = (keys: Pick<Ports['keys'], 'records'>): Pick<Ports['keys'], 'reco
   },
 })
 
-function createHealth({ database }: App, isListening: () => boolean | null) {
-  let stopping = false
-  return {
-    stop: () => {
-      stopping = true
-    },
-    problem: async () => {
-      if (stopping) return 'the server is stopping'
-      const answered = database.client.$queryRaw`SELECT 1`.then(() => null)
-      return Promise.race([answered, pause(2_000, 'the database does not answer', { ref: false })]).catch(() => 'the database does not answer')
-    },
-    warnings: () => (isListening() === false ? ['the connection that listens for changes of other nodes is gone: they are seen by polling'] : []),
-  }
-}
-
 /**
  * Joins the nodes, starts what runs beside the requests, and serves on the configured port until the app is closed. `SERVE` says which routes:
  * a process that serves verification alone runs no operation and follows nothing.
  */
 export async function listen(app: App): Promise<Listening> {
-  const { ports, config, metrics, nodes, lastUses, lines } = app
+  const { ports, config, metrics, nodes, lastUses } = app
   const { hub, log } = ports
   const addressOf = createAddresses(config.TRUSTED_PROXIES)
   const graphql = config.SERVE === 'verification' ? null : serveGraphQL(app, addressOf)
   const wakeUp = graphql && listenToNodes(app)
   const isListening = (): boolean | null => wakeUp?.isListening ?? null
-  const health = createHealth(app, isListening)
+  const health = createHealth(app.database, isListening)
   const lookups = createLookups(inLane(ports.keys), ports, maxVerificationMs)
   const server = createHttpServer(
     {
@@ -130,16 +116,8 @@ export async function listen(app: App): Promise<Listening> {
   const { beat, leave } = createHeartbeat(nodes, ports)
   await beat()
   app.onClose(leave)
-  const forChanges = [
-    [500, createPoller(hub, ports.organizations.versions)],
-    [500, app.sweep],
-    [60_000, app.tidy],
-  ] as const
-  const always = [
-    [1_000, beat],
-    [1_000, async () => lines.tell()],
-  ] as const
-  for (const [everyMs, task] of [...(graphql ? forChanges : [[500, lastUses.flush] as const]), ...always]) {
+  const poll = graphql && createPoller(hub, ports.organizations.versions)
+  for (const { everyMs, run: task } of schedule(app, { beat, poll })) {
     const repeater = createRepeater(everyMs, task, log)
     app.onClose(() => repeater.stop())
   }

@@ -6,7 +6,7 @@ import { currentWork } from '../store/work.ts'
 import { createStores } from './stores.ts'
 
 /** Runs what is for one organization one after another, so that of this node's connections only one waits for the organization's lock. */
-function createTurns(): <Answer>(organizationId: string, run: () => Promise<Answer>) => Promise<Answer> {
+function createSequences(): <Answer>(organizationId: string, run: () => Promise<Answer>) => Promise<Answer> {
   const last = new Map<string, Promise<void>>()
   return (organizationId, run) => {
     const running = (last.get(organizationId) ?? Promise.resolve()).then(run)
@@ -25,7 +25,7 @@ function createTurns(): <Answer>(organizationId: string, run: () => Promise<Answ
 
 /** The one way to change anything; see `Change` in `ports.ts` for what it promises. */
 export function createChange({ client, statementMs }: Pick<Database, 'client' | 'statementMs'>, clock: Clock, hub: Pick<Hub, 'changed'>): Change {
-  const inTurn = createTurns()
+  const inOrder = createSequences()
   return async (organization, body) => {
     const work = currentWork()
     const founded = typeof organization === 'string' ? null : organization
@@ -52,7 +52,7 @@ export function createChange({ client, statementMs }: Pick<Database, 'client' | 
         return { answer, version }
       })
     }
-    const { answer, version } = await inTurn(organizationId, transaction).catch((error: unknown) => {
+    const { answer, version } = await inOrder(organizationId, transaction).catch((error: unknown) => {
       if (error instanceof AuraError || !isTransient(error)) throw error
       throw committing ? unavailable() : nothingChanged()
     })
