@@ -21,6 +21,8 @@ import { type Database, isTransient, type OnStatement, openPGlite, openPostgres 
 import { databaseFolder, lockFolder } from './store/data-folder.ts'
 import { currentWork, runForAll } from './store/work.ts'
 import { createLastUses, type LastUses } from './verification/last-uses.ts'
+import { createOwnMark, type OwnMark } from './verification/marks.ts'
+import { type VerificationStore, verificationStore } from './verification/store.ts'
 
 /** Stopping takes no longer, but for a moment: whoever sent SIGTERM follows with SIGKILL, mostly after ten seconds. */
 const closingMs = 8_500
@@ -38,8 +40,12 @@ export interface App extends Jobs {
   readonly config: Config
   readonly metrics: NodeMetrics
   readonly nodes: NodeStore
+  /** What verification reads. */
+  readonly verification: VerificationStore
   readonly lastUses: LastUses
   readonly lines: SampledLog
+  /** The mark of the process that owns the embedded database; null where nodes share one. */
+  readonly ownMark: OwnMark | null
   /** Calls it after each commit of a change. */
   onChange(listener: (organizationId: string, version: bigint) => void): void
   /** Steps of closing are taken in reverse order. */
@@ -73,7 +79,9 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
     const verifyToken = createVerifyToken(config, clock, log)
     const rateLimits = createRateLimits(config, clock, metrics.port)
     const listeners: Parameters<App['onChange']>[0][] = [hub.changed]
+    const ownMark = database.kind === 'pglite' ? createOwnMark() : null
     const change = createChange(database, clock, {
+      denied: () => ownMark?.move(),
       changed: (organizationId, version) => {
         for (const listener of listeners) listener(organizationId, version)
       },
@@ -98,7 +106,7 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       propagate: () => {
         // What waits for the other nodes keeps no other operation waiting.
         currentWork()?.leaveQueue()
-        return propagate(nodes, log)
+        return propagate(nodes, log, ownMark)
       },
       rateLimits,
       refused: createRefused(log, metrics.port),
@@ -113,8 +121,10 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       config,
       metrics,
       nodes,
+      verification: verificationStore(database.client),
       lastUses,
       lines,
+      ownMark,
       ...jobs,
       onChange: (listener) => void listeners.push(listener),
       onClose: (step) => void undo.push(step),

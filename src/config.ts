@@ -116,6 +116,8 @@ const settings = z.object({
     .transform((text) => (text === 'never' ? null : Number(text)))
     .default(null),
   DOCUMENT_CACHE_BYTES: count(1_000_000, 999_999_999, 10_000_000),
+  VERIFY_REUSE_MS: count(0, 50, 50),
+  VERIFY_CACHE_ENTRIES: count(1, 100_000_000, 100_000),
   GATEWAY_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
   ALLOWED_ORIGINS: origins.default([]),
   SERVE: z.enum(['all', 'graphql', 'verification'], 'must be one of all, graphql, verification').default('all'),

@@ -5,7 +5,6 @@ import { unavailable } from './errors.ts'
 import { schedule } from './jobs.ts'
 import { createPoller, createWakeUp, type WakeUp } from './live/wake-up.ts'
 import { createHeartbeat } from './nodes/heartbeat.ts'
-import type { Ports } from './ports.ts'
 import { type AddressOf, createAddresses } from './server/addresses.ts'
 import { createEventsRoute } from './server/events.ts'
 import { createGraphQLServer } from './server/graphql.ts'
@@ -14,11 +13,15 @@ import { createHealth } from './server/health.ts'
 import { commonRoutes, createHttpServer, type Route, schemaRoute } from './server/http.ts'
 import { createRepeater } from './server/repeat.ts'
 import { createStreams } from './server/streams.ts'
-import { createVerificationRoute } from './server/verification.ts'
+import { createVerificationRoutes } from './server/verification.ts'
 import { attachWebSocket } from './server/websocket.ts'
 import { maxVerificationMs } from './store/sessions.ts'
 import { runAs, Work } from './store/work.ts'
+import { createKeyCache, maxCacheBytes } from './verification/cache.ts'
 import { createLookups } from './verification/lookups.ts'
+import { createHands, createMarks } from './verification/marks.ts'
+import type { VerificationStore } from './verification/store.ts'
+import { createVerifier } from './verification/verifier.ts'
 
 /** Connections that wait to be accepted, when clients come back all at once; beyond it they try again after seconds. The system may allow fewer. */
 const backlog = 8_192
@@ -72,14 +75,27 @@ function listenToNodes({ ports, config, metrics, onChange, onClose }: App): Wake
   return wakeUp
 }
 
-/** Keys for verification, over connections that no operation takes; a statement that is silent is stopped, and its connection thrown away. */
-const inLane = (keys: Pick<Ports['keys'], 'records'>): Pick<Ports['keys'], 'records'> => ({
-  records: async (ids) => {
+/** Reads for verification, over connections that no operation takes; a statement that is silent is stopped, and its connection thrown away. */
+const inLane =
+  <Asked, Answer>(read: (asked: Asked) => Promise<Answer>): ((asked: Asked) => Promise<Answer>) =>
+  async (asked) => {
     const work = new Work('verification')
     const silence = setTimeout(() => work.cancel(unavailable()), maxVerificationMs)
-    return runAs(work, () => keys.records(ids)).finally(() => clearTimeout(silence))
-  },
-})
+    return runAs(work, () => read(asked)).finally(() => clearTimeout(silence))
+  }
+
+/** What verification of this node knows, and how it asks. */
+function serveVerification({ ports, config, verification, lastUses, ownMark }: App, addressOf: AddressOf) {
+  const store: VerificationStore = { marks: inLane((ids) => verification.marks(ids)), records: inLane((ids) => verification.records(ids)) }
+  const moment = () => ({ mono: performance.now(), wall: ports.clock.now().getTime() })
+  const hands = createHands()
+  const lookups = createLookups({ store, hands, moment, ownMark }, ports, maxVerificationMs)
+  const marks = ownMark ?? createMarks(hands, lookups.marks, config.VERIFY_REUSE_MS)
+  const cache = createKeyCache(config.VERIFY_CACHE_ENTRIES, maxCacheBytes)
+  const verifier = createVerifier({ digests: ports.digests, moment, cache, marks, lookups })
+  const routes = createVerificationRoutes({ ports, verifier, lastUses, gatewayToken: config.GATEWAY_TOKEN, addressOf })
+  return { routes, lookups, cache }
+}
 
 /**
  * Joins the nodes, starts what runs beside the requests, and serves on the configured port until the app is closed. `SERVE` says which routes:
@@ -93,15 +109,8 @@ export async function listen(app: App): Promise<Listening> {
   const wakeUp = graphql && listenToNodes(app)
   const isListening = (): boolean | null => wakeUp?.isListening ?? null
   const health = createHealth(app.database, isListening)
-  const lookups = createLookups(inLane(ports.keys), ports, maxVerificationMs)
-  const server = createHttpServer(
-    {
-      ...commonRoutes(health, metrics),
-      ...graphql?.routes,
-      ...(config.SERVE === 'graphql' ? {} : { '/v1/verify': createVerificationRoute(ports, lookups, lastUses, config.GATEWAY_TOKEN, addressOf) }),
-    },
-    addressOf,
-  )
+  const verification = config.SERVE === 'graphql' ? null : serveVerification(app, addressOf)
+  const server = createHttpServer({ ...commonRoutes(health, metrics), ...graphql?.routes }, verification?.routes ?? new Map(), addressOf)
   const sockets = graphql?.attach(server)
   metrics.start({
     sockets: () => sockets?.size ?? 0,
@@ -111,7 +120,7 @@ export async function listen(app: App): Promise<Listening> {
     operationsRunning: () => graphql?.admission.running ?? 0,
     operationsWaiting: () => graphql?.admission.waiting ?? 0,
     isListening,
-    waiting: lookups.waiting,
+    waiting: () => verification?.lookups.waiting() ?? {},
   })
   const { beat, leave } = createHeartbeat(nodes, ports)
   await beat()

@@ -1,5 +1,5 @@
 import { AuraError, conflict, nothingChanged, unavailable } from '../errors.ts'
-import type { NewEvent } from '../events/model.ts'
+import { denialKinds, type NewEvent } from '../events/model.ts'
 import type { Change, Clock, Hub } from '../ports.ts'
 import { type Database, isTransient, isUniqueViolation, lockOrganization, setLocally } from '../store/client.ts'
 import { currentWork } from '../store/work.ts'
@@ -23,14 +23,19 @@ function createSequences(): <Answer>(organizationId: string, run: () => Promise<
   }
 }
 
-/** The one way to change anything; see `Change` in `ports.ts` for what it promises. */
-export function createChange({ client, statementMs }: Pick<Database, 'client' | 'statementMs'>, clock: Clock, hub: Pick<Hub, 'changed'>): Change {
+/** The one way to change anything; see `Change` in `ports.ts` for what it promises. `denied` is called once a COMMIT was sent after which keys may open less. */
+export function createChange(
+  { client, statementMs }: Pick<Database, 'client' | 'statementMs'>,
+  clock: Clock,
+  { changed, denied }: Pick<Hub, 'changed'> & { denied: () => void },
+): Change {
   const inOrder = createSequences()
   return async (organization, body) => {
     const work = currentWork()
     const founded = typeof organization === 'string' ? null : organization
     const organizationId = typeof organization === 'string' ? organization : organization.id
     let committing = false
+    let denies = false
     const transaction = () => {
       work?.begin()
       return client.$transaction(async (statements) => {
@@ -49,14 +54,18 @@ export function createChange({ client, statementMs }: Pick<Database, 'client' | 
         const version = events.length > 0 ? await stores.events.append(organizationId, now, events) : null
         work?.commit()
         committing = true
+        denies = events.some(({ kind }) => denialKinds.includes(kind))
         return { answer, version }
       })
     }
-    const { answer, version } = await inOrder(organizationId, transaction).catch((error: unknown) => {
-      if (error instanceof AuraError || !isTransient(error)) throw error
-      throw committing ? unavailable() : nothingChanged()
-    })
-    if (version !== null) hub.changed(organizationId, version)
+    const { answer, version } = await inOrder(organizationId, transaction)
+      .catch((error: unknown) => {
+        if (error instanceof AuraError || !isTransient(error)) throw error
+        throw committing ? unavailable() : nothingChanged()
+      })
+      // Whatever became of the commit: it may be in force although nobody says so.
+      .finally(() => denies && denied())
+    if (version !== null) changed(organizationId, version)
     return answer
   }
 }

@@ -105,7 +105,7 @@ export async function loadDemo(app: App): Promise<void> {
   const start = app.ports.clock.now().getTime()
   let time = start
   const clock = { now: () => new Date(Math.min(time, start)) }
-  const change = createChange(app.database, clock, app.ports.hub)
+  const change = createChange(app.database, clock, { changed: app.ports.hub.changed, denied: () => app.ownMark?.move() })
   const ports = { ...app.ports, clock, change, changeBy: createChangeBy(app.ports, change) }
   const at = (daysAgo: number): void => {
     time = start - daysAgo * dayMs

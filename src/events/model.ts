@@ -26,6 +26,9 @@ export interface RightsChange {
 /** Kinds that `apiKeyChanged` tells. */
 export const keyEventKinds = ['API_KEY_CREATED', 'API_KEY_REVOKED', 'API_KEY_ORPHANED', 'API_KEY_EXPIRED', 'API_KEY_SAVED_AS_SECRET'] satisfies EventKind[]
 
+/** Kinds after which a key may no longer open its instance. */
+export const denialKinds: readonly EventKind[] = ['API_KEY_REVOKED', 'API_KEY_ORPHANED', 'API_KEY_EXPIRED', 'INSTANCE_DELETED', 'MEMBER_REMOVED']
+
 interface KeyOfEvent {
   readonly id: string
   readonly name: string

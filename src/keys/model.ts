@@ -25,6 +25,8 @@ export interface KeyRecord {
   expiredAt: Date | null
   /** The database's time when it answered. */
   readAt: Date
+  /** The mark of its organization in the same snapshot. */
+  mark: string
 }
 
 interface StatusCounts {

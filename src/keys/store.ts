@@ -1,7 +1,7 @@
 import { keysIn, type Scope } from '../access/scope.ts'
 import type { ApiKeyStatus, InstanceRole, OrphanReason } from '../generated/prisma/enums.ts'
 import { Prisma, type Statements } from '../store/client.ts'
-import { type Counts, idempotencyMs, type KeyRecord } from './model.ts'
+import { type Counts, idempotencyMs } from './model.ts'
 
 export interface NewKey {
   id: string
@@ -35,15 +35,6 @@ export interface MovedKey {
 
 /** Counting stops here. */
 export const countLimit = 10_000
-
-/** What verification needs of these keys, in one statement whose text is always the same; no scope, since a gateway asks with the key itself. */
-const readRecords = (client: Statements, ids: readonly string[]): Promise<KeyRecord[]> => client.$queryRaw<KeyRecord[]>`
-  SELECT k.id, k.name, k.organization_id AS "organizationId", k.app_id AS "appId", k.instance_id AS "instanceId", k.created_by_id AS "createdById",
-    d.pepper_id AS "pepperId", d.digest, k.revoked_at AS "revokedAt", k.orphan_reason::text AS "orphanReason",
-    i.deleted_at AS "instanceDeletedAt", m.removed_at AS "creatorRemovedAt", k.expires_at AS "expiresAt",
-    k.expired_at AS "expiredAt", now() AS "readAt"
-  FROM api_key k JOIN key_digest d ON d.key_id = k.id JOIN app_instance i ON i.id = k.instance_id JOIN member m ON m.id = k.created_by_id
-  WHERE k.id = ANY(${ids})`
 
 export const keyStore = (client: Statements) => ({
   /** Those of these keys that are in scope. */
@@ -179,9 +170,12 @@ export const keyStore = (client: Statements) => ({
     return rows.map((row) => row.id)
   },
 
-  records: (ids: readonly string[]): Promise<KeyRecord[]> => readRecords(client, ids),
-
-  record: async (id: string): Promise<KeyRecord | null> => (await readRecords(client, [id]))[0] ?? null,
+  /** What a key's text is compared with, and when it ends. */
+  digestOf: async (id: string): Promise<{ pepperId: string; digest: Uint8Array; expiresAt: Date } | null> => {
+    const [row] = await client.$queryRaw<{ pepperId: string; digest: Uint8Array; expiresAt: Date }[]>`
+      SELECT d.pepper_id AS "pepperId", d.digest, k.expires_at AS "expiresAt" FROM api_key k JOIN key_digest d ON d.key_id = k.id WHERE k.id = ${id}`
+    return row ?? null
+  },
 
   /** Moves last uses forward, never back and never past a revocation. */
   recordUses: (uses: readonly { keyId: string; usedAt: Date }[]): Promise<number> => client.$executeRaw`

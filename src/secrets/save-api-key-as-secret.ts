@@ -33,7 +33,7 @@ export async function saveApiKeyAsSecret(
     const saved = await secrets.ofKey(keyId)
     if (saved && saved.name === name) return saved.id
     if (saved) throw conflict('saveToken: the key is saved already, under another name', 'saveToken')
-    const stored = await keys.record(keyId)
+    const stored = await keys.digestOf(keyId)
     if (key.status !== 'ACTIVE' || !stored || stored.expiresAt <= now) throw conflict('saveToken: the key is no longer active', 'saveToken')
     if (!ports.digests.matches(plaintext, stored.pepperId, stored.digest)) throw badInput('saveToken', 'does not hold the plaintext of the key')
     return (await storeSecret({ ...ports, secrets, now, record }, scope, { name, field: 'name', plaintext, key })).secretId

@@ -3,6 +3,7 @@ import { printSchema } from '../api/print-schema.ts'
 import type { AddressOf } from './addresses.ts'
 import { answerJson } from './body.ts'
 import { withRequest } from './request.ts'
+import type { LeanRoute } from './verification.ts'
 
 export type Route = (request: IncomingMessage, response: ServerResponse) => Promise<void> | void
 
@@ -46,16 +47,23 @@ export function schemaRoute(): Route {
   return reading((_request, response) => void response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' }).end(sdl))
 }
 
-/** Node's own HTTP server; every route by its exact path. */
-export function createHttpServer(routes: Readonly<Record<string, Route>>, addressOf: AddressOf): Server {
+const pathOf = ({ url = '/' }: IncomingMessage): string => {
+  const end = url.indexOf('?')
+  return end < 0 ? url : url.slice(0, end)
+}
+
+/** Node's own HTTP server; every route by its exact path. What is verified thousands of times a second is found first, and takes no detour. */
+export function createHttpServer(routes: Readonly<Record<string, Route>>, lean: ReadonlyMap<string, LeanRoute>, addressOf: AddressOf): Server {
   const known = new Map(Object.entries(routes))
   const handle: Route = (request, response) => {
-    const route = known.get((request.url ?? '/').split('?', 1)[0] ?? '/')
+    const route = known.get(pathOf(request))
     if (route) return route(request, response)
     const isRead = request.method === 'GET' || request.method === 'HEAD'
     answerJson(response, 404, { error: isRead && known.has('/graphql') ? 'There is nothing here. GraphQL is at /graphql.' : 'There is nothing here.' })
   }
   const server = createServer({ headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 2_000 }, (request, response) => {
+    const route = lean.get(pathOf(request))
+    if (route) return route(request, response)
     const handled = async (id: string): Promise<void> => {
       response.setHeader('x-request-id', id)
       response.setHeader('cache-control', 'no-store')

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { AuraError } from '../errors.ts'
@@ -6,31 +6,46 @@ import { isId } from '../ids.ts'
 import type { Ports } from '../ports.ts'
 import { type Departures, Undecided } from '../verification/lane.ts'
 import type { LastUses } from '../verification/last-uses.ts'
-import type { Lookups } from '../verification/lookups.ts'
-import { type Outcome, verifyKey } from '../verification/verify-key.ts'
-import { answerJson, readBody } from './body.ts'
+import type { Outcome, Verifier } from '../verification/verifier.ts'
+import { answerText, withBody } from './lean.ts'
+import { withRequest } from './request.ts'
 
-export type VerificationRoute = (request: IncomingMessage, response: ServerResponse) => Promise<void>
+/** A route that is found before everything else: it knows no GraphQL, and says 503 rather than guess. */
+export type LeanRoute = (request: IncomingMessage, response: ServerResponse) => void
+
+export interface VerificationGround {
+  readonly ports: Pick<Ports, 'clock' | 'log' | 'metrics' | 'rateLimits' | 'refused'>
+  readonly verifier: Verifier
+  readonly lastUses: Pick<LastUses, 'used'>
+  readonly gatewayToken: string | undefined
+  readonly addressOf: (request: IncomingMessage) => string
+}
+
+export interface Question {
+  readonly key: string
+  readonly instanceId: string
+}
 
 const maxBodyBytes = 4_096
+const maxBatchBytes = 32_768
+/** How many keys are asked for at once. */
+const maxBatch = 100
 
-function parseBody(text: string): { key: string; instanceId: string } | null {
+const sha256 = (text: string): Buffer => hash('sha256', text, 'buffer')
+const error = (text: string): string => JSON.stringify({ error: text })
+
+const questionOf = (value: unknown): Question | null => {
+  const { key, instanceId } = (value ?? {}) as { key?: unknown; instanceId?: unknown }
+  return typeof key === 'string' && typeof instanceId === 'string' ? { key, instanceId } : null
+}
+
+function parse(text: string): unknown {
   try {
-    const body: unknown = JSON.parse(text)
-    const { key, instanceId } = (body ?? {}) as { key?: unknown; instanceId?: unknown }
-    return typeof key === 'string' && typeof instanceId === 'string' && isId(instanceId, 'ins') ? { key, instanceId } : null
+    return JSON.parse(text)
   } catch {
     return null
   }
 }
-
-function describe(outcome: Outcome): object {
-  if (outcome.code !== 'VALID') return { valid: false, code: outcome.code }
-  const { id, name, appId, instanceId, organizationId, createdById, expiresAt } = outcome.key
-  return { valid: true, code: 'VALID', keyId: id, name, appId, instanceId, organizationId, createdBy: createdById, expiresAt: expiresAt.toISOString() }
-}
-
-const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest()
 
 /** Who to tell when a connection ends, however many requests came through it at once: the responses of those behind the first hear of no end. */
 function createDepartures(): (socket: Socket) => Departures {
@@ -49,50 +64,93 @@ function createDepartures(): (socket: Socket) => Departures {
   }
 }
 
-/** Refuses a wrong gateway token; one of too many from its address by 429. */
-async function refuseGateway(ports: Pick<Ports, 'rateLimits' | 'refused'>, address: string, response: ServerResponse): Promise<void> {
-  const over: unknown = await ports.rateLimits.spend('wrong_gateway_tokens', address).catch((error: unknown) => error)
-  if (over !== undefined && !(over instanceof AuraError)) throw over
-  ports.refused(over?.extensions.code ?? 'UNAUTHENTICATED', '/v1/verify')
-  if (!over) return answerJson(response, 401, { error: 'Send the gateway token as X-Aura-Gateway-Token.' })
-  const { code, retryAfterMs, http } = over.extensions
-  answerJson(response, 429, { error: over.message, code, retryAfterMs }, http?.headers)
-}
-
-/** `POST /v1/verify`: knows no GraphQL, and says 503 rather than guess. */
-export function createVerificationRoute(
-  ports: Pick<Ports, 'digests' | 'clock' | 'log' | 'metrics' | 'rateLimits' | 'refused'>,
-  lookups: Pick<Lookups, 'record' | 'decided'>,
-  lastUses: Pick<LastUses, 'used'>,
-  gatewayToken: string | undefined,
-  addressOf: (request: IncomingMessage) => string,
-): VerificationRoute {
+/** `POST /v1/verify` and `POST /v1/verify/batch`. */
+export function createVerificationRoutes(ground: VerificationGround): ReadonlyMap<string, LeanRoute> {
+  const { ports, verifier, lastUses, addressOf } = ground
   const departuresOf = createDepartures()
-  return async (request, response) => {
-    if (request.method !== 'POST') return answerJson(response, 405, { error: 'Use POST.' }, { allow: 'POST' })
-    const token = request.headers['x-aura-gateway-token']
-    if (gatewayToken !== undefined && !(typeof token === 'string' && timingSafeEqual(sha256(token), sha256(gatewayToken)))) {
-      return refuseGateway(ports, addressOf(request), response)
-    }
-    const body = await readBody(request, maxBodyBytes)
-    if ('error' in body) return answerJson(response, body.status, { error: body.error }, body.status === 413 ? { connection: 'close' } : {})
-    const input = parseBody(body.text)
-    if (!input) return answerJson(response, 400, { error: 'Send {"key": "aura_…", "instanceId": "ins_…"} as JSON.' })
-    if (request.socket.destroyed) return
-    const keys = { record: (id: string) => lookups.record(input.key, id, departuresOf(request.socket)) }
-    try {
-      const outcome = await verifyKey({ ...ports, keys }, input)
-      lookups.decided(input.key, outcome.code)
-      ports.metrics.verified(outcome.code)
-      if (outcome.code === 'VALID') lastUses.used(outcome.key.id, ports.clock.now())
-      answerJson(response, 200, describe(outcome))
-    } catch (error) {
-      const reason = error instanceof Undecided ? error.reason : 'failed'
-      // What came of a statement is logged there, not again for each who rode on it.
-      if (!(error instanceof Undecided)) ports.log.error({ error: (error as Error).name }, 'a verification could not be decided')
-      ports.metrics.undecided(reason)
-      if (reason === 'gone') return
-      answerJson(response, 503, { error: 'The server cannot know right now. Try again.' }, { 'retry-after': '1' })
-    }
+  const expected = ground.gatewayToken === undefined ? null : sha256(ground.gatewayToken)
+
+  function told(outcome: Outcome): Outcome {
+    ports.metrics.verified(outcome.code)
+    if (outcome.code === 'VALID') lastUses.used(outcome.key.id, ports.clock.now())
+    return outcome
   }
+
+  /** Refuses a wrong gateway token; one of too many from its address by 429. */
+  const refuseGateway = (request: IncomingMessage, response: ServerResponse): Promise<void> =>
+    withRequest(
+      async (id) => {
+        const over: unknown = await ports.rateLimits.spend('wrong_gateway_tokens', addressOf(request)).catch((error: unknown) => error)
+        if (over !== undefined && !(over instanceof AuraError)) throw over
+        ports.refused(over?.extensions.code ?? 'UNAUTHENTICATED', '/v1/verify')
+        if (!over) return answerText(response, 401, error('Send the gateway token as X-Aura-Gateway-Token.'), { id })
+        const { code, retryAfterMs, http } = over.extensions
+        const fields = Object.entries(http?.headers ?? {}).flat()
+        answerText(response, 429, JSON.stringify({ error: over.message, code, retryAfterMs }), { id, fields })
+      },
+      null,
+      addressOf(request),
+    )
+
+  function unknown(response: ServerResponse, cause: unknown): void {
+    const reason = cause instanceof Undecided ? cause.reason : 'failed'
+    // What came of a statement is logged there, not again for each who rode on it.
+    if (!(cause instanceof Undecided)) ports.log.error({ error: (cause as Error).name }, 'a verification could not be decided')
+    ports.metrics.undecided(reason)
+    if (reason !== 'gone') answerText(response, 503, error('The server cannot know right now. Try again.'), { fields: ['retry-after', '1'] })
+  }
+
+  /** What a route of ours refuses before it reads the body; else hands over the body's text. */
+  const guarded =
+    (maxBytes: number, answer: (text: string, request: IncomingMessage, response: ServerResponse) => void): LeanRoute =>
+    (request, response) => {
+      if (request.method !== 'POST') return answerText(response, 405, error('Use POST.'), { fields: ['allow', 'POST'] })
+      const token = request.headers['x-aura-gateway-token']
+      if (expected && !(typeof token === 'string' && timingSafeEqual(sha256(token), expected))) {
+        refuseGateway(request, response).catch((cause: unknown) => unknown(response, cause))
+        return
+      }
+      withBody(request, response, maxBytes, answer)
+    }
+
+  const isFresh = (request: IncomingMessage): boolean => /\bno-cache\b/i.test(request.headers['cache-control'] ?? '')
+
+  const verify = guarded(maxBodyBytes, (text, request, response) => {
+    const question = questionOf(parse(text))
+    if (question && !isFresh(request)) {
+      const outcome = verifier.known(question.key, question.instanceId)
+      // Of another instance it is not known yet whether its id is one.
+      if (outcome && outcome.code !== 'WRONG_INSTANCE') return answerText(response, 200, told(outcome).json)
+    }
+    if (!question || !isId(question.instanceId, 'ins')) {
+      return answerText(response, 400, error('Send {"key": "aura_…", "instanceId": "ins_…"} as JSON.'))
+    }
+    if (request.socket.destroyed) return
+    verifier.ask(question.key, question.instanceId, departuresOf(request.socket), isFresh(request)).then(
+      (outcome) => answerText(response, 200, told(outcome).json),
+      (cause: unknown) => unknown(response, cause),
+    )
+  })
+
+  const batch = guarded(maxBatchBytes, (text, request, response) => {
+    const { verifications } = (parse(text) ?? {}) as { verifications?: unknown }
+    const questions = Array.isArray(verifications) && verifications.length >= 1 && verifications.length <= maxBatch ? verifications.map(questionOf) : []
+    if (questions.length === 0 || !questions.every((question) => question !== null && isId(question.instanceId, 'ins'))) {
+      return answerText(response, 400, error(`Send {"verifications": [{"key": "aura_…", "instanceId": "ins_…"}, …]} as JSON, 1 to ${maxBatch} of them.`))
+    }
+    if (request.socket.destroyed) return
+    const [departures, fresh] = [departuresOf(request.socket), isFresh(request)]
+    const outcomes = (questions as Question[]).map(
+      ({ key, instanceId }) => (fresh ? null : verifier.known(key, instanceId)) ?? verifier.ask(key, instanceId, departures, fresh),
+    )
+    Promise.all(outcomes).then(
+      (found) => answerText(response, 200, `{"results":[${found.map((outcome) => told(outcome).json).join()}]}`),
+      (cause: unknown) => unknown(response, cause),
+    )
+  })
+
+  return new Map([
+    ['/v1/verify', verify],
+    ['/v1/verify/batch', batch],
+  ])
 }

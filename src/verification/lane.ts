@@ -1,5 +1,3 @@
-import type { KeyRecord } from '../keys/model.ts'
-
 /** At most this many ids are asked for in one statement. */
 const maxBatch = 500
 
@@ -20,11 +18,11 @@ export class Undecided extends Error {
 /** What to call when the client is gone. */
 export type Departures = Set<() => void>
 
-interface Rider {
+interface Rider<Row> {
   readonly since: number
   readonly departures: Departures
   readonly leave: () => void
-  readonly answer: (row: KeyRecord | null) => void
+  readonly answer: (row: Row | null) => void
   readonly refuse: (reason: unknown) => void
 }
 
@@ -35,9 +33,9 @@ interface Bounds {
   readonly gather: () => Promise<unknown>
 }
 
-export interface Lane {
-  /** The key's row from a statement that was sent after this call; null when it has none. Throws `Undecided`. Who departs gives up the place. */
-  record(id: string, departures: Departures): Promise<KeyRecord | null>
+export interface Lane<Row> {
+  /** The row with this id from a statement that was sent after this call; null when there is none. Throws `Undecided`. Who departs gives up the place. */
+  record(id: string, departures: Departures): Promise<Row | null>
   /** How many wait for the next statement. */
   readonly waiting: number
 }
@@ -46,14 +44,14 @@ export interface Lane {
  * One statement at a time: who comes while it is under way rides on the next one, never on this one, whose answer may be older than the request.
  * At most `maxWaiting` wait, and whoever waited for longer than `maxWaitMs` is not asked for any more: their gateway has given up, or soon will.
  */
-export function createLane(ask: (ids: string[]) => Promise<readonly KeyRecord[]>, { maxWaiting, maxWaitMs, gather }: Bounds): Lane {
+export function createLane<Row>(ask: (ids: string[]) => Promise<ReadonlyMap<string, Row>>, { maxWaiting, maxWaitMs, gather }: Bounds): Lane<Row> {
   /** By id, in the order of arrival. */
-  const queue = new Map<string, Set<Rider>>()
+  const queue = new Map<string, Set<Rider<Row>>>()
   let waiting = 0
   let isAsking = false
 
-  function board(): Map<string, Set<Rider>> {
-    const boarded = new Map<string, Set<Rider>>()
+  function board(): Map<string, Set<Rider<Row>>> {
+    const boarded = new Map<string, Set<Rider<Row>>>()
     const latest = performance.now() - maxWaitMs
     for (const [id, riders] of queue) {
       if (boarded.size === maxBatch) break
@@ -77,7 +75,7 @@ export function createLane(ask: (ids: string[]) => Promise<readonly KeyRecord[]>
       const boarded = board()
       if (boarded.size === 0) break
       try {
-        const rows = new Map((await ask([...boarded.keys()])).map((row) => [row.id, row]))
+        const rows = await ask([...boarded.keys()])
         for (const [id, riders] of boarded) for (const rider of riders) rider.answer(rows.get(id) ?? null)
       } catch (error) {
         for (const riders of boarded.values()) for (const rider of riders) rider.refuse(error)
@@ -90,7 +88,7 @@ export function createLane(ask: (ids: string[]) => Promise<readonly KeyRecord[]>
     record: (id, departures) =>
       new Promise((answer, refuse) => {
         if (waiting >= maxWaiting) return refuse(new Undecided('busy'))
-        const riders = queue.get(id) ?? new Set()
+        const riders = queue.get(id) ?? new Set<Rider<Row>>()
         const leave = (): void => {
           waiting--
           departures.delete(leave)
@@ -98,7 +96,7 @@ export function createLane(ask: (ids: string[]) => Promise<readonly KeyRecord[]>
           if (riders.size === 0) queue.delete(id)
           refuse(new Undecided('gone'))
         }
-        const rider: Rider = { since: performance.now(), departures, leave, answer, refuse }
+        const rider: Rider<Row> = { since: performance.now(), departures, leave, answer, refuse }
         queue.set(id, riders.add(rider))
         departures.add(leave)
         waiting++

@@ -1,48 +1,54 @@
-import { createHash } from 'node:crypto'
 import { setImmediate as turn } from 'node:timers/promises'
-import { LRUCache } from 'lru-cache'
 import type { KeyRecord } from '../keys/model.ts'
 import type { Ports } from '../ports.ts'
-import { createLane, type Departures, type Lane, Undecided } from './lane.ts'
-import type { Outcome } from './verify-key.ts'
+import { createLane, type Lane, Undecided } from './lane.ts'
+import type { Hands } from './marks.ts'
+import type { Hand, Moment } from './moment.ts'
+import type { VerificationStore } from './store.ts'
 
-export type LaneName = 'known' | 'unknown'
+export type LaneName = 'marks' | 'known' | 'unknown'
 
-/** How many requests of each lane wait for the next statement; the next ones are refused. Whoever is in the known lane once held a whole key. */
-const maxWaiting: Readonly<Record<LaneName, number>> = { known: 10_000, unknown: 2_000 }
-/** How many keys are remembered as found valid; the one that was not used for longest makes way. */
-const maxKnownKeys = 100_000
+/** How many requests of each lane wait for the next statement; the next ones are refused. Whoever is in the first two once held a whole key. */
+const maxWaiting: Readonly<Record<LaneName, number>> = { marks: 10_000, known: 10_000, unknown: 2_000 }
 /** Statements of a lane that are not over, given up or not; beyond it none is sent until one is, so that none heap up in front of the database. */
 const maxOpen = 8
 
+/** A key's row, and the mark of its organization from the same snapshot. */
+export interface Found {
+  readonly record: KeyRecord
+  readonly hand: Hand
+}
+
 export interface Lookups {
-  /**
-   * The row of this key id, from a statement that was sent after the call. `text` is the whole key as it was presented: it decides on the lane,
-   * since an id can be known to whoever saw it in a list. Throws `Undecided`.
-   */
-  record(text: string, id: string, departures: Departures): Promise<KeyRecord | null>
-  /** Says what became of the text. Changes the lane of the next request, never its answer. */
-  decided(text: string, code: Outcome['code']): void
+  /** Marks of organizations, for keys that are in memory. */
+  readonly marks: Lane<Hand>
+  /** Keys that this node found valid lately, and all others: junk never delays those. */
+  readonly known: Lane<Found>
+  readonly unknown: Lane<Found>
   /** How many wait in each lane. */
   waiting(): Readonly<Record<LaneName, number>>
 }
 
-const hashOf = (text: string): string => createHash('sha256').update(text).digest('base64')
+interface Ground {
+  readonly store: VerificationStore
+  readonly hands: Pick<Hands, 'put'>
+  readonly moment: () => Moment
+  /** The mark of a process that keeps its own, which stands for that of the database; null where nodes share one. */
+  readonly ownMark: { readonly current: string } | null
+}
 
 /**
- * Looks keys up in two lanes, so that those that this node found valid lately never wait for those that anybody can make up. Keeps no row. A
- * statement that takes longer than `statementMs` is given up, and the lane goes on; requests wait for one to ride on for twice this.
+ * Looks up what verification needs, by one statement at a time in each of three lanes. Keeps no row. A statement that takes longer than
+ * `statementMs` is given up, and the lane goes on; requests wait for one to ride on for twice this.
  */
-export function createLookups(keys: Pick<Ports['keys'], 'records'>, ports: Pick<Ports, 'log' | 'metrics'>, statementMs: number): Lookups {
-  const known = new LRUCache<string, true>({ max: maxKnownKeys })
-
-  function open(name: LaneName): Lane {
+export function createLookups({ store, hands, moment, ownMark }: Ground, ports: Pick<Ports, 'log' | 'metrics'>, statementMs: number): Lookups {
+  function open<Row>(name: LaneName, read: (ids: string[]) => Promise<ReadonlyMap<string, Row>>): Lane<Row> {
     let unfinished = 0
     let isFailing = false
-    const ask = async (ids: string[]): Promise<readonly KeyRecord[]> => {
+    const ask = async (ids: string[]): Promise<ReadonlyMap<string, Row>> => {
       if (unfinished >= maxOpen) throw new Undecided('silent')
       ports.metrics.lookedUp(name)
-      const asked = keys.records(ids).finally(() => unfinished--)
+      const asked = read(ids).finally(() => unfinished--)
       unfinished++
       let patience: NodeJS.Timeout | undefined
       const silence = new Promise<never>((_, reject) => {
@@ -67,14 +73,23 @@ export function createLookups(keys: Pick<Ports['keys'], 'records'>, ports: Pick<
     return createLane(ask, { maxWaiting: maxWaiting[name], maxWaitMs: 2 * statementMs, gather: () => turn() })
   }
 
-  const lanes: Readonly<Record<LaneName, Lane>> = { known: open('known'), unknown: open('unknown') }
-  return {
-    record: (text, id, departures) => lanes[known.get(hashOf(text)) ? 'known' : 'unknown'].record(id, departures),
-    decided: (text, code) => {
-      if (code === 'VALID') known.set(hashOf(text), true)
-      // A key that is asked for the wrong instance is as good as before.
-      else if (code !== 'WRONG_INSTANCE') known.delete(hashOf(text))
-    },
-    waiting: () => ({ known: lanes.known.waiting, unknown: lanes.unknown.waiting }),
+  const readKeys = async (ids: string[]): Promise<ReadonlyMap<string, Found>> => {
+    // Before the statement is sent: what is denied from now on may be missing in it.
+    const [sentAt, own] = [moment(), ownMark?.current]
+    const found = (await store.records(ids)).map((record) => ({
+      record,
+      hand: { mark: own ?? record.mark, sentAt, databaseTime: record.readAt.getTime() },
+    }))
+    for (const { record, hand } of found) hands.put(record.organizationId, hand)
+    return new Map(found.map((each) => [each.record.id, each]))
   }
+  const readMarks = async (ids: string[]): Promise<ReadonlyMap<string, Hand>> => {
+    const sentAt = moment()
+    const rows = await store.marks(ids)
+    const read = new Map(rows.map(({ organizationId, mark, readAt }) => [organizationId, { mark, sentAt, databaseTime: readAt.getTime() }]))
+    for (const [organizationId, hand] of read) hands.put(organizationId, hand)
+    return read
+  }
+  const lanes = { marks: open('marks', readMarks), known: open('known', readKeys), unknown: open('unknown', readKeys) }
+  return { ...lanes, waiting: () => ({ marks: lanes.marks.waiting, known: lanes.known.waiting, unknown: lanes.unknown.waiting }) }
 }

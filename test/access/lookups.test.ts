@@ -73,7 +73,7 @@ const lookups: [field: string, name: string, by: Person, twice: Call[], once: Ca
   ['removeMember', 'last owner', 'ownA', ['members.facts'], ['members.owners']],
   ['setMemberRole', 'somebody', 'ownA', ['members.facts'], []],
   ['setMemberRole', 'last owner', 'ownA', ['members.facts'], ['members.owners']],
-  ['saveApiKeyAsSecret', 'own new key', 'dev2A', ['keys.facts'], ['secrets.ofKey', 'keys.record', 'secrets.isTaken']],
+  ['saveApiKeyAsSecret', 'own new key', 'dev2A', ['keys.facts'], ['secrets.ofKey', 'keys.digestOf', 'secrets.isTaken']],
   ['revealSecret', 'own secret', 'dev2A', ['secrets.sealed'], []],
   ['deleteSecret', 'own secret', 'dev2A', ['secrets.find'], []],
 ]
@@ -148,7 +148,7 @@ describe('AZ-08 outside the lock', () => {
     ['ownsAny', 'instances', '{ members { totalCount } }', { members: null }],
     ['rolesOf', 'instances', 'query ($id: ID!) { instance(id: $id) { access { totalCount } } }', { instance: { access: null } }],
     ['among', 'instances', 'query ($id: ID!) { instance(id: $id) { id } }', { instance: null }],
-    ['find', 'members', '{ viewer { member { id } } }', null],
+    ['among', 'members', '{ viewer { member { id } } }', null],
   ]
   for (const [lookup, store, query, data] of queries) {
     for (const [code, failure] of Object.entries(failures)) {

@@ -26,7 +26,7 @@ function losing(when: 'before' | 'after'): Ports {
   const $transaction = (body: (statements: never) => Promise<unknown>): Promise<unknown> =>
     when === 'after' ? client.$transaction(body as never).then(lost) : client.$transaction(async () => lost())
   const { ports } = server.app
-  const change = createChange({ client: { $transaction } as never, statementMs: () => 0 }, ports.clock, { changed: () => undefined })
+  const change = createChange({ client: { $transaction } as never, statementMs: () => 0 }, ports.clock, { changed: () => undefined, denied: () => undefined })
   return { ...ports, change, changeBy: createChangeBy(ports, change) }
 }
 

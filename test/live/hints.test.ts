@@ -80,7 +80,7 @@ const muteThePoll = () => vi.spyOn(server.app.ports.hub, 'polled').mockImplement
 /** A change of another node, which says so to this one if `hint` does. */
 async function changeElsewhere(hint: (version: bigint) => void): Promise<string> {
   const { ports, database } = server.app
-  const elsewhere = { ...ports, change: createChange(database, ports.clock, { changed: (_, now) => hint(now) }) }
+  const elsewhere = { ...ports, change: createChange(database, ports.clock, { changed: (_, now) => hint(now), denied: () => undefined }) }
   return (await createApiKey(elsewhere, company.members.ownA, { instanceId: company.I1, name: 'elsewhere', expiresInDays: 1 })).keyId
 }
 

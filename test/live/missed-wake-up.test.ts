@@ -22,7 +22,7 @@ for (const [transport, open] of Object.entries(lines)) {
     const { ports, database } = server.app
     const version = async (): Promise<number> => Number(await ports.organizations.version(ownA.organizationId))
     /** As on another node, of which no hint arrives. */
-    const elsewhere = { ...ports, changeBy: createChangeBy(ports, createChange(database, ports.clock, { changed: () => undefined })) }
+    const elsewhere = { ...ports, changeBy: createChangeBy(ports, createChange(database, ports.clock, { changed: () => undefined, denied: () => undefined })) }
     const authorization = `Bearer ${await server.token('ownA', 'a')}`
     const begin = await version()
     const follow = (after: number) => open<ApiKeyChangedSubscription>(server, ApiKeyChangedDocument.toString(), { after }, authorization)

@@ -118,7 +118,7 @@ test('who is refused again and again is written down so often in a minute, then 
 test('verifications that cannot be decided are one line until one can be, and every one is counted', async () => {
   const before = await metrics()
   const { plaintext } = await company.createKey('devA', company.I1)
-  const fail = vi.spyOn(server.app.ports.keys, 'records').mockRejectedValue(new Error('x'))
+  const fail = vi.spyOn(server.app.verification, 'records').mockRejectedValue(new Error('x'))
   const verify = () => fetch(`${server.url}/v1/verify`, { method: 'POST', body: JSON.stringify({ key: plaintext, instanceId: company.I1 }) })
   for (let asked = 0; asked < maxFailureLines + 20; asked++) expect((await verify()).status).toBe(503)
   fail.mockRestore()

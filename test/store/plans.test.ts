@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { seedLarge } from '../../src/cli/seed.ts'
 import { createApiKey } from '../../src/keys/create-api-key.ts'
+import { verificationStore } from '../../src/verification/store.ts'
 import * as documents from '../generated/operations.ts'
 import { planOf } from '../support/plan.ts'
 import { scanned } from '../support/plans.ts'
@@ -179,13 +180,13 @@ for (const [name, variables] of writes) {
 }
 
 test('verification reads any number of keys by their primary keys, with one statement whose text is always the same', async () => {
-  const { keys } = server.app.ports
+  const store = verificationStore(server.app.database.client)
   server.statements.length = 0
-  for (const count of [1, 2, 500]) await keys.records(Array.from({ length: count }, (_, n) => typed('key', n)))
-  await keys.record(ids.key)
+  for (const count of [1, 2, 500]) await store.records(Array.from({ length: count }, (_, n) => typed('key', n)))
+  await store.records([ids.key])
   const [sql = '', ...others] = requestStatements(server)
   expect(others).toEqual([sql, sql, sql])
   expect(await scanned(server, sql)).toEqual([])
   const plan = await planOf(server, sql)
-  for (const table of ['api_key', 'key_digest', 'app_instance', 'member']) expect(plan).toContain(`Index Scan using ${table}_pkey`)
+  for (const table of ['api_key', 'key_digest', 'app_instance', 'member', 'organization']) expect(plan).toContain(`Index Scan using ${table}_pkey`)
 })

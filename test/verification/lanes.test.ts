@@ -2,7 +2,8 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { KeyRecord } from '../../src/keys/model.ts'
 import { createMetrics } from '../../src/server/metrics.ts'
 import type { Departures } from '../../src/verification/lane.ts'
-import { createLookups, type Lookups } from '../../src/verification/lookups.ts'
+import { createLookups, type LaneName, type Lookups } from '../../src/verification/lookups.ts'
+import { createHands } from '../../src/verification/marks.ts'
 
 /** A statement on its way; the test says what comes of it. Its number stands in the name of each row. */
 interface Sent {
@@ -14,32 +15,39 @@ interface Sent {
 let sent: Sent[]
 let logged: string[]
 let lookups: Lookups
+/** In which lane a text is asked for, where it is not that of all others. */
+let lanes: Map<string, LaneName>
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
   sent = []
   logged = []
   const write = (_: object, message: string): void => void logged.push(message)
-  lookups = createLookups(
-    {
-      records: (ids) =>
-        new Promise<KeyRecord[]>((resolve, reject) => {
-          const name = String(sent.length)
-          sent.push({ ids: [...ids], answer: () => resolve(ids.map((id) => ({ id, name }) as KeyRecord)), fail: reject })
-        }),
-    },
-    { log: { info: write, warn: write, error: write }, metrics: createMetrics({ now: () => new Date() }).port },
-    2_000,
-  )
+  lanes = new Map()
+  const answered = <Row>(ids: readonly string[], row: (id: string, name: string) => Row) =>
+    new Promise<Row[]>((resolve, reject) => {
+      const name = String(sent.length)
+      sent.push({ ids: [...ids], answer: () => resolve(ids.map((id) => row(id, name))), fail: reject })
+    })
+  const readAt = new Date(0)
+  const store = {
+    records: (ids: readonly string[]) => answered(ids, (id, name) => ({ id, name, readAt, organizationId: 'org' }) as KeyRecord),
+    marks: (ids: readonly string[]) => answered(ids, (organizationId, mark) => ({ organizationId, mark, readAt })),
+  }
+  const ground = { store, hands: createHands(), moment: () => ({ mono: performance.now(), wall: 0 }), ownMark: null }
+  lookups = createLookups(ground, { log: { info: write, warn: write, error: write }, metrics: createMetrics({ now: () => new Date() }).port }, 2_000)
 })
 afterEach(() => void vi.useRealTimers())
 
 /** What became of each request: the number of the statement that it was answered from, or why it was not decided; null while it waits. */
 function ask(text: string, id = text, departures: Departures = new Set()): { came: string | null } {
   const request: { came: string | null } = { came: null }
-  lookups.record(text, id, departures).then(
-    (row) => {
-      request.came = row?.name ?? 'no row'
+  const lane = lanes.get(text) ?? 'unknown'
+  const number = async (): Promise<string | undefined> =>
+    lane === 'marks' ? (await lookups.marks.record(id, departures))?.mark : (await lookups[lane].record(id, departures))?.record.name
+  number().then(
+    (statement) => {
+      request.came = statement ?? 'no row'
     },
     (error: Error) => {
       request.came = error.message
@@ -66,7 +74,7 @@ const answerAll = async (): Promise<void> => {
 const idsOf = (statements: readonly Sent[]): string[] => statements.map(({ ids }) => ids.join())
 
 test('a known key waits for no statement but that of its own lane, however many others wait', async () => {
-  lookups.decided('K', 'VALID')
+  lanes.set('K', 'known')
   const junk = [ask('junk')]
   await settle()
   for (let index = 0; index < 1_900; index++) junk.push(ask(`junk ${index}`))
@@ -83,9 +91,9 @@ test('a known key waits for no statement but that of its own lane, however many 
   expect(junk.every(({ came }) => came === null)).toBe(true)
 })
 
-for (const lane of ['known', 'unknown'] as const) {
+for (const lane of ['marks', 'known', 'unknown'] as const) {
   const open = (text: string): void => {
-    if (lane === 'known') lookups.decided(text, 'VALID')
+    lanes.set(text, lane)
   }
 
   test(`in the ${lane} lane nobody rides on a statement that was sent before they came, not even for the same key`, async () => {
@@ -113,7 +121,7 @@ for (const lane of ['known', 'unknown'] as const) {
     expect(['0', '1', '2'].map((statement) => requests.filter(({ came }) => came === statement).length)).toEqual([1_000, 500, 201])
   })
 
-  const places = lane === 'known' ? 10_000 : 2_000
+  const places = lane === 'unknown' ? 2_000 : 10_000
   test(`in the ${lane} lane at most ${places} requests wait; the others are refused at once, whatever keys they are for`, async () => {
     for (const text of ['A', 'B']) open(text)
     const under = ask('A')
@@ -203,47 +211,4 @@ test('an answer that is there when a busy process comes to look at the time is t
   sent[0]?.answer()
   await settle()
   expect(request.came).toBe('0')
-})
-
-test('who knows the id of a valid key and not its secret stays out of the known lane, and puts nobody out of it', async () => {
-  lookups.decided('whole key', 'VALID')
-  const forged = Array.from({ length: 3 }, (_, index) => ask(`forged ${index}`, 'id'))
-  await settle()
-  expect(sent).toHaveLength(1)
-  for (let index = 0; index < 3; index++) lookups.decided(`forged ${index}`, 'NOT_FOUND')
-  ask('forged 0', 'id')
-  const whole = ask('whole key', 'id')
-  expect(lookups.waiting()).toEqual({ known: 1, unknown: 1 })
-  await settle()
-  sent[1]?.answer()
-  await settle()
-  expect([whole.came, forged[0]?.came, lookups.waiting()]).toEqual(['1', null, { known: 0, unknown: 1 }])
-})
-
-test('a key is known from when it was found valid until it no longer is', () => {
-  const laneOf = (text: string): string => {
-    const departures: Departures = new Set()
-    ask(text, 'id', departures)
-    const found = lookups.waiting().known > 0 ? 'known' : 'unknown'
-    for (const leave of departures) leave()
-    return found
-  }
-  for (const code of ['REVOKED', 'ORPHANED', 'EXPIRED', 'NOT_FOUND', 'MALFORMED'] as const) {
-    lookups.decided(code, code)
-    expect([code, laneOf(code)]).toEqual([code, 'unknown'])
-    lookups.decided(code, 'VALID')
-    expect([code, laneOf(code)]).toEqual([code, 'known'])
-    lookups.decided(code, 'WRONG_INSTANCE')
-    expect([code, laneOf(code)]).toEqual([code, 'known'])
-    lookups.decided(code, code)
-    expect([code, laneOf(code)]).toEqual([code, 'unknown'])
-  }
-  lookups.decided('wrong instance only', 'WRONG_INSTANCE')
-  expect(laneOf('wrong instance only')).toBe('unknown')
-})
-
-test('the 100,000 keys that were found valid last are known, and no more', () => {
-  for (let index = 0; index <= 100_000; index++) lookups.decided(`K${index}`, 'VALID')
-  for (const text of ['K0', 'K1']) ask(text)
-  expect(lookups.waiting()).toEqual({ known: 1, unknown: 1 })
 })

@@ -23,14 +23,14 @@ beforeAll(async () => {
   // Who is known already has one place among the senders, not one before and one after.
   for (const person of ['ownA', 'auraA', 'devA', 'dev2A'] as const) await post({ query: '{ viewer { member { id } } }' }, person)
   ahead = []
-  const { keys } = server.app.ports
-  const { records } = keys
-  Object.assign(keys, {
+  const { verification } = server.app
+  const { records } = verification
+  Object.assign(verification, {
     records: (ids: readonly string[]) => {
       const from = server.statements.length
       const rows = records(ids)
       return rows.finally(() => {
-        const own = server.statements.findIndex((sql, index) => index >= from && /FROM api_key k JOIN key_digest/.test(sql))
+        const own = server.statements.findIndex((sql, index) => index >= from && /api_key k JOIN key_digest/.test(sql))
         ahead.push(own - from)
       })
     },
@@ -49,6 +49,10 @@ const create = (client: number, call: number) => ({
   variables: { input: { instanceId: company.I1, name: `noise ${client} ${call}`, expiresInDays: 1 } },
 })
 const post = async (body: object, who: Person | null) => (await server.post(body, who ? as(who) : null)).text()
+const verifyAnew = async () => {
+  const body = JSON.stringify({ key, instanceId: company.J1 })
+  return (await fetch(`${server.url}/v1/verify`, { method: 'POST', headers: { 'cache-control': 'no-cache' }, body })).json()
+}
 const junk = async () => {
   const made = formatKey(newId('key'), randomBytes(32)).expose()
   await (await fetch(`${server.url}/v1/verify`, { method: 'POST', body: JSON.stringify({ key: made, instanceId: company.J1 }) })).text()
@@ -78,7 +82,8 @@ for (const [name, once] of Object.entries(noises)) {
     })
     const seen = { running: 0, lockWaits: 0, connections: 0 }
     for (let look = 0; look < 25; look++) {
-      expect(await server.verify(key, company.J1)).toMatchObject({ valid: true })
+      // Asked of the database every time, as for a key that is new to the node.
+      expect(await verifyAnew()).toMatchObject({ valid: true })
       seen.running = Math.max(seen.running, await metric('operations_running'))
       if (server.app.database.kind === 'postgresql') {
         const [waits] = await server.sql<{ n: number }>(lockWaits)

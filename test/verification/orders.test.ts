@@ -23,7 +23,7 @@ test('VF-07 in whatever order requests, statements, replies, failures, revocatio
         if (failures[statement]) throw new Error('failure')
         const rows = ids.map((id) => rowOf(id, statement, revoked))
         await step(`statement ${statement} is replied to`)
-        return rows
+        return new Map(rows.map((row) => [row.id, row]))
       }, bounds)
 
       const ask = async (key: string, stays: boolean): Promise<string> => {

@@ -43,7 +43,7 @@ test('verification waits for no operation, however many have all the connections
   await release()
   expect(await verified).toMatchObject({ valid: true })
   await Promise.all(asked)
-  const first = server.statements.findIndex((sql) => /FROM api_key k JOIN key_digest/.test(sql))
+  const first = server.statements.findIndex((sql) => /api_key k JOIN key_digest/.test(sql))
   const ahead = server.statements.slice(0, first).filter((sql) => !/^(COMMIT|ROLLBACK|--|SELECT 1$)/.test(sql))
   expect(ahead).toEqual([])
 })

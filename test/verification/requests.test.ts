@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { formatKey } from '../../src/crypto/key-format.ts'
 import { newId } from '../../src/ids.ts'
-import { verifyKey } from '../../src/verification/verify-key.ts'
 import { type Company, createCompany, type TestKey } from '../support/company.ts'
 import { startServer, type TestServer } from '../support/server.ts'
+import { createVerification } from '../support/verifier.ts'
 
 let server: TestServer
 let company: Company
@@ -28,7 +28,7 @@ test('an unknown key is compared like a known one, so that the time tells nothin
   }
   const forged = (id: string): string => formatKey(id, new Uint8Array(32).fill(9)).expose()
   for (const text of [forged(newId('key')), forged(key.id)]) {
-    expect(await verifyKey({ ...ports, digests }, { key: text, instanceId: company.I1 })).toEqual({ code: 'NOT_FOUND' })
+    expect(await createVerification(server, { digests }).verifier.ask(text, company.I1, new Set())).toMatchObject({ code: 'NOT_FOUND' })
   }
   expect(compared).toEqual(Array(2).fill({ pepperId: ports.digests.currentId, bytes: 32 }))
 })

@@ -1,0 +1,54 @@
+import { isUtf8 } from 'node:buffer'
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+
+/** Names and values of header fields, one after the other. */
+export type Fields = readonly string[]
+
+/** Answers in one write: headers as a flat list, of which Node makes no object, and a length, so that nothing is chunked. */
+export function answerText(response: ServerResponse, status: number, json: string, { id = randomUUID() as string, fields = [] as Fields } = {}): void {
+  const headers = [
+    'content-type',
+    'application/json; charset=utf-8',
+    'content-length',
+    String(Buffer.byteLength(json)),
+    'cache-control',
+    'no-store',
+    'x-content-type-options',
+    'nosniff',
+    'x-request-id',
+    id,
+    ...fields,
+  ]
+  response.writeHead(status, headers).end(json)
+}
+
+const refuse = (response: ServerResponse, status: number, text: string, fields: Fields = []): void =>
+  answerText(response, status, JSON.stringify({ error: text }), { fields })
+
+/**
+ * Reads the whole body, and no more than `maxBytes` of it, then hands its text over. What is no UTF-8 is refused, since every reader would change
+ * it differently; a byte order mark stays, which is no JSON.
+ */
+export function withBody(
+  request: IncomingMessage,
+  response: ServerResponse,
+  maxBytes: number,
+  handle: (text: string, request: IncomingMessage, response: ServerResponse) => void,
+): void {
+  let body: Buffer | null = null
+  let isOver = false
+  request.on('data', (part: Buffer) => {
+    if (isOver) return
+    body = body ? Buffer.concat([body, part]) : part
+    if (body.length <= maxBytes) return
+    isOver = true
+    refuse(response, 413, `The body may have at most ${maxBytes} bytes.`, ['connection', 'close'])
+  })
+  request.on('end', () => {
+    if (isOver) return
+    const bytes = body ?? Buffer.alloc(0)
+    if (!isUtf8(bytes)) return refuse(response, 400, 'The body must be UTF-8.')
+    handle(bytes.toString(), request, response)
+  })
+}

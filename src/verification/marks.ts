@@ -1,0 +1,79 @@
+import { LRUCache } from 'lru-cache'
+import type { Departures, Lane } from './lane.ts'
+import { type Hand, isAging, isGood, type Moment } from './moment.ts'
+
+/** Of so many organizations a mark is kept; it is good for a moment only. */
+const maxMarks = 10_000
+
+export interface Marks {
+  /** The mark in hand that a request may use which had arrived by `now`; null when the database must be asked. */
+  inHand(organizationId: string, now: Moment): Hand | null
+  /** The mark from a statement that was sent after this call. Throws `Undecided`. */
+  read(organizationId: string, departures: Departures): Promise<Hand>
+}
+
+/** What a statement brought, newest first. */
+export interface Hands {
+  get(organizationId: string): Hand | null
+  /** Keeps the one whose statement was sent later. */
+  put(organizationId: string, hand: Hand): void
+}
+
+export function createHands(): Hands {
+  const hands = new LRUCache<string, Hand>({ max: maxMarks })
+  return {
+    get: (organizationId) => hands.get(organizationId) ?? null,
+    put: (organizationId, hand) => {
+      const before = hands.peek(organizationId)
+      if (!before || before.sentAt.mono <= hand.sentAt.mono) hands.set(organizationId, hand)
+    },
+  }
+}
+
+const nobody: Departures = new Set()
+
+/** Marks of the database, good for `allowedMs` and never for more than `reuseMs`. */
+export function createMarks(hands: Pick<Hands, 'get'>, lane: Pick<Lane<Hand>, 'record'>, allowedMs: number): Marks {
+  /** Those that are being read again. */
+  const aging = new WeakSet<Hand>()
+  return {
+    inHand: (organizationId, now) => {
+      const hand = hands.get(organizationId)
+      if (!hand || !isGood(hand, now, allowedMs)) return null
+      if (isAging(hand, now, allowedMs) && !aging.has(hand)) {
+        aging.add(hand)
+        // Who asks when it is too old hears of a failure.
+        lane.record(organizationId, nobody).catch(() => undefined)
+      }
+      return hand
+    },
+    read: async (organizationId, departures) => {
+      const hand = await lane.record(organizationId, departures)
+      if (!hand) throw new Error('the database has no mark of an organization: it is a standby, or the organization is gone')
+      return hand
+    },
+  }
+}
+
+/** The mark of the process that owns the embedded database: one for all organizations, moved by every denial, and good for as long as it stands. */
+export interface OwnMark extends Marks {
+  readonly current: string
+  /** Called after each denial whose commit was sent, whatever came of it, before anybody is told. */
+  move(): void
+}
+
+export function createOwnMark(): OwnMark {
+  let moved = 0
+  let hand: Hand = { mark: '0', sentAt: { mono: 0, wall: 0 }, databaseTime: Number.NEGATIVE_INFINITY }
+  return {
+    get current() {
+      return hand.mark
+    },
+    move: () => {
+      moved++
+      hand = { ...hand, mark: String(moved) }
+    },
+    inHand: () => hand,
+    read: () => Promise.resolve(hand),
+  }
+}

@@ -1,0 +1,40 @@
+import type { KeyRecord } from '../keys/model.ts'
+import type { Statements } from '../store/client.ts'
+
+/** An organization's mark: it moves in the transaction of every denial. */
+export interface MarkRow {
+  readonly organizationId: string
+  readonly mark: string
+  /** The database's time while the statement ran. */
+  readonly readAt: Date
+}
+
+/** Thrown where a statement was answered by a standby, which may not know yet what was denied. */
+class Standby extends Error {
+  override readonly name = 'Standby'
+}
+
+/** No scope: a gateway asks with the key itself. Each statement has always the same text. */
+export const verificationStore = (client: Statements) => ({
+  /** Organizations that are not there are missing, and so are all of them on a standby. */
+  marks: (organizationIds: readonly string[]): Promise<MarkRow[]> => client.$queryRaw<MarkRow[]>`
+    SELECT id AS "organizationId", denial_mark::text AS mark, clock_timestamp() AS "readAt" FROM organization
+    WHERE id = ANY(${organizationIds}) AND NOT pg_is_in_recovery()`,
+
+  /** What verification needs of these keys, with the marks of their organizations, from one snapshot. */
+  records: async (keyIds: readonly string[]): Promise<KeyRecord[]> => {
+    const rows = await client.$queryRaw<(KeyRecord & { standby: boolean })[]>`
+      SELECT s.standby, s.read_at AS "readAt", k.id, k.name, k.organization_id AS "organizationId", k.app_id AS "appId",
+        k.instance_id AS "instanceId", k.created_by_id AS "createdById", d.pepper_id AS "pepperId", d.digest, k.revoked_at AS "revokedAt",
+        k.orphan_reason::text AS "orphanReason", i.deleted_at AS "instanceDeletedAt", m.removed_at AS "creatorRemovedAt",
+        k.expires_at AS "expiresAt", k.expired_at AS "expiredAt", o.denial_mark::text AS mark
+      FROM (SELECT pg_is_in_recovery() AS standby, clock_timestamp() AS read_at) s LEFT JOIN (
+        api_key k JOIN key_digest d ON d.key_id = k.id JOIN app_instance i ON i.id = k.instance_id JOIN member m ON m.id = k.created_by_id
+        JOIN organization o ON o.id = k.organization_id
+      ) ON k.id = ANY(${keyIds})`
+    if (rows[0]?.standby !== false) throw new Standby('the database is a standby')
+    return rows.filter(({ id }) => id !== null)
+  },
+})
+
+export type VerificationStore = ReturnType<typeof verificationStore>
