@@ -6,14 +6,16 @@ import { schedule } from './jobs.ts'
 import { createPoller, createWakeUp, type WakeUp } from './live/wake-up.ts'
 import { createHeartbeat } from './nodes/heartbeat.ts'
 import { type AddressOf, createAddresses } from './server/addresses.ts'
+import { authorizeRoute } from './server/authorize.ts'
 import { createEventsRoute } from './server/events.ts'
+import { createGateway } from './server/gateway.ts'
 import { createGraphQLServer } from './server/graphql.ts'
 import { createGraphQLRoute } from './server/graphql-http.ts'
 import { createHealth } from './server/health.ts'
 import { commonRoutes, createHttpServer, type Route, schemaRoute } from './server/http.ts'
 import { createRepeater } from './server/repeat.ts'
 import { createStreams } from './server/streams.ts'
-import { createVerificationRoutes } from './server/verification.ts'
+import { verifyBatchRoute, verifyRoute } from './server/verification.ts'
 import { attachWebSocket } from './server/websocket.ts'
 import { maxVerificationMs } from './store/sessions.ts'
 import { runAs, Work } from './store/work.ts'
@@ -93,7 +95,12 @@ function serveVerification({ ports, config, verification, lastUses, ownMark }: A
   const marks = ownMark ?? createMarks(hands, lookups.marks, config.VERIFY_REUSE_MS)
   const cache = createKeyCache(config.VERIFY_CACHE_ENTRIES, maxCacheBytes)
   const verifier = createVerifier({ digests: ports.digests, moment, cache, marks, lookups })
-  const routes = createVerificationRoutes({ ports, verifier, lastUses, gatewayToken: config.GATEWAY_TOKEN, addressOf })
+  const gateway = createGateway({ ports, verifier, lastUses, gatewayToken: config.GATEWAY_TOKEN, addressOf })
+  const routes = new Map([
+    ['/v1/verify', verifyRoute(gateway)],
+    ['/v1/verify/batch', verifyBatchRoute(gateway)],
+    ['/v1/authorize', authorizeRoute(gateway)],
+  ])
   return { routes, lookups, cache }
 }
 

@@ -2,8 +2,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { printSchema } from '../api/print-schema.ts'
 import type { AddressOf } from './addresses.ts'
 import { answerJson } from './body.ts'
+import type { LeanRoute } from './lean.ts'
 import { withRequest } from './request.ts'
-import type { LeanRoute } from './verification.ts'
 
 export type Route = (request: IncomingMessage, response: ServerResponse) => Promise<void> | void
 

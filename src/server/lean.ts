@@ -2,8 +2,11 @@ import { isUtf8 } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
+/** A route that is found before everything else, and takes no detour: it knows no GraphQL and nothing of the request under way. */
+export type LeanRoute = (request: IncomingMessage, response: ServerResponse) => void
+
 /** Names and values of header fields, one after the other. */
-export type Fields = readonly string[]
+type Fields = readonly string[]
 
 /** Answers in one write: headers as a flat list, of which Node makes no object, and a length, so that nothing is chunked. */
 export function answerText(response: ServerResponse, status: number, json: string, { id = randomUUID() as string, fields = [] as Fields } = {}): void {
@@ -23,8 +26,9 @@ export function answerText(response: ServerResponse, status: number, json: strin
   response.writeHead(status, headers).end(json)
 }
 
-const refuse = (response: ServerResponse, status: number, text: string, fields: Fields = []): void =>
-  answerText(response, status, JSON.stringify({ error: text }), { fields })
+export const errorText = (text: string): string => JSON.stringify({ error: text })
+
+const refuse = (response: ServerResponse, status: number, text: string, fields: Fields = []): void => answerText(response, status, errorText(text), { fields })
 
 /**
  * Reads the whole body, and no more than `maxBytes` of it, then hands its text over. What is no UTF-8 is refused, since every reader would change

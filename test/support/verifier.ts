@@ -1,6 +1,8 @@
+import { createGateway } from '../../src/server/gateway.ts'
+import type { LeanRoute } from '../../src/server/lean.ts'
 import type { Readings } from '../../src/server/metrics.ts'
 import { createMetrics } from '../../src/server/metrics.ts'
-import { createVerificationRoutes, type LeanRoute } from '../../src/server/verification.ts'
+import { verifyRoute } from '../../src/server/verification.ts'
 import { createKeyCache, type KeyCache } from '../../src/verification/cache.ts'
 import { createLookups, type Lookups } from '../../src/verification/lookups.ts'
 import { createHands, createMarks } from '../../src/verification/marks.ts'
@@ -39,14 +41,12 @@ export function createVerification(server: TestServer, { store, allowedMs = 0, m
   const cache = createKeyCache(maxEntries, 128_000_000)
   const verifier = createVerifier({ digests: digests ?? ports.digests, moment, cache, marks: createMarks(hands, lookups.marks, allowedMs), lookups })
   metrics.start({ ...readings, waiting: lookups.waiting } satisfies Readings)
-  const routes = createVerificationRoutes({
+  const gateway = createGateway({
     ports: { ...ports, metrics: metrics.port },
     verifier,
     lastUses: { used: () => undefined },
     gatewayToken: undefined,
     addressOf: () => 'somewhere',
   })
-  const route = routes.get('/v1/verify')
-  if (!route) throw new Error('the route is gone')
-  return { verifier, lookups, cache, route, metrics: metrics.text }
+  return { verifier, lookups, cache, route: verifyRoute(gateway), metrics: metrics.text }
 }

@@ -1,0 +1,60 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { isId } from '../ids.ts'
+import type { Outcome } from '../verification/verifier.ts'
+import { type Gateway, isFresh } from './gateway.ts'
+import { answerText, errorText, type LeanRoute } from './lean.ts'
+
+const wrongInstance = errorText(
+  'Name one instance, once: by the query ?instance=ins_… or the header X-Aura-Instance, set by the gateway and never by its callers.',
+)
+const noKey = errorText('Send a key as "Authorization: Bearer aura_…" or "X-Api-Key: aura_…".')
+const challenge = 'Bearer realm="aura-keys"'
+
+/** The instance that the gateway names; null where it names none, none that could be, or two. */
+function instanceOf({ url = '', headers }: IncomingMessage): string | null {
+  const start = url.indexOf('?')
+  const queried = start < 0 ? [] : new URLSearchParams(url.slice(start)).getAll('instance')
+  const header = headers['x-aura-instance']
+  // Node joins a header that is sent twice, and then it is no id.
+  const named = new Set([...queried, ...(header === undefined ? [] : [String(header)])])
+  const [instanceId = ''] = named
+  return named.size === 1 && queried.length <= 1 && isId(instanceId, 'ins') ? instanceId : null
+}
+
+/** The key as the caller sent it; `X-Api-Key` wins, since `Authorization` may be meant for the application behind the gateway. */
+function keyOf({ headers }: IncomingMessage): string | null {
+  const header = headers['x-api-key']
+  if (header !== undefined) return String(header)
+  return /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1] ?? null
+}
+
+function answer(response: ServerResponse, outcome: Outcome): void {
+  if (outcome.code === 'VALID') {
+    const { id, appId, instanceId, organizationId } = outcome.key
+    const fields = ['x-aura-key-id', id, 'x-aura-app-id', appId, 'x-aura-instance-id', instanceId, 'x-aura-organization-id', organizationId]
+    answerText(response, 200, outcome.json, { fields })
+  } else if (outcome.code === 'WRONG_INSTANCE') answerText(response, 403, outcome.json)
+  else answerText(response, 401, outcome.json, { fields: ['www-authenticate', `${challenge}, error="invalid_token"`] })
+}
+
+/**
+ * `/v1/authorize`, any method: whether the caller of a gateway may pass, by status, as nginx (`auth_request`), Caddy (`forward_auth`), Traefik
+ * (`forwardAuth`) and Envoy (`ext_authz`) ask it. 200 with who it is in headers; 401 without a valid key, 403 for another instance.
+ */
+export const authorizeRoute =
+  ({ verifier, admits, told, unknown, departuresOf }: Gateway): LeanRoute =>
+  (request, response) => {
+    if (!admits(request, response)) return
+    const instanceId = instanceOf(request)
+    if (!instanceId) return answerText(response, 400, wrongInstance)
+    const key = keyOf(request)
+    if (!key) return answerText(response, 401, noKey, { fields: ['www-authenticate', challenge] })
+    const fresh = isFresh(request)
+    const outcome = fresh ? null : verifier.known(key, instanceId)
+    if (outcome) return answer(response, told(outcome))
+    if (request.socket.destroyed) return
+    verifier.ask(key, instanceId, departuresOf(request), fresh).then(
+      (asked) => answer(response, told(asked)),
+      (cause: unknown) => unknown(response, cause),
+    )
+  }
