@@ -28,7 +28,10 @@ export function answerText(response: ServerResponse, status: number, json: strin
 
 export const errorText = (text: string): string => JSON.stringify({ error: text })
 
-const refuse = (response: ServerResponse, status: number, text: string, fields: Fields = []): void => answerText(response, status, errorText(text), { fields })
+const refuse = (response: ServerResponse, status: number, text: string): void => answerText(response, status, errorText(text))
+
+/** More of a body that was refused is not read, in bytes. */
+const maxThrownAway = 1_000_000
 
 /**
  * Reads the whole body, and no more than `maxBytes` of it, then hands its text over. What is no UTF-8 is refused, since every reader would change
@@ -41,16 +44,17 @@ export function withBody(
   handle: (text: string, request: IncomingMessage, response: ServerResponse) => void,
 ): void {
   let body: Buffer | null = null
-  let isOver = false
+  let size = 0
   request.on('data', (part: Buffer) => {
-    if (isOver) return
-    body = body ? Buffer.concat([body, part]) : part
-    if (body.length <= maxBytes) return
-    isOver = true
-    refuse(response, 413, `The body may have at most ${maxBytes} bytes.`, ['connection', 'close'])
+    const before = size
+    size += part.length
+    if (size <= maxBytes) body = body ? Buffer.concat([body, part]) : part
+    else if (before <= maxBytes) refuse(response, 413, `The body may have at most ${maxBytes} bytes.`)
+    // The rest is read and thrown away, since a connection that is closed meanwhile may lose the answer; but not without end.
+    else if (size > maxThrownAway) request.destroy()
   })
   request.on('end', () => {
-    if (isOver) return
+    if (size > maxBytes) return
     const bytes = body ?? Buffer.alloc(0)
     if (!isUtf8(bytes)) return refuse(response, 400, 'The body must be UTF-8.')
     handle(bytes.toString(), request, response)
