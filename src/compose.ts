@@ -22,6 +22,7 @@ import { databaseFolder, lockFolder } from './store/data-folder.ts'
 import { currentWork, runForAll } from './store/work.ts'
 import { createLastUses, type LastUses } from './verification/last-uses.ts'
 import { createOwnMark, type OwnMark } from './verification/marks.ts'
+import { createRehashes, type Rehashes } from './verification/rehashes.ts'
 import { type VerificationStore, verificationStore } from './verification/store.ts'
 
 /** Stopping takes no longer, but for a moment: whoever sent SIGTERM follows with SIGKILL, mostly after ten seconds. */
@@ -43,6 +44,7 @@ export interface App extends Jobs {
   /** What verification reads. */
   readonly verification: VerificationStore
   readonly lastUses: LastUses
+  readonly rehashes: Rehashes
   readonly lines: SampledLog
   /** The mark of the process that owns the embedded database; null where nodes share one. */
   readonly ownMark: OwnMark | null
@@ -114,15 +116,18 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       maxKeyLifetimeDays: config.MAX_KEY_LIFETIME_DAYS,
     }
     const lastUses = createLastUses(stores.keys)
-    const jobs = createJobs({ ports, database, config, lastUses })
+    const verification = verificationStore(database.client)
+    const rehashes = createRehashes(digests, verification)
+    const jobs = createJobs({ ports, database, config, verification, lastUses, rehashes })
     return {
       ports,
       database,
       config,
       metrics,
       nodes,
-      verification: verificationStore(database.client),
+      verification,
       lastUses,
+      rehashes,
       lines,
       ownMark,
       ...jobs,

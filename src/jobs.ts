@@ -7,13 +7,19 @@ import { rememberServerSecrets } from './server-secrets.ts'
 import type { Database } from './store/client.ts'
 import { dayMs } from './time.ts'
 import type { LastUses } from './verification/last-uses.ts'
+import type { Rehashes } from './verification/rehashes.ts'
+import type { VerificationStore } from './verification/store.ts'
 
 /** What a node does beside the requests. */
 export interface Jobs {
   /** Moves what is due and writes what gathered. */
   sweep(): Promise<void>
+  /** Writes what verification gathered: last uses, and digests under the current pepper. */
+  write(): Promise<void>
   /** Re-wraps secrets under the current key-encryption key and format, and deletes what need not be kept. */
   tidy(): Promise<void>
+  /** How many ACTIVE keys each pepper held when it was counted last; null where there is only one pepper, or nobody has counted yet. */
+  keysPerPepper(): Readonly<Record<string, number>> | null
 }
 
 /** One of them, run again so many milliseconds after each end. */
@@ -24,7 +30,7 @@ interface Job {
 
 /** All of them. `poll`: looks for changes of other nodes; null on a node that serves verification alone, which does only what that needs. */
 export const schedule = (
-  { sweep, tidy, lastUses, lines }: Jobs & { lastUses: LastUses; lines: { tell(): void } },
+  { sweep, write, tidy, lines }: Jobs & { lines: { tell(): void } },
   { beat, poll }: { beat: () => Promise<void>; poll: (() => Promise<void>) | null },
 ): readonly Job[] => [
   { everyMs: 1_000, run: beat },
@@ -35,20 +41,37 @@ export const schedule = (
         { everyMs: 500, run: sweep },
         { everyMs: 60_000, run: tidy },
       ]
-    : [{ everyMs: 500, run: lastUses.flush }]),
+    : [{ everyMs: 500, run: write }]),
 ]
 
-export function createJobs({ ports, database, config, lastUses }: { ports: Ports; database: Database; config: Config; lastUses: LastUses }): Jobs {
+interface Ground {
+  readonly ports: Ports
+  readonly database: Database
+  readonly config: Config
+  readonly verification: Pick<VerificationStore, 'keysPerPepper'>
+  readonly lastUses: Pick<LastUses, 'flush'>
+  readonly rehashes: Pick<Rehashes, 'flush'>
+}
+
+export function createJobs({ ports, database, config, verification, lastUses, rehashes }: Ground): Jobs {
   let ofFormat1 = 0
+  let keysPerPepper: Readonly<Record<string, number>> | null = null
+  const write = async (): Promise<void> => {
+    await lastUses.flush()
+    await rehashes.flush()
+  }
   return {
     sweep: async () => {
       await expireKeys(ports)
-      await lastUses.flush()
+      await write()
     },
+    write,
+    keysPerPepper: () => keysPerPepper,
     tidy: async () => {
       await rememberServerSecrets(database, ports)
       await rewrapSecrets(ports)
       ofFormat1 = await reportFormat(ports, ofFormat1)
+      if (ports.digests.pepperIds.length > 1) keysPerPepper = await verification.keysPerPepper()
       const now = ports.clock.now()
       await ports.keys.forget(now)
       if (config.AUDIT_RETENTION_DAYS !== null) await ports.events.deleteBefore(new Date(now.getTime() - config.AUDIT_RETENTION_DAYS * dayMs))

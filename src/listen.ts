@@ -16,6 +16,7 @@ import { commonRoutes, createHttpServer, type Route, schemaRoute } from './serve
 import { createRepeater } from './server/repeat.ts'
 import { createStreams } from './server/streams.ts'
 import { verifyBatchRoute, verifyRoute } from './server/verification.ts'
+import type { VerificationMemory } from './server/verification-metrics.ts'
 import { attachWebSocket } from './server/websocket.ts'
 import { maxVerificationMs } from './store/sessions.ts'
 import { runAs, Work } from './store/work.ts'
@@ -87,21 +88,28 @@ const inLane =
   }
 
 /** What verification of this node knows, and how it asks. */
-function serveVerification({ ports, config, verification, lastUses, ownMark }: App, addressOf: AddressOf) {
-  const store: VerificationStore = { marks: inLane((ids) => verification.marks(ids)), records: inLane((ids) => verification.records(ids)) }
+function serveVerification({ ports, config, verification, lastUses, rehashes, ownMark }: App, addressOf: AddressOf) {
+  const store: Pick<VerificationStore, 'marks' | 'records'> = { marks: inLane((ids) => verification.marks(ids)), records: inLane((ids) => verification.records(ids)) }
   const moment = () => ({ mono: performance.now(), wall: ports.clock.now().getTime() })
   const hands = createHands()
   const lookups = createLookups({ store, hands, moment, ownMark }, ports, maxVerificationMs)
   const marks = ownMark ?? createMarks(hands, lookups.marks, config.VERIFY_REUSE_MS)
   const cache = createKeyCache(config.VERIFY_CACHE_ENTRIES, maxCacheBytes)
-  const verifier = createVerifier({ digests: ports.digests, moment, cache, marks, lookups })
+  const verifier = createVerifier({ digests: ports.digests, moment, cache, marks, lookups, rehashes })
   const gateway = createGateway({ ports, verifier, lastUses, gatewayToken: config.GATEWAY_TOKEN, addressOf })
   const routes = new Map([
     ['/v1/verify', verifyRoute(gateway)],
     ['/v1/verify/batch', verifyBatchRoute(gateway)],
     ['/v1/authorize', authorizeRoute(gateway)],
   ])
-  return { routes, lookups, cache }
+  const memory = (): VerificationMemory => ({
+    ...verifier.tally,
+    entries: cache.entries,
+    bytes: cache.bytes,
+    marksMoved: hands.moved,
+    markAge: hands.newest === null ? null : (performance.now() - hands.newest) / 1_000,
+  })
+  return { routes, lookups, memory }
 }
 
 /**
@@ -109,13 +117,13 @@ function serveVerification({ ports, config, verification, lastUses, ownMark }: A
  * a process that serves verification alone runs no operation and follows nothing.
  */
 export async function listen(app: App): Promise<Listening> {
-  const { ports, config, metrics, nodes, lastUses } = app
+  const { ports, config, metrics, nodes } = app
   const { hub, log } = ports
   const addressOf = createAddresses(config.TRUSTED_PROXIES)
   const graphql = config.SERVE === 'verification' ? null : serveGraphQL(app, addressOf)
   const wakeUp = graphql && listenToNodes(app)
   const isListening = (): boolean | null => wakeUp?.isListening ?? null
-  const health = createHealth(app.database, isListening)
+  const health = createHealth(app, isListening)
   const verification = config.SERVE === 'graphql' ? null : serveVerification(app, addressOf)
   const server = createHttpServer({ ...commonRoutes(health, metrics), ...graphql?.routes }, verification?.routes ?? new Map(), addressOf)
   const sockets = graphql?.attach(server)
@@ -127,6 +135,8 @@ export async function listen(app: App): Promise<Listening> {
     operationsRunning: () => graphql?.admission.running ?? 0,
     operationsWaiting: () => graphql?.admission.waiting ?? 0,
     isListening,
+    keysPerPepper: app.keysPerPepper,
+    memory: () => verification?.memory() ?? null,
     waiting: () => verification?.lookups.waiting() ?? {},
   })
   const { beat, leave } = createHeartbeat(nodes, ports)
@@ -147,7 +157,7 @@ export async function listen(app: App): Promise<Listening> {
     server.closeIdleConnections()
     await Promise.all([sockets?.close(), closed])
     clearTimeout(impatience)
-    await lastUses.flush()
+    await app.write()
   })
   const { address, port, family } = server.address() as AddressInfo
   return { url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`, isListening }

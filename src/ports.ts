@@ -123,6 +123,8 @@ export interface Metrics {
   undecided(reason: string): void
   /** A statement was sent for the verifications that wait in this lane. */
   lookedUp(lane: string): void
+  /** A verification that asked the database took so many milliseconds. */
+  asked(ms: number): void
 }
 
 /** What can be done only so often in a minute: by one member, or from one address. */

@@ -19,10 +19,17 @@ export const nodeStore = (client: Statements) => ({
 
   leave: (id: string): Promise<number> => client.$executeRaw`DELETE FROM node WHERE id = ${id}`,
 
-  /** How many nodes serve. */
-  count: async (): Promise<number> => {
-    const [row] = await client.$queryRaw<{ nodes: number }[]>`SELECT count(*)::int AS nodes FROM node WHERE seen_at >= now() - ${goneAfter}::interval`
-    return row?.nodes ?? 0
+  /** How many nodes serve, and whether commits wait for standbys. */
+  count: async (): Promise<{ nodes: number; isSynchronous: boolean }> => {
+    const [row] = await client.$queryRaw<{ nodes: number; isSynchronous: boolean }[]>`
+      SELECT count(*)::int AS nodes, current_setting('synchronous_standby_names') <> '' AS "isSynchronous"
+      FROM node WHERE seen_at >= now() - ${goneAfter}::interval`
+    return row ?? { nodes: 0, isSynchronous: false }
+  },
+
+  /** Commits something, which waits for the standbys as everything does that was committed before; in a transaction, so that a warning is noticed. */
+  commitSomething: async (): Promise<void> => {
+    await client.$transaction(async (statements) => void (await statements.$queryRaw`SELECT pg_logical_emit_message(true, 'aura-keys', '')::text`))
   },
 })
 

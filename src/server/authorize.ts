@@ -42,7 +42,7 @@ function answer(response: ServerResponse, outcome: Outcome): void {
  * (`forwardAuth`) and Envoy (`ext_authz`) ask it. 200 with who it is in headers; 401 without a valid key, 403 for another instance.
  */
 export const authorizeRoute =
-  ({ verifier, admits, told, unknown, departuresOf }: Gateway): LeanRoute =>
+  ({ known, ask, admits, told, unknown }: Gateway): LeanRoute =>
   (request, response) => {
     if (!admits(request, response)) return
     const instanceId = instanceOf(request)
@@ -50,10 +50,10 @@ export const authorizeRoute =
     const key = keyOf(request)
     if (!key) return answerText(response, 401, noKey, { fields: ['www-authenticate', challenge] })
     const fresh = isFresh(request)
-    const outcome = fresh ? null : verifier.known(key, instanceId)
+    const outcome = fresh ? null : known(key, instanceId)
     if (outcome) return answer(response, told(outcome))
     if (request.socket.destroyed) return
-    verifier.ask(key, instanceId, departuresOf(request), fresh).then(
+    ask(key, instanceId, request, fresh).then(
       (asked) => answer(response, told(asked)),
       (cause: unknown) => unknown(response, cause),
     )

@@ -19,14 +19,16 @@ export interface GatewayGround {
 
 /** What the routes of gateways share. */
 export interface Gateway {
-  readonly verifier: Verifier
+  /** From memory; null when the database must be asked. */
+  known(key: string, instanceId: string): Outcome | null
+  /** Asks the database; whoever hangs up gives up the place. Throws `Undecided`. */
+  ask(key: string, instanceId: string, request: IncomingMessage, fresh: boolean): Promise<Outcome>
   /** Whether the request has the gateway token, where one is set; it is answered otherwise. */
   admits(request: IncomingMessage, response: ServerResponse): boolean
   /** Counts what became of a question, and writes down the use of a valid key. */
   told(outcome: Outcome): Outcome
   /** Answers 503: the server says nothing rather than guess. */
   unknown(response: ServerResponse, cause: unknown): void
-  departuresOf(request: IncomingMessage): Departures
 }
 
 const sha256 = (text: string): Buffer => hash('sha256', text, 'buffer')
@@ -80,7 +82,11 @@ export function createGateway({ ports, verifier, lastUses, gatewayToken, address
   }
 
   return {
-    verifier,
+    known: verifier.known,
+    ask: (key, instanceId, { socket }, fresh) => {
+      const started = performance.now()
+      return verifier.ask(key, instanceId, departuresOf(socket), fresh).finally(() => ports.metrics.asked(performance.now() - started))
+    },
     unknown,
     admits: (request, response) => {
       if (!expected) return true
@@ -94,6 +100,5 @@ export function createGateway({ ports, verifier, lastUses, gatewayToken, address
       if (outcome.code === 'VALID') lastUses.used(outcome.key.id, ports.clock.now())
       return outcome
     },
-    departuresOf: ({ socket }) => departuresOf(socket),
   }
 }

@@ -2,7 +2,10 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Database } from '../store/client.ts'
 
 /** What `/readyz` asks: why no traffic should come here, null when it may, and what else operators want to know. `isListening`: null when nobody is to be listened to. */
-export function createHealth({ client }: Pick<Database, 'client'>, isListening: () => boolean | null) {
+export function createHealth(
+  { database: { client }, keysPerPepper }: { database: Pick<Database, 'client'>; keysPerPepper: () => Readonly<Record<string, number>> | null },
+  isListening: () => boolean | null,
+) {
   let stopping = false
   return {
     stop: () => {
@@ -13,6 +16,8 @@ export function createHealth({ client }: Pick<Database, 'client'>, isListening: 
       const answered = client.$queryRaw`SELECT 1`.then(() => null)
       return Promise.race([answered, pause(2_000, 'the database does not answer', { ref: false })]).catch(() => 'the database does not answer')
     },
+    /** An old pepper that no ACTIVE key has any more can go. */
+    keysPerPepper,
     warnings: () => (isListening() === false ? ['the connection that listens for changes of other nodes is gone: they are seen by polling'] : []),
   }
 }

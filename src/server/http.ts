@@ -10,6 +10,8 @@ export type Route = (request: IncomingMessage, response: ServerResponse) => Prom
 export interface Health {
   /** Null when the process serves, else what is wrong. */
   problem(): Promise<string | null>
+  /** How many ACTIVE keys each pepper holds, where there are several. */
+  keysPerPepper(): Readonly<Record<string, number>> | null
   /** What is wrong although it serves. */
   warnings(): string[]
 }
@@ -28,11 +30,19 @@ export function commonRoutes(health: Health, metrics: { readonly contentType: st
     const found = health.warnings()
     return found.length > 0 ? { warnings: found } : {}
   }
+  const peppers = (): object => {
+    const keysPerPepper = health.keysPerPepper()
+    return keysPerPepper ? { keysPerPepper } : {}
+  }
   return {
     '/healthz': reading((_request, response) => answerJson(response, 200, { status: 'ok', ...warnings() })),
     '/readyz': reading(async (_request, response) => {
       const problem = await health.problem()
-      answerJson(response, problem === null ? 200 : 503, { ...(problem === null ? { status: 'ready' } : { status: 'not ready', problem }), ...warnings() })
+      answerJson(response, problem === null ? 200 : 503, {
+        ...(problem === null ? { status: 'ready' } : { status: 'not ready', problem }),
+        ...peppers(),
+        ...warnings(),
+      })
     }),
     '/metrics': async (request, response) => {
       if (request.method !== 'GET' && request.method !== 'HEAD') return answerJson(response, 404, { error: 'There is nothing here.' })

@@ -1,8 +1,9 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Clock, Metrics } from '../ports.ts'
+import { exposeVerification, type VerificationReadings } from './verification-metrics.ts'
 
 /** What is read when somebody asks for the metrics. */
-export interface Readings {
+export interface Readings extends VerificationReadings {
   sockets(): number
   streams(): number
   subscriptions(): number
@@ -12,8 +13,6 @@ export interface Readings {
   operationsWaiting(): number
   /** Whether hints of other nodes arrive; null when there is nobody to listen to. */
   isListening(): boolean | null
-  /** How many verifications wait for a statement, by lane. */
-  waiting(): Readonly<Record<string, number>>
 }
 
 /** Codes of the protocol and of this server; a client can close with any other. */
@@ -66,6 +65,12 @@ export function createMetrics(clock: Clock) {
     'reason',
   )
   const lookups = labelled('verification_statements_total', 'Statements that read keys for verifications, by lane.', 'lane')
+  const asked = new Histogram({
+    name: 'aura_keys_verification_seconds',
+    help: 'How long verifications took that asked the database; those from memory take less than anybody could measure.',
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+    registers,
+  })
   const port: Metrics = {
     delivered: (answers) => deliveries.inc(answers),
     conflated: () => conflations.inc(),
@@ -78,6 +83,7 @@ export function createMetrics(clock: Clock) {
     verified: (code) => verifications.inc({ code }),
     undecided: (reason) => undecided.inc({ reason }),
     lookedUp: (lane) => lookups.inc({ lane }),
+    asked: (ms) => asked.observe(ms / 1000),
     lag: (occurredAt) => {
       if (occurredAt) lag.observe(Math.max(0, clock.now().getTime() - occurredAt.getTime()) / 1000)
     },
@@ -106,15 +112,7 @@ export function createMetrics(clock: Clock) {
         const isListening = readings.isListening()
         return isListening === null ? -1 : Number(isListening)
       })
-      new Gauge({
-        name: 'aura_keys_verifications_waiting',
-        help: 'Verifications that wait for a statement, by lane.',
-        labelNames: ['lane'],
-        registers,
-        collect() {
-          for (const [lane, waiting] of Object.entries(readings.waiting())) this.set({ lane }, waiting)
-        },
-      })
+      exposeVerification(exposed, readings)
     },
     contentType: exposed.contentType,
     text: () => exposed.metrics(),

@@ -42,16 +42,16 @@ const posted =
 
 /** `POST /v1/verify`: whether a key opens an instance. */
 export const verifyRoute = (gateway: Gateway): LeanRoute => {
-  const { verifier, told, unknown, departuresOf } = gateway
+  const { known, ask, told, unknown } = gateway
   return posted(gateway, maxBodyBytes, (text, request, response) => {
     const question = questionOf(parse(text))
     const fresh = isFresh(request)
-    const outcome = question && !fresh ? verifier.known(question.key, question.instanceId) : null
+    const outcome = question && !fresh ? known(question.key, question.instanceId) : null
     // Of another instance it is not known yet whether its id is one.
     if (outcome && outcome.code !== 'WRONG_INSTANCE') return answerText(response, 200, told(outcome).json)
     if (!question || !isId(question.instanceId, 'ins')) return answerText(response, 400, wrongBody)
     if (request.socket.destroyed) return
-    verifier.ask(question.key, question.instanceId, departuresOf(request), fresh).then(
+    ask(question.key, question.instanceId, request, fresh).then(
       (asked) => answerText(response, 200, told(asked).json),
       (cause: unknown) => unknown(response, cause),
     )
@@ -60,16 +60,16 @@ export const verifyRoute = (gateway: Gateway): LeanRoute => {
 
 /** `POST /v1/verify/batch`: the same for many keys, all known or none. */
 export const verifyBatchRoute = (gateway: Gateway): LeanRoute => {
-  const { verifier, told, unknown, departuresOf } = gateway
+  const { known, ask, told, unknown } = gateway
   return posted(gateway, maxBatchBytes, (text, request, response) => {
     const { verifications } = (parse(text) ?? {}) as { verifications?: unknown }
     const questions = Array.isArray(verifications) ? verifications.map(questionOf) : []
     const isWrong = questions.length < 1 || questions.length > maxBatch || !questions.every((question) => question && isId(question.instanceId, 'ins'))
     if (isWrong) return answerText(response, 400, wrongBatch)
     if (request.socket.destroyed) return
-    const [departures, fresh] = [departuresOf(request), isFresh(request)]
+    const fresh = isFresh(request)
     const outcomes = (questions as Question[]).map(
-      ({ key, instanceId }): Outcome | Promise<Outcome> => (fresh ? null : verifier.known(key, instanceId)) ?? verifier.ask(key, instanceId, departures, fresh),
+      ({ key, instanceId }): Outcome | Promise<Outcome> => (fresh ? null : known(key, instanceId)) ?? ask(key, instanceId, request, fresh),
     )
     Promise.all(outcomes).then(
       (found) => answerText(response, 200, `{"results":[${found.map((outcome) => told(outcome).json).join()}]}`),

@@ -48,6 +48,25 @@ function stopStatement(client: PoolClient, config: PoolConfig): Promise<void> {
 /** Whether the connection is lost: the failure is its own, or PostgreSQL says that it ends it (57P01 to 57P05, class 08), and not something of a statement. */
 const isBroken = (error: unknown): boolean => !/^(?!57P0|08)[0-9A-Z]{5}$/.test(String((error as { code?: unknown } | null)?.code))
 
+/**
+ * Sends a COMMIT. One that PostgreSQL answers with a warning is in force on this server, and no standby that it should wait for has it: that is not
+ * told to anybody as done. The code is that of a transaction of which nobody knows what became of it.
+ */
+async function commit(client: PoolClient, send: () => Promise<unknown>): Promise<unknown> {
+  let isWarned = false
+  const hear = ({ code }: { code?: string | undefined }): void => {
+    isWarned ||= code !== undefined && code !== '00000'
+  }
+  client.on('notice', hear)
+  try {
+    const answer = await send()
+    if (isWarned) throw Object.assign(new Error('the commit came with a warning'), { code: '08007' })
+    return answer
+  } finally {
+    client.off('notice', hear)
+  }
+}
+
 /** A connection with what must happen when it is given back. */
 interface Lease {
   readonly client: PoolClient
@@ -136,7 +155,8 @@ export class Pools extends (Pool as unknown as new (config: PoolConfig) => Event
     const send = client.query.bind(client) as (config: QueryConfig) => Promise<unknown>
     const query = async (config: QueryConfig): Promise<unknown> => {
       if (config.text !== 'ROLLBACK') work?.check()
-      return send(config).catch((error: unknown) => {
+      const sent = config.text === 'COMMIT' ? commit(client, () => send(config)) : send(config)
+      return sent.catch((error: unknown) => {
         throw work?.reason && config.text !== 'COMMIT' ? work.reason : error
       })
     }

@@ -54,13 +54,15 @@ export class WrongSession extends Error {
   override readonly name = 'WrongSession'
 }
 
-/** Refuses sessions that a pooler does not begin, or in which times are written for people: of the other settings none decides about a time. */
+/** Refuses a standby, sessions that a pooler does not begin, and those in which times are written for people: of the other settings none decides about a time. */
 export async function requireSessions(pool: Pool): Promise<void> {
-  const { rows } = await pool.query<{ DateStyle: string }>('SHOW DateStyle').catch((error: unknown) => {
+  const asked = `SELECT current_setting('DateStyle') AS "dateStyle", pg_is_in_recovery() AS "isStandby"`
+  const { rows } = await pool.query<{ dateStyle: string; isStandby: boolean }>(asked).catch((error: unknown) => {
     if ((error as { code?: unknown }).code !== '08P01') throw error
     throw new WrongSession('DATABASE_URL leads to a pooler, which refuses settings of sessions. Set DATABASE_LISTEN_URL: to a direct connection, or to off.')
   })
-  if (rows[0]?.DateStyle.startsWith('ISO')) return
+  if (rows[0]?.isStandby) throw new WrongSession('DATABASE_URL leads to a standby, which may not know yet what was denied. Give the URL of the primary.')
+  if (rows[0]?.dateStyle.startsWith('ISO')) return
   throw new WrongSession(
     "The database writes times in a form that only people can read. Run this with the role of DATABASE_URL, and start again: ALTER ROLE CURRENT_USER SET DateStyle TO 'ISO, MDY'",
   )

@@ -30,7 +30,7 @@ export interface Lookups {
 }
 
 interface Ground {
-  readonly store: VerificationStore
+  readonly store: Pick<VerificationStore, 'marks' | 'records'>
   readonly hands: Pick<Hands, 'put'>
   readonly moment: () => Moment
   /** The mark of a process that keeps its own, which stands for that of the database; null where nodes share one. */

@@ -17,15 +17,30 @@ export interface Hands {
   get(organizationId: string): Hand | null
   /** Keeps the one whose statement was sent later. */
   put(organizationId: string, hand: Hand): void
+  /** How often a mark was another than before. */
+  readonly moved: number
+  /** When the statement of the newest one was sent, by the clock that never goes back; null before the first. */
+  readonly newest: number | null
 }
 
 export function createHands(): Hands {
   const hands = new LRUCache<string, Hand>({ max: maxMarks })
+  let moved = 0
+  let newest: number | null = null
   return {
+    get moved() {
+      return moved
+    },
+    get newest() {
+      return newest
+    },
     get: (organizationId) => hands.get(organizationId) ?? null,
     put: (organizationId, hand) => {
       const before = hands.peek(organizationId)
-      if (!before || before.sentAt.mono <= hand.sentAt.mono) hands.set(organizationId, hand)
+      if (before && before.sentAt.mono > hand.sentAt.mono) return
+      if (before && before.mark !== hand.mark) moved++
+      hands.set(organizationId, hand)
+      newest = Math.max(newest ?? 0, hand.sentAt.mono)
     },
   }
 }

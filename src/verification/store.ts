@@ -9,10 +9,21 @@ export interface MarkRow {
   readonly readAt: Date
 }
 
+/** A digest of the same key under another pepper. */
+export interface Rehash {
+  readonly keyId: string
+  /** The digest that it takes the place of. */
+  readonly was: Uint8Array
+  readonly pepperId: string
+  readonly digest: Uint8Array
+}
+
 /** Thrown where a statement was answered by a standby, which may not know yet what was denied. */
 class Standby extends Error {
   override readonly name = 'Standby'
 }
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 
 /** No scope: a gateway asks with the key itself. Each statement has always the same text. */
 export const verificationStore = (client: Statements) => ({
@@ -34,6 +45,23 @@ export const verificationStore = (client: Statements) => ({
       ) ON k.id = ANY(${keyIds})`
     if (rows[0]?.standby !== false) throw new Standby('the database is a standby')
     return rows.filter(({ id }) => id !== null)
+  },
+
+  /** Compare and set: a key whose digest is no longer what was read stays as it is. */
+  rehash: (rehashes: readonly Rehash[]): Promise<number> => {
+    const rows = rehashes.map(({ keyId, was, pepperId, digest }) => ({ keyId, pepperId, was: hex(was), digest: hex(digest) }))
+    return client.$executeRaw`
+      UPDATE key_digest d SET pepper_id = r."pepperId", digest = decode(r.digest, 'hex')
+      FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS r("keyId" text, "pepperId" text, was text, digest text)
+      WHERE d.key_id = r."keyId" AND d.digest = decode(r.was, 'hex')`
+  },
+
+  /** How many ACTIVE keys each pepper still holds. Reads every key. */
+  keysPerPepper: async (): Promise<Record<string, number>> => {
+    const rows = await client.$queryRaw<{ pepperId: string; keys: number }[]>`
+      SELECT d.pepper_id AS "pepperId", count(*)::int AS keys FROM key_digest d JOIN api_key k ON k.id = d.key_id
+      WHERE k.status = 'ACTIVE' GROUP BY d.pepper_id ORDER BY d.pepper_id`
+    return Object.fromEntries(rows.map(({ pepperId, keys }) => [pepperId, keys]))
   },
 })
 

@@ -7,11 +7,14 @@ import type { Departures } from './lane.ts'
 import type { Found, Lookups } from './lookups.ts'
 import type { Marks } from './marks.ts'
 import { type Hand, type Moment, timeOf } from './moment.ts'
+import type { Rehashes } from './rehashes.ts'
 
 /** A failed verification is a value; an exception means that the server cannot know. `json`: the whole answer of `/v1/verify`. */
 export type Outcome = { readonly code: 'VALID'; readonly json: string; readonly key: KeyIdentity } | { readonly code: RefusalCode; readonly json: string }
 
 export interface Verifier {
+  /** How many verifications were answered from memory, and how many asked the database. */
+  readonly tally: { readonly hits: number; readonly misses: number }
   /** Whether the text opens the instance, from memory; null when the database must be asked. Called once the request has arrived. */
   known(text: string, instanceId: string): Outcome | null
   /** The same, with what a statement says that was sent after this call; `fresh`: whatever is in memory. Throws `Undecided`. */
@@ -24,6 +27,7 @@ interface Ground {
   readonly cache: KeyCache
   readonly marks: Marks
   readonly lookups: Pick<Lookups, 'known' | 'unknown'>
+  readonly rehashes: Pick<Rehashes, 'used'>
 }
 
 const refusal = (code: RefusalCode): Outcome => ({ code, json: JSON.stringify({ valid: false, code }) })
@@ -54,7 +58,7 @@ const valid = ({ key, json }: Entry): Outcome => ({ code: 'VALID', json, key })
  * Whether texts open instances. What was found valid stays in memory and counts while its organization's mark is the same: every denial moves the
  * mark in its own commit, so an entry that agrees with a mark is what the database said when that mark was read.
  */
-export function createVerifier({ digests, moment, cache, marks, lookups }: Ground): Verifier {
+export function createVerifier({ digests, moment, cache, marks, lookups, rehashes }: Ground): Verifier {
   /** What an entry says at a moment; null when it says nothing any more. */
   function fromEntry(text: string, entry: Entry, hand: Hand, now: Moment, instanceId: string): Outcome | null {
     if (entry.mark !== hand.mark || isOld(entry, now)) return null
@@ -76,6 +80,7 @@ export function createVerifier({ digests, moment, cache, marks, lookups }: Groun
     if (found && code === 'VALID') {
       const entry = entryOf(found.record, found.hand, Math.max(wall, found.hand.databaseTime))
       cache.set(text, entry)
+      rehashes.used(parsed.plaintext, found.record)
       return valid(entry)
     }
     // A key that is asked for another instance is as good as before.
@@ -83,15 +88,21 @@ export function createVerifier({ digests, moment, cache, marks, lookups }: Groun
     return refusals[code as RefusalCode]
   }
 
+  const tally = { hits: 0, misses: 0 }
+
   return {
+    tally,
     known: (text, instanceId) => {
       const entry = cache.get(text)
       if (!entry) return null
       const now = moment()
       const hand = marks.inHand(entry.key.organizationId, now)
-      return hand && fromEntry(text, entry, hand, now, instanceId)
+      const outcome = hand && fromEntry(text, entry, hand, now, instanceId)
+      if (outcome) tally.hits++
+      return outcome
     },
     ask: async (text, instanceId, departures, fresh = false) => {
+      tally.misses++
       const entry = cache.get(text)
       const arrived = moment()
       if (entry && !fresh && !isOld(entry, arrived)) {

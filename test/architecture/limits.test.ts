@@ -18,7 +18,7 @@ function boundsOf(files: Readonly<Record<string, string>>): Map<string, string> 
 }
 
 /** Settings that bound something. */
-const bounding = /^(MAX_OPERATIONS|MAX_QUEUED|WS_MAX|DOCUMENT_CACHE|OPERATION_TIMEOUT)|_PER_MINUTE$/
+const bounding = /^(MAX_OPERATIONS|MAX_QUEUED|WS_MAX|VERIFY|DOCUMENT_CACHE|OPERATION_TIMEOUT)|_PER_MINUTE$/
 
 const sources = Object.fromEntries(
   readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
@@ -62,5 +62,6 @@ test('every setting that bounds something stands in docs/limits.md with its defa
 test('every metric that docs/limits.md names is one of this server', () => {
   const names = [...new Set([...table.matchAll(/`aura_keys_(\w+)`/g)].map(([, name]) => name ?? ''))]
   expect(names.length).toBeGreaterThan(5)
-  for (const name of names) expect(sources['server/metrics.ts'], name).toContain(`${name}'`)
+  const metrics = `${sources['server/metrics.ts']}${sources['server/verification-metrics.ts']}`
+  for (const name of names) expect(metrics, name).toContain(`${name}'`)
 })

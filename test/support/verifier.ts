@@ -28,7 +28,17 @@ interface Options {
 }
 
 const none = (): number => 0
-const readings = { sockets: none, streams: none, subscriptions: none, groups: none, operationsRunning: none, operationsWaiting: none, isListening: () => null }
+const readings = {
+  sockets: none,
+  streams: none,
+  subscriptions: none,
+  groups: none,
+  operationsRunning: none,
+  operationsWaiting: none,
+  isListening: () => null,
+  keysPerPepper: () => null,
+  memory: () => null,
+}
 
 export function createVerification(server: TestServer, { store, allowedMs = 0, maxEntries = 100_000, digests }: Options = {}): TestVerification {
   const { ports, verification } = server.app
@@ -39,7 +49,14 @@ export function createVerification(server: TestServer, { store, allowedMs = 0, m
   // No statement is given up: how long the test holds it is up to the machine.
   const lookups = createLookups(ground, { log: ports.log, metrics: metrics.port }, 600_000)
   const cache = createKeyCache(maxEntries, 128_000_000)
-  const verifier = createVerifier({ digests: digests ?? ports.digests, moment, cache, marks: createMarks(hands, lookups.marks, allowedMs), lookups })
+  const verifier = createVerifier({
+    digests: digests ?? ports.digests,
+    moment,
+    cache,
+    marks: createMarks(hands, lookups.marks, allowedMs),
+    lookups,
+    rehashes: { used: () => undefined },
+  })
   metrics.start({ ...readings, waiting: lookups.waiting } satisfies Readings)
   const gateway = createGateway({
     ports: { ...ports, metrics: metrics.port },

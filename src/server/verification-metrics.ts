@@ -1,0 +1,74 @@
+import { Counter, Gauge, type Registry } from 'prom-client'
+
+/** What verification keeps in memory, and what came of it. */
+export interface VerificationMemory {
+  readonly entries: number
+  readonly bytes: number
+  readonly hits: number
+  readonly misses: number
+  /** How often a mark was found moved. */
+  readonly marksMoved: number
+  /** How long ago the newest mark was asked for, in seconds; null before the first. */
+  readonly markAge: number | null
+}
+
+export interface VerificationReadings {
+  /** How many ACTIVE keys each pepper held when it was counted last. */
+  keysPerPepper(): Readonly<Record<string, number>> | null
+  /** Null on a node that verifies nothing. */
+  memory(): VerificationMemory | null
+  /** How many verifications wait for a statement, by lane. */
+  waiting(): Readonly<Record<string, number>>
+}
+
+/** Exposes what verification counts by itself, whenever somebody asks: a counter that is incremented for each request costs more than a number. */
+export function exposeVerification(exposed: Registry, { memory, waiting, keysPerPepper }: VerificationReadings): void {
+  const registers = [exposed]
+  const of = (read: (memory: VerificationMemory) => number): number => {
+    const now = memory()
+    return now ? read(now) : 0
+  }
+  const gauge = (name: string, help: string, read: (memory: VerificationMemory) => number) =>
+    new Gauge({
+      name: `aura_keys_${name}`,
+      help,
+      registers,
+      collect() {
+        this.set(of(read))
+      },
+    })
+  const counter = (name: string, help: string, read: (memory: VerificationMemory) => number) =>
+    new Counter({
+      name: `aura_keys_${name}`,
+      help,
+      registers,
+      collect() {
+        this.reset()
+        this.inc(of(read))
+      },
+    })
+  const byLabel = (name: string, help: string, label: string, read: () => Readonly<Record<string, number>>) =>
+    new Gauge({
+      name: `aura_keys_${name}`,
+      help,
+      labelNames: [label],
+      registers,
+      collect() {
+        this.reset()
+        for (const [value, count] of Object.entries(read())) this.set({ [label]: value }, count)
+      },
+    })
+  counter('verification_hits_total', 'Verifications that were answered from memory.', ({ hits }) => hits)
+  counter('verification_misses_total', 'Verifications that asked the database.', ({ misses }) => misses)
+  counter('verification_marks_moved_total', 'How often the mark of an organization was found moved by a denial.', ({ marksMoved }) => marksMoved)
+  gauge('verification_entries', 'Keys that verification has in memory.', ({ entries }) => entries)
+  gauge('verification_bytes', 'What these take, in bytes, as it is bounded.', ({ bytes }) => bytes)
+  gauge('verification_mark_age_seconds', 'How long ago the newest mark was asked for; -1 before the first.', ({ markAge }) => markAge ?? -1)
+  byLabel('verifications_waiting', 'Verifications that wait for a statement, by lane.', 'lane', waiting)
+  byLabel(
+    'keys_per_pepper',
+    'ACTIVE keys by the pepper that they are stored under, counted each minute where there are several.',
+    'pepper',
+    () => keysPerPepper() ?? {},
+  )
+}
