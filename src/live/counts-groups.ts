@@ -77,8 +77,10 @@ export function createCountsGroups(ports: Pick<Ports, 'keys' | 'metrics'>, stand
         })
       }
       due = [...groups.values()].filter(isDue)
+      // Others of the same scope wait for what was read before: nothing was asked for them.
+      const asked = new Set(due.filter(({ dirty }) => dirty))
       const rows = await read(due)
-      const found = await Promise.all(due.map((group) => execute(group, rows.get(keyOf(group.scope)))))
+      const found = await Promise.all(due.map((group) => execute(group, asked.has(group) ? rows.get(keyOf(group.scope)) : undefined)))
       // After everything was read, so that nobody gets what an event before it took away.
       if (due.length > 0) await standing.examine()
       for (const each of found) deliver(each)

@@ -1,0 +1,33 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { KeyCountsDocument } from '../generated/operations.ts'
+import { as, type Company, createCompany } from '../support/company.ts'
+import { startServer, type TestServer } from '../support/server.ts'
+import { overWebSocket } from '../support/subscribe.ts'
+
+let server: TestServer
+let company: Company
+
+beforeAll(async () => {
+  server = await startServer({ WS_MAX_SOCKETS_PER_MEMBER: '1000' })
+  company = await createCompany(server)
+})
+afterAll(() => server.close())
+
+test('who comes to a badge while the numbers of another change gets the counts, and so does everybody who was there', async () => {
+  const { subject, organization } = as('ownA')
+  const token = `Bearer ${await server.token(subject, organization)}`
+  const watch = (instanceId: string) => overWebSocket<{ keyCounts: { active: number } }>(server, KeyCountsDocument.toString(), { instanceId }, token)
+  const [one, other] = [await watch(company.I1), await watch(company.I2)]
+  await Promise.all([one.next(), other.next()])
+  for (let round = 0; round < 5; round++) {
+    const changes = Promise.all(Array.from({ length: 10 }, () => company.createKey('ownA', company.I2)))
+    const newcomers = await Promise.all(Array.from({ length: 10 }, () => watch(company.I1)))
+    for (const newcomer of newcomers) expect((await newcomer.next())?.data?.keyCounts.active).toBeTypeOf('number')
+    await changes
+    await Promise.all(newcomers.map((newcomer) => newcomer.end()))
+  }
+  await company.createKey('ownA', company.I1)
+  expect((await one.next())?.data?.keyCounts.active).toBe(1)
+  await one.end()
+  await other.end()
+})
