@@ -3,7 +3,8 @@ import type { AddressInfo } from 'node:net'
 import type { App } from './compose.ts'
 import { unavailable } from './errors.ts'
 import { schedule } from './jobs.ts'
-import { createPoller, createWakeUp, type WakeUp } from './live/wake-up.ts'
+import { createNodeHints, type NodeHints } from './live/node-hints.ts'
+import { createVersionPoller } from './live/version-poller.ts'
 import { createHeartbeat } from './nodes/heartbeat.ts'
 import { type AddressOf, createAddresses } from './server/addresses.ts'
 import { authorizeRoute } from './server/authorize.ts'
@@ -69,13 +70,13 @@ function serveGraphQL({ ports, config }: App, addressOf: AddressOf) {
 }
 
 /** Hears of the changes of other nodes, for as long as the app is open; null when nobody is to be listened to. */
-function listenToNodes({ ports, config, metrics, onChange, onClose }: App): WakeUp | null {
+function listenToNodes({ ports, config, metrics, onChange, onClose }: App): NodeHints | null {
   const url = config.DATABASE_LISTEN_URL ?? config.DATABASE_URL
   if (url === undefined || url === 'off') return null
-  const wakeUp = createWakeUp(url, ports.hub, ports.log, metrics.port)
-  onChange(wakeUp.changed)
-  onClose(wakeUp.close)
-  return wakeUp
+  const nodeHints = createNodeHints(url, ports.hub, ports.log, metrics.port)
+  onChange(nodeHints.changed)
+  onClose(nodeHints.close)
+  return nodeHints
 }
 
 /** Reads for verification, over connections that no operation takes; a statement that is silent is stopped, and its connection thrown away. */
@@ -121,8 +122,8 @@ export async function listen(app: App): Promise<Listening> {
   const { hub, log } = ports
   const addressOf = createAddresses(config.TRUSTED_PROXIES)
   const graphql = config.SERVE === 'verification' ? null : serveGraphQL(app, addressOf)
-  const wakeUp = graphql && listenToNodes(app)
-  const isListening = (): boolean | null => wakeUp?.isListening ?? null
+  const nodeHints = graphql && listenToNodes(app)
+  const isListening = (): boolean | null => nodeHints?.isListening ?? null
   const health = createHealth(app, isListening)
   const verification = config.SERVE === 'graphql' ? null : serveVerification(app, addressOf)
   const server = createHttpServer({ ...commonRoutes(health, metrics), ...graphql?.routes }, verification?.routes ?? new Map(), addressOf)
@@ -142,7 +143,7 @@ export async function listen(app: App): Promise<Listening> {
   const { beat, leave } = createHeartbeat(nodes, ports)
   await beat()
   app.onClose(leave)
-  const poll = graphql && createPoller(hub, ports.organizations.versions)
+  const poll = graphql && createVersionPoller(hub, ports.organizations.versions)
   for (const { everyMs, run: task } of schedule(app, { beat, poll })) {
     const repeater = createRepeater(everyMs, task, log)
     app.onClose(() => repeater.stop())

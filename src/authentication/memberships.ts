@@ -1,5 +1,5 @@
 import DataLoader from 'dataloader'
-import { gather } from '../live/gather.ts'
+import { batchSchedule } from '../live/batching.ts'
 import type { MemberStore, PresentMember } from '../members/store.ts'
 import type { OrganizationStore } from '../organizations/store.ts'
 import type { Hub } from '../ports.ts'
@@ -22,7 +22,7 @@ export function createMemberships(
       const rows = await members.bySubjects(asked)
       return asked.map(({ subject, organization }) => rows.filter((row) => row.subject === subject && row.organization === organization))
     },
-    { batchScheduleFn: gather() },
+    { batchScheduleFn: batchSchedule() },
   )
 
   // Shared by all who come within 50 ms, and kept for nobody else: another node may make an organization at any time.
@@ -31,7 +31,7 @@ export function createMemberships(
       const found = await organizations.firstTwo()
       return asked.map(() => found)
     },
-    { batchScheduleFn: gather(), cache: false },
+    { batchScheduleFn: batchSchedule(), cache: false },
   )
 
   async function bySubject(subject: string, organization: string): Promise<PresentMember[]> {

@@ -3,8 +3,8 @@ import { notFound } from '../errors.ts'
 import { type Counts, sameCounts } from '../keys/model.ts'
 import type { Ports } from '../ports.ts'
 import { type Execution, type Groups, type Membership, visibility } from '../topic.ts'
-import { gatherMs } from './gather.ts'
-import type { Standing } from './standing.ts'
+import { batchMs } from './batching.ts'
+import type { Rights } from './rights.ts'
 
 interface Answer {
   readonly json: string
@@ -44,18 +44,18 @@ const keyOf = (scope: Scope): string => (scope.all ? '*' : scope.memberId)
  * of a scope that are concerned, at most every 50 ms. Whoever reads slowly misses what lies between, never the newest. `retry` says whether a
  * failure may pass; after any other the subscriptions end with it.
  */
-export function createCountsGroups(ports: Pick<Ports, 'keys' | 'metrics'>, standing: Standing, retry: (error: unknown) => boolean): CountsGroups {
+export function createCountsGroups(ports: Pick<Ports, 'keys' | 'metrics'>, rights: Rights, retry: (error: unknown) => boolean): CountsGroups {
   const groups = new Map<string, Group>()
   const homes = new Map<Membership, Group>()
   /** Whether something happened of which it is not known yet what it concerns. */
   let isWoken = false
   let isTurning = false
   let isScheduled = false
-  let lastTurn = -gatherMs
+  let lastTurn = -batchMs
 
   const isDue = (group: Group): boolean => group.dirty || group.waiting.size > 0
 
-  function schedule(waitMs = lastTurn + gatherMs - performance.now()): void {
+  function schedule(waitMs = lastTurn + batchMs - performance.now()): void {
     if (isTurning || isScheduled) return
     isScheduled = true
     setTimeout(turn, Math.max(0, waitMs))
@@ -71,7 +71,7 @@ export function createCountsGroups(ports: Pick<Ports, 'keys' | 'metrics'>, stand
       // Tells which groups are concerned, so that a thousand badges do not cost a thousand rows for each change of one.
       if (isWoken) {
         isWoken = false
-        await standing.examine().catch((error: unknown) => {
+        await rights.refresh().catch((error: unknown) => {
           isWoken = true
           throw error
         })
@@ -82,7 +82,7 @@ export function createCountsGroups(ports: Pick<Ports, 'keys' | 'metrics'>, stand
       const rows = await read(due)
       const found = await Promise.all(due.map((group) => execute(group, asked.has(group) ? rows.get(keyOf(group.scope)) : undefined)))
       // After everything was read, so that nobody gets what an event before it took away.
-      if (due.length > 0) await standing.examine()
+      if (due.length > 0) await rights.refresh()
       for (const each of found) deliver(each)
     } catch (error) {
       const passes = retry(error)
@@ -153,7 +153,7 @@ export function createCountsGroups(ports: Pick<Ports, 'keys' | 'metrics'>, stand
     }
     ports.metrics.delivered(delivered)
     // What newcomers get may be as old as it likes.
-    if (delivered > 0) ports.metrics.lag(standing.occurredAt)
+    if (delivered > 0) ports.metrics.lag(rights.occurredAt)
     // Those who came while newer numbers are on their way wait for these.
     if (group.whole && !group.dirty) for (const member of group.waiting) greet(group, member, group.whole)
   }

@@ -4,8 +4,8 @@ import type { Scope } from '../access/scope.ts'
 import { resync } from '../errors.ts'
 import type { Ports } from '../ports.ts'
 import { feedBatch, type Groups, type Membership, visibility } from '../topic.ts'
-import { gatherMs } from './gather.ts'
-import type { Standing } from './standing.ts'
+import { batchMs } from './batching.ts'
+import type { Rights } from './rights.ts'
 
 /** A reader who takes longer for what waits to be read is sent away; its last version is where it goes on. */
 const patienceMs = 10_000
@@ -25,7 +25,7 @@ interface Group {
 }
 
 export interface FeedGroups extends Groups {
-  /** A newer version was examined, on whoever's account. */
+  /** A newer version was read, on whoever's account. */
   moved(): void
 }
 
@@ -34,7 +34,7 @@ export interface FeedGroups extends Groups {
  * table until it stands where another group does. So an event is read, executed and serialised once for all who follow it live, and
  * nothing is missed and nothing comes twice where the past meets the present.
  */
-export function createFeedGroups(ports: Pick<Ports, 'metrics' | 'events'>, standing: Standing, retry: (error: unknown) => boolean): FeedGroups {
+export function createFeedGroups(ports: Pick<Ports, 'metrics' | 'events'>, rights: Rights, retry: (error: unknown) => boolean): FeedGroups {
   // How many groups of one organization read at a time: however many come back at once, the database has time for others,
   // and whoever reads what is past never delays those who follow what happens.
   const [readingPast, readingNew] = [pLimit(2), pLimit(2)]
@@ -51,10 +51,10 @@ export function createFeedGroups(ports: Pick<Ports, 'metrics' | 'events'>, stand
         operation: member.operation,
         members: new Set(),
         position,
-        isLive: !standing.hasExamined(position + 1n),
+        isLive: !rights.hasRead(position + 1n),
         isRunning: false,
         dirty: false,
-        lastStart: -gatherMs,
+        lastStart: -batchMs,
       }
       same.add(group)
     }
@@ -83,22 +83,22 @@ export function createFeedGroups(ports: Pick<Ports, 'metrics' | 'events'>, stand
     member.subscriber.end(error)
   }
 
-  /** Whether something that was examined is still to be delivered. */
-  const isShort = (group: Group): boolean => standing.hasExamined(group.position + 1n)
+  /** Whether something that was read is still to be delivered. */
+  const isShort = (group: Group): boolean => rights.hasRead(group.position + 1n)
 
-  /** Brings the group up to the newest version, and again whenever it was woken or a newer one was examined meanwhile. */
+  /** Brings the group up to the newest version, and again whenever it was woken or a newer one was read meanwhile. */
   async function advance(group: Group): Promise<void> {
     group.dirty = true
     if (group.isRunning) return
     group.isRunning = true
     while ((group.dirty || isShort(group)) && group.members.size > 0) {
       // At most one start per 50 ms; what comes meanwhile goes together.
-      const waitMs = group.lastStart + gatherMs - performance.now()
+      const waitMs = group.lastStart + batchMs - performance.now()
       if (waitMs > 0) await pause(waitMs)
       group.dirty = false
       group.lastStart = performance.now()
       try {
-        const upTo = await standing.examine()
+        const upTo = await rights.refresh()
         while (group.position < upTo && group.members.size > 0) await step(group, upTo)
         group.isLive = true
       } catch (error) {
@@ -123,13 +123,13 @@ export function createFeedGroups(ports: Pick<Ports, 'metrics' | 'events'>, stand
       return { rows, answers: await Promise.all(rows.map(async (row) => ({ json: await execution.ofEvent(row), version: row.version }))) }
     })
     // After everything was read: whoever lost a right by then left the group, or moved to another one with the old position.
-    await standing.examine()
+    await rights.refresh()
     for (const { json, version } of answers) {
       for (const member of [...group.members]) send(group, member, json, version)
       group.position = version
     }
     if (rows.length < feedBatch) group.position = upTo
-    if (answers.length > 0 && group.isLive) ports.metrics.lag(standing.occurredAt)
+    if (answers.length > 0 && group.isLive) ports.metrics.lag(rights.occurredAt)
     join(group)
   }
 

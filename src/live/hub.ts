@@ -7,15 +7,15 @@ import { dayMs } from '../time.ts'
 import type { LiveOperation, Membership, Subscriber } from '../topic.ts'
 import { type CountsGroups, createCountsGroups } from './counts-groups.ts'
 import { createFeedGroups, type FeedGroups } from './feed-groups.ts'
-import { createHints } from './hints.ts'
-import { type Affected, createStanding, type Standing } from './standing.ts'
+import { createHintedRefresh } from './refresh.ts'
+import { type Affected, createRights, type Rights } from './rights.ts'
 
 /** Four polls: after this time without one, versions may have moved unheard, and whoever joins has them read. */
 const currentMs = 2_000
 
 /** One organization that somebody follows or has a socket in. */
 interface Followed {
-  readonly standing: Standing
+  readonly rights: Rights
   /** Another node says that this is the version now. */
   readonly hinted: (version: bigint) => void
   readonly counts: CountsGroups
@@ -30,7 +30,7 @@ type Needs = Pick<Ports, 'members' | 'events' | 'keys' | 'clock' | 'log' | 'metr
 /**
  * Everything that is live on this node. For each organization that somebody follows it knows the newest version, what its members may see,
  * and the groups of subscribers who share their answers. Hints and the poll only say that a version moved; what is delivered is read
- * from the database, and the rights of whoever gets it are examined after it was read.
+ * from the database, and the rights of whoever gets it are read once more after that.
  */
 export function createHub(ports: Needs, isTransient: (error: unknown) => boolean): Hub {
   const organizations = new Map<string, Followed>()
@@ -44,17 +44,17 @@ export function createHub(ports: Needs, isTransient: (error: unknown) => boolean
   }
 
   function follow(organizationId: string): Followed {
-    const standing = createStanding(ports, organizationId, {
+    const rights = createRights(ports, organizationId, {
       isCurrent: () => performance.now() - lastPoll < currentMs,
       recheck: (affected) => recheck(followed, affected),
       touch: (subjectIds) => followed.counts.touch([organizationId, ...subjectIds]),
       moved: () => followed.feeds.moved(),
     })
     const followed: Followed = {
-      standing,
-      hinted: createHints(standing),
-      counts: createCountsGroups(ports, standing, retry),
-      feeds: createFeedGroups(ports, standing, retry),
+      rights,
+      hinted: createHintedRefresh(rights),
+      counts: createCountsGroups(ports, rights, retry),
+      feeds: createFeedGroups(ports, rights, retry),
       ends: new Map(),
       users: 0,
     }
@@ -77,14 +77,14 @@ export function createHub(ports: Needs, isTransient: (error: unknown) => boolean
   }
 
   /** Ends, or moves to another group, whoever an event took a right from or gave one; pauses what is on its way until that is done. */
-  async function recheck({ standing, counts, feeds, ends }: Followed, { members, instances }: Affected): Promise<void> {
+  async function recheck({ rights, counts, feeds, ends }: Followed, { members, instances }: Affected): Promise<void> {
     await Promise.all(
       [counts, feeds].flatMap((groups) =>
         [...groups.members()].map(async (member) => {
           const { actor } = member.subscriber
           const { topic } = member.operation
           if (!members.has(actor.memberId) && !topic.subjectIds.some((id) => instances.has(id))) return
-          const scope = await standing.check(actor.memberId, topic).catch((error: unknown) => {
+          const scope = await rights.check(actor.memberId, topic).catch((error: unknown) => {
             if (isTransient(error)) throw error
             groups.end(member, error)
             return null
@@ -95,14 +95,14 @@ export function createHub(ports: Needs, isTransient: (error: unknown) => boolean
     )
     for (const memberId of members) {
       const open = ends.get(memberId)
-      if (open && !(await standing.scope(memberId))) for (const end of [...open]) end()
+      if (open && !(await rights.scope(memberId))) for (const end of [...open]) end()
     }
   }
 
   /** From which version a feed starts; RESYNC when the past is no longer complete, or when it lies in the future. */
-  async function start({ standing }: Followed, organizationId: string, after: bigint | null): Promise<bigint> {
-    if (after === null) return standing.settled()
-    const version = standing.hasExamined(after) ? await standing.settled() : await standing.examine()
+  async function start({ rights }: Followed, organizationId: string, after: bigint | null): Promise<bigint> {
+    if (after === null) return rights.settled()
+    const version = rights.hasRead(after) ? await rights.settled() : await rights.refresh()
     if (after > version) throw resync()
     if (after < version) {
       const next = await ports.events.occurredAt(organizationId, after + 1n)
@@ -115,20 +115,20 @@ export function createHub(ports: Needs, isTransient: (error: unknown) => boolean
   async function join(operation: LiveOperation, subscriber: Subscriber): Promise<() => void> {
     const { actor } = subscriber
     const { followed, leave } = enter(actor.organizationId)
-    const { standing, counts, feeds } = followed
+    const { rights, counts, feeds } = followed
     const member: Membership = { operation, subscriber, number: ++numbers }
     const { source } = operation.topic
     const groups = source.kind === 'counts' ? counts : feeds
     try {
-      await standing.settled()
+      await rights.settled()
       // Refused before it is told anything of versions; and never for what was so a moment ago.
-      let scope = await standing.check(actor.memberId, operation.topic).catch(async (error: unknown) => {
+      let scope = await rights.check(actor.memberId, operation.topic).catch(async (error: unknown) => {
         if (isTransient(error)) throw error
-        await standing.examine()
-        return standing.check(actor.memberId, operation.topic)
+        await rights.refresh()
+        return rights.check(actor.memberId, operation.topic)
       })
       const position = source.kind === 'feed' ? await start(followed, actor.organizationId, source.after) : null
-      scope = await standing.check(actor.memberId, operation.topic)
+      scope = await rights.check(actor.memberId, operation.topic)
       groups.place(member, scope, position)
     } catch (error) {
       leave()
@@ -143,8 +143,8 @@ export function createHub(ports: Needs, isTransient: (error: unknown) => boolean
   async function scopeOf({ organizationId, memberId }: Pick<Actor, 'organizationId' | 'memberId'>): Promise<Scope | null> {
     const { followed, leave } = enter(organizationId)
     try {
-      await followed.standing.settled()
-      return await followed.standing.scope(memberId)
+      await followed.rights.settled()
+      return await followed.rights.scope(memberId)
     } finally {
       leave()
     }
@@ -160,8 +160,8 @@ export function createHub(ports: Needs, isTransient: (error: unknown) => boolean
       leave()
     }
     try {
-      await followed.standing.settled()
-      if (!(await followed.standing.scope(actor.memberId))) throw unauthenticated()
+      await followed.rights.settled()
+      if (!(await followed.rights.scope(actor.memberId))) throw unauthenticated()
     } catch (error) {
       unwatch()
       throw error
@@ -171,13 +171,13 @@ export function createHub(ports: Needs, isTransient: (error: unknown) => boolean
 
   const heard = (organizationId: string, version: bigint): void => {
     const followed = organizations.get(organizationId)
-    if (followed?.standing.heard(version)) wake(followed)
+    if (followed?.rights.heard(version)) wake(followed)
   }
-  function wake({ counts, feeds, standing, ends }: Followed): void {
+  function wake({ counts, feeds, rights, ends }: Followed): void {
     counts.wake()
     feeds.wake()
     // Sockets without a subscription are ended too; a database out of reach is asked again at the next poll.
-    if (ends.size > 0) standing.examine().catch(() => undefined)
+    if (ends.size > 0) rights.refresh().catch(() => undefined)
   }
 
   return {

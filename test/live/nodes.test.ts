@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { revokeApiKeys } from '../../src/keys/revoke-api-keys.ts'
-import { parseHint } from '../../src/live/wake-up.ts'
+import { parseHint } from '../../src/live/node-hints.ts'
 import { ApiKeyChangedDocument, type ApiKeyChangedSubscription, KeyCountsDocument, type KeyCountsSubscription } from '../generated/operations.ts'
 import { as, type Company, createCompany, type Person } from '../support/company.ts'
 import { newSeed, seededRandom } from '../support/random.ts'

@@ -16,7 +16,7 @@ const answerMs = 2_000
 
 const ListeningClient = clientWith({ synchronous_commit: 'off' })
 
-export interface WakeUp {
+export interface NodeHints {
   /** Tells the other nodes that the organization has this version now; called after the commit, never inside. */
   changed(organizationId: string, version: bigint): void
   /** Whether hints of other nodes arrive; null when there is nobody to listen to, or before that was tried. */
@@ -36,7 +36,7 @@ export function parseHint(payload: string | undefined): { organizationId: string
  * Carries hints between the nodes of one PostgreSQL by LISTEN and NOTIFY, on a connection of its own that is made again whenever it breaks.
  * A hint that is lost costs latency only: the poller sees the version.
  */
-export function createWakeUp(connectionString: string, hub: Pick<Hub, 'hinted' | 'hintedAll'>, log: Log, metrics: Pick<Metrics, 'hintDropped'>): WakeUp {
+export function createNodeHints(connectionString: string, hub: Pick<Hub, 'hinted' | 'hintedAll'>, log: Log, metrics: Pick<Metrics, 'hintDropped'>): NodeHints {
   const pending = new Map<string, bigint>()
   let client: Client | null = null
   /** The driver takes one statement after another. */
@@ -125,16 +125,3 @@ export function createWakeUp(connectionString: string, hub: Pick<Hub, 'hinted' |
     },
   }
 }
-
-/**
- * Tells the hub the versions of the organizations that are followed here, however they moved: one statement for all of them.
- * Called every half second, whatever the listener's state, so that no change stays unseen for longer.
- */
-export const createPoller =
-  (hub: Pick<Hub, 'followed' | 'polled'>, versions: (organizationIds: readonly string[]) => Promise<{ id: string; version: bigint }[]>) =>
-  async (): Promise<void> => {
-    const followed = hub.followed()
-    // What is read is at least as new as the moment before it was asked for, however long the answer takes.
-    const askedAt = performance.now()
-    hub.polled(followed.length === 0 ? [] : await versions(followed), askedAt)
-  }

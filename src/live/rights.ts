@@ -4,7 +4,7 @@ import { forbidden, notFound, unauthenticated } from '../errors.ts'
 import type { RightsChange } from '../events/model.ts'
 import type { Ports } from '../ports.ts'
 import type { Topic } from '../topic.ts'
-import { coalesce, gather } from './gather.ts'
+import { batchSchedule, coalesce } from './batching.ts'
 
 /** Whose rights changed. */
 export interface Affected {
@@ -12,13 +12,13 @@ export interface Affected {
   readonly instances: ReadonlySet<string>
 }
 
-/** What the members of one organization may see, kept in memory and exact up to the version that was examined last. */
-export interface Standing {
+/** What the members of one organization may see, kept in memory and exact up to the version that was read last. */
+export interface Rights {
   /** Reads the newest version, and checks anew whoever an event since the last time concerns. Nothing read before it began is newer. */
-  examine(): Promise<bigint>
-  /** Whether a version was examined already. */
-  hasExamined(version: bigint): boolean
-  /** Answers once something was examined after which no newer version was heard of, and that version. */
+  refresh(): Promise<bigint>
+  /** Whether a version was read already. */
+  hasRead(version: bigint): boolean
+  /** Answers once something was read after which no newer version was heard of, and that version. */
   settled(): Promise<bigint>
   /** Someone says that this is the version now; answers whether it is news. */
   heard(version: bigint): boolean
@@ -30,7 +30,7 @@ export interface Standing {
   readonly occurredAt: Date | null
 }
 
-export function createStanding(
+export function createRights(
   ports: Pick<Ports, 'members' | 'events'>,
   organizationId: string,
   options: {
@@ -40,11 +40,11 @@ export function createStanding(
     recheck: (affected: Affected) => Promise<void>
     /** Something happened that concerns these apps and instances. */
     touch: (subjectIds: readonly string[]) => void
-    /** There is a newer version than was examined before; whoever says so later says nothing new. */
+    /** There is a newer version than was read before; whoever says so later says nothing new. */
     moved: () => void
   },
-): Standing {
-  let examined: bigint | null = null
+): Rights {
+  let lastRead: bigint | null = null
   let newest = 0n
   let occurredAt: Date | null = null
   /** Moves whenever something kept here was dropped: an answer that was on its way then is asked for again. */
@@ -55,7 +55,7 @@ export function createStanding(
       const rows = new Map((await ports.members.scopesOf(organizationId, ids)).map((scope) => [scope.memberId, scope]))
       return ids.map((id) => rows.get(id) ?? null)
     },
-    { batchScheduleFn: gather() },
+    { batchScheduleFn: batchSchedule() },
   )
   const sights = new DataLoader<string, boolean>(
     async (keys) => {
@@ -66,7 +66,7 @@ export function createStanding(
       const rows = new Set((await ports.members.sees(organizationId, asked)).map((row) => `${row.memberId ?? '*'} ${row.subjectId}`))
       return keys.map((key) => rows.has(key))
     },
-    { batchScheduleFn: gather() },
+    { batchScheduleFn: batchSchedule() },
   )
   /** Only what is so is kept: who asks for what is not there could fill the memory. */
   async function positive<Value>(loader: DataLoader<string, Value>, key: string): Promise<Value> {
@@ -101,11 +101,11 @@ export function createStanding(
     }
   }
 
-  const examine = coalesce(async () => {
-    const { version, changes, subjects, occurredAt: at } = await ports.events.since(organizationId, examined)
+  const refresh = coalesce(async () => {
+    const { version, changes, subjects, occurredAt: at } = await ports.events.since(organizationId, lastRead)
     if (changes.length > 0) await options.recheck(forget(changes))
-    const isNews = examined === null || version > examined
-    examined = version
+    const isNews = lastRead === null || version > lastRead
+    lastRead = version
     occurredAt = at
     if (subjects.length > 0) options.touch(subjects)
     if (isNews) options.moved()
@@ -114,12 +114,12 @@ export function createStanding(
   const scope = (memberId: string): Promise<Scope | null> => fresh(() => positive(scopes, memberId))
 
   return {
-    examine,
-    hasExamined: (version) => examined !== null && examined >= version,
-    settled: () => (examined === null || newest > examined || !options.isCurrent() ? examine() : Promise.resolve(examined)),
+    refresh,
+    hasRead: (version) => lastRead !== null && lastRead >= version,
+    settled: () => (lastRead === null || newest > lastRead || !options.isCurrent() ? refresh() : Promise.resolve(lastRead)),
     heard: (version) => {
       if (version > newest) newest = version
-      return examined === null || version > examined
+      return lastRead === null || version > lastRead
     },
     scope,
     check: (memberId, topic) =>

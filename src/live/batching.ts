@@ -1,11 +1,11 @@
 /** How long what can go together is waited for. */
-export const gatherMs = 50
+export const batchMs = 50
 
 /** For a DataLoader: the first asks at once, and those that come within 50 ms of a statement share the next one. */
-export function gather(): (ask: () => void) => void {
-  let last = -gatherMs
+export function batchSchedule(): (ask: () => void) => void {
+  let last = -batchMs
   return (ask) => {
-    const waitMs = Math.max(0, last + gatherMs - performance.now())
+    const waitMs = Math.max(0, last + batchMs - performance.now())
     last = performance.now() + waitMs
     setTimeout(ask, waitMs)
   }
