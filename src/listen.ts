@@ -8,14 +8,14 @@ import { createVersionPoller } from './live/version-poller.ts'
 import { createHeartbeat } from './nodes/heartbeat.ts'
 import { type AddressOf, createAddresses } from './server/addresses.ts'
 import { authorizeRoute } from './server/authorize.ts'
-import { createEventsRoute } from './server/events.ts'
+import { createEventStreams } from './server/event-stream.ts'
 import { createGateway } from './server/gateway.ts'
 import { createGraphQLServer } from './server/graphql.ts'
 import { createGraphQLRoute } from './server/graphql-http.ts'
 import { createHealth } from './server/health.ts'
 import { commonRoutes, createHttpServer, type Route, schemaRoute } from './server/http.ts'
 import { createRepeater } from './server/repeat.ts'
-import { createStreams } from './server/streams.ts'
+import { createConnectionQuota } from './server/connection-quota.ts'
 import { verifyBatchRoute, verifyRoute } from './server/verification.ts'
 import type { VerificationMemory } from './server/verification-metrics.ts'
 import { attachWebSocket } from './server/websocket.ts'
@@ -48,18 +48,18 @@ function serveGraphQL({ ports, config }: App, addressOf: AddressOf) {
     operationsPerMember: config.MAX_OPERATIONS_PER_MEMBER,
     queuedPerMember: config.MAX_QUEUED_OPERATIONS_PER_MEMBER,
   })
-  const streams = createStreams(config.WS_MAX_SOCKETS_PER_MEMBER)
-  const events = createEventsRoute(graphql, streams)
+  const quota = createConnectionQuota(config.WS_MAX_SOCKETS_PER_MEMBER)
+  const eventStreams = createEventStreams(graphql, quota)
   const routes: Readonly<Record<string, Route>> = {
-    '/graphql': createGraphQLRoute({ graphql, events, production, allowedOrigins }),
+    '/graphql': createGraphQLRoute({ graphql, eventStreams, production, allowedOrigins }),
     '/schema.graphql': schemaRoute(),
   }
   return {
     routes,
-    events,
+    eventStreams,
     admission: graphql.admission,
     attach: (server: Server) =>
-      attachWebSocket(server, graphql, streams, {
+      attachWebSocket(server, graphql, quota, {
         allowedOrigins,
         addressOf,
         subscriptionsPerSocket: config.WS_MAX_SUBSCRIPTIONS_PER_SOCKET,
@@ -130,7 +130,7 @@ export async function listen(app: App): Promise<Listening> {
   const sockets = graphql?.attach(server)
   metrics.start({
     sockets: () => sockets?.size ?? 0,
-    streams: () => graphql?.events.size ?? 0,
+    streams: () => graphql?.eventStreams.size ?? 0,
     subscriptions: () => hub.size,
     groups: () => hub.groups,
     operationsRunning: () => graphql?.admission.running ?? 0,
@@ -152,7 +152,7 @@ export async function listen(app: App): Promise<Listening> {
   app.onClose(async () => {
     health.stop()
     const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-    graphql?.events.close()
+    graphql?.eventStreams.close()
     // Requests under way get this long.
     const impatience = setTimeout(() => server.closeAllConnections(), 5_000)
     server.closeIdleConnections()

@@ -3,7 +3,7 @@ import type { Credential, Identity } from '../access/actor.ts'
 import { runAs } from '../store/work.ts'
 import { answerJson, readBody } from './body.ts'
 import { startDeadline } from './deadline.ts'
-import type { EventsRoute } from './events.ts'
+import type { EventStreams } from './event-stream.ts'
 import { type GraphQLServer, maxBodyBytes } from './graphql.ts'
 import { isKnownOrigin } from './origins.ts'
 import { createTurns } from './turns.ts'
@@ -47,18 +47,18 @@ function credentialOf({ headers }: IncomingMessage): Credential {
 /** GraphQL over HTTP at its path: JSON answers, or events for those who accept them. */
 export function createGraphQLRoute(options: {
   graphql: GraphQLServer
-  events: EventsRoute
+  eventStreams: EventStreams
   production: boolean
   allowedOrigins: readonly string[]
 }): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
-  const { graphql, events, production, allowedOrigins } = options
+  const { graphql, eventStreams, production, allowedOrigins } = options
   const strangersTurn = createTurns()
 
   async function answerEvents(request: IncomingMessage, response: ServerResponse, { body, identified }: Sent): Promise<void> {
     const { origin } = request.headers
     if (!isKnownOrigin(request.headers, allowedOrigins)) return reject(response, 403, 'Pages of this origin may not read events here: see ALLOWED_ORIGINS.')
     if (origin !== undefined && allowedOrigins.includes(origin)) response.setHeader('access-control-allow-origin', origin).setHeader('vary', 'origin')
-    await events.answer(request, response, body, identified)
+    await eventStreams.answer(request, response, body, identified)
   }
 
   /** The request in the form that Yoga takes. Its own adapter for Node lists every character of a body that was read already. */

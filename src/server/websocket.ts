@@ -1,10 +1,10 @@
 import type { IncomingMessage, Server } from 'node:http'
 import { CloseCode, handleProtocols, makeServer } from 'graphql-ws'
 import { type WebSocket, WebSocketServer } from 'ws'
+import type { ConnectionQuota } from './connection-quota.ts'
 import type { GraphQLServer } from './graphql.ts'
 import { isKnownOrigin } from './origins.ts'
-import { createHooks } from './protocol.ts'
-import type { Streams } from './streams.ts'
+import { createSocketHooks } from './socket-hooks.ts'
 
 export interface SocketLimits {
   readonly subscriptionsPerSocket: number
@@ -39,7 +39,7 @@ function limitMessages(socket: WebSocket, perMinute: number): void {
 export function attachWebSocket(
   server: Server,
   graphql: GraphQLServer,
-  streams: Streams,
+  quota: ConnectionQuota,
   options: SocketLimits & { allowedOrigins: readonly string[]; addressOf: (request: IncomingMessage) => string },
 ): { readonly size: number; close(): Promise<void> } {
   const { log, metrics } = graphql.ports
@@ -50,7 +50,7 @@ export function attachWebSocket(
     perMessageDeflate: false,
     handleProtocols: (protocols) => handleProtocols(protocols),
   })
-  const protocol = makeServer(createHooks(graphql, streams, options))
+  const protocol = makeServer(createSocketHooks(graphql, quota, options))
   const alive = new WeakSet<WebSocket>()
 
   function opened(socket: WebSocket, request: IncomingMessage): void {

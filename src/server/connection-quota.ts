@@ -2,15 +2,15 @@
 export const untilOneEndsMs = 1_000
 
 /** Counts what each member holds open on this node, sockets and event streams together. */
-export interface Streams {
+export interface ConnectionQuota {
   /** Takes one place; null when the member has none left. Answers how to give it back. */
-  open(memberId: string): (() => void) | null
+  take(memberId: string): (() => void) | null
 }
 
-export function createStreams(perMember: number): Streams {
+export function createConnectionQuota(perMember: number): ConnectionQuota {
   const counts = new Map<string, number>()
   return {
-    open: (memberId) => {
+    take: (memberId) => {
       const count = counts.get(memberId) ?? 0
       if (count >= perMember) return null
       counts.set(memberId, count + 1)

@@ -5,13 +5,13 @@ import type { Actor, Identity } from '../access/actor.ts'
 import { AuraError, rateLimited, unauthenticated } from '../errors.ts'
 import { rejected } from '../graphql/limits.ts'
 import { runAs } from '../store/work.ts'
+import { type ConnectionQuota, untilOneEndsMs } from './connection-quota.ts'
 import { type Deadline, startDeadline } from './deadline.ts'
 import type { GraphQLServer } from './graphql.ts'
 import { follow, type Wire } from './live.ts'
 import { formatted, isRefused, type Operation, prepare, withoutHttp } from './operation.ts'
 import { withRequest } from './request.ts'
 import { senderOf } from './senders.ts'
-import { type Streams, untilOneEndsMs } from './streams.ts'
 import { createTurns } from './turns.ts'
 
 /** The standard's code for: come back later. Clients do so by themselves, and go on from their last version. */
@@ -93,9 +93,9 @@ function createWire({ socket, running }: Connection, id: string, deadline: Deadl
   return wire
 }
 
-export function createHooks(
+export function createSocketHooks(
   graphql: GraphQLServer,
-  streams: Streams,
+  quota: ConnectionQuota,
   options: { readonly subscriptionsPerSocket: number },
 ): ServerOptions<{ authorization?: string; organization?: string }, Connection> {
   const { ports } = graphql
@@ -106,7 +106,7 @@ export function createHooks(
     const isClosed = (): boolean => socket.readyState === socket.CLOSED
     // It may have closed while its credential was checked, and will not say so again.
     if (socket.readyState !== socket.OPEN) return false
-    const giveBack = streams.open(actor.memberId)
+    const giveBack = quota.take(actor.memberId)
     if (!giveBack) {
       socket.close(4429, 'Too many sockets')
       return false

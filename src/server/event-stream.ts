@@ -4,16 +4,16 @@ import type { Identity } from '../access/actor.ts'
 import { rateLimited } from '../errors.ts'
 import { rejected } from '../graphql/limits.ts'
 import { runAs } from '../store/work.ts'
+import { type ConnectionQuota, untilOneEndsMs } from './connection-quota.ts'
 import { type Deadline, startDeadline } from './deadline.ts'
 import { admit, type GraphQLServer } from './graphql.ts'
 import { follow, type Wire } from './live.ts'
 import { type Caller, formatted, isRefused, type Operation, type OperationRequest, prepare, withoutHttp } from './operation.ts'
-import { type Streams, untilOneEndsMs } from './streams.ts'
 
 /** Something goes over the line at least this often, so that proxies leave it open and a dead peer is noticed. */
 const keepAliveMs = 12_000
 
-export interface EventsRoute {
+export interface EventStreams {
   /** `body`: the text of a POST. `identified`: who sends it, as the credential says. */
   answer(request: IncomingMessage, response: ServerResponse, body: string, identified: Promise<Identity>): Promise<void>
   /** How many are open. */
@@ -100,7 +100,7 @@ function createWire(response: ServerResponse): Wire & { readonly fellBehind: boo
  * Server-sent events: the same preparation as on the other transports. Each event has the version of its content as its id, and
  * `Last-Event-ID` goes on from there.
  */
-export function createEventsRoute(graphql: GraphQLServer, streams: Streams): EventsRoute {
+export function createEventStreams(graphql: GraphQLServer, quota: ConnectionQuota): EventStreams {
   const { ports } = graphql
   const open = new Set<ServerResponse>()
 
@@ -139,7 +139,7 @@ export function createEventsRoute(graphql: GraphQLServer, streams: Streams): Eve
     if (response.destroyed) return
     if (isRefused(prepared)) return refuse(response, statuses[String(prepared[0]?.extensions['code'])] ?? 400, prepared)
     if (request.method === 'GET' && prepared.kind === 'mutation') return refuse(response, 405, [rejected('Send mutations by POST.')])
-    const giveBack = streams.open(prepared.contextValue.actor.memberId)
+    const giveBack = quota.take(prepared.contextValue.actor.memberId)
     if (!giveBack) {
       ports.metrics.rateLimited('streams_per_member')
       const tooMany = rateLimited('You have as many streams and sockets open as you may. Close one first.', untilOneEndsMs)
