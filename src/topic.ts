@@ -75,6 +75,6 @@ export interface Groups {
   /** Leaves, and tells the subscriber why. */
   end(member: Membership, error: unknown): void
   /** The organization changed. */
-  wake(): void
+  changed(): void
   readonly groups: number
 }

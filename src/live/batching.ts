@@ -34,3 +34,39 @@ export function coalesce<Answer>(work: () => Promise<Answer>): () => Promise<Ans
     return next
   }
 }
+
+/** The time after which a round that failed is tried again. */
+export const retryMs = 500
+
+export interface Rounds {
+  /** Has a round begin as soon as it may. Does nothing while one is planned or runs: that one sees for itself whether another is due. */
+  plan(): void
+  readonly isRunning: boolean
+}
+
+/** Runs `round` once at a time and at most every 50 ms, again as long as `isDue`; `round` returns how long to pause, when not only until then. */
+export function createRounds(round: () => Promise<number | undefined>, isDue: () => boolean): Rounds {
+  let state: 'idle' | 'planned' | 'running' = 'idle'
+  let lastStart = -batchMs
+
+  async function run(): Promise<void> {
+    state = 'running'
+    lastStart = performance.now()
+    const pauseMs = await round()
+    state = 'idle'
+    if (isDue()) planIn(pauseMs)
+  }
+
+  function planIn(waitMs = lastStart + batchMs - performance.now()): void {
+    if (state !== 'idle') return
+    state = 'planned'
+    setTimeout(run, Math.max(0, waitMs))
+  }
+
+  return {
+    plan: () => planIn(),
+    get isRunning() {
+      return state === 'running'
+    },
+  }
+}

@@ -195,7 +195,7 @@ export function createFeedGroups(ports: Pick<Ports, 'metrics' | 'events'>, right
     },
     leave,
     end,
-    wake: () => {
+    changed: () => {
       for (const same of groups.values()) for (const group of same) void advance(group)
     },
     moved: () => {

@@ -47,7 +47,7 @@ export function createHub(ports: Needs, isTransient: (error: unknown) => boolean
     const rights = createRights(ports, organizationId, {
       isCurrent: () => performance.now() - lastPoll < currentMs,
       recheck: (affected) => recheck(followed, affected),
-      touch: (subjectIds) => followed.counts.touch([organizationId, ...subjectIds]),
+      touch: (subjectIds) => followed.counts.countsChanged([organizationId, ...subjectIds]),
       moved: () => followed.feeds.moved(),
     })
     const followed: Followed = {
@@ -174,8 +174,8 @@ export function createHub(ports: Needs, isTransient: (error: unknown) => boolean
     if (followed?.rights.heard(version)) wake(followed)
   }
   function wake({ counts, feeds, rights, ends }: Followed): void {
-    counts.wake()
-    feeds.wake()
+    counts.changed()
+    feeds.changed()
     // Sockets without a subscription are ended too; a database out of reach is asked again at the next poll.
     if (ends.size > 0) rights.refresh().catch(() => undefined)
   }

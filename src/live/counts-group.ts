@@ -1,0 +1,107 @@
+import type { Scope } from '../access/scope.ts'
+import { type Counts, sameCounts } from '../keys/model.ts'
+import type { Ports } from '../ports.ts'
+import type { Execution, Membership } from '../topic.ts'
+
+/** An answer as JSON, and the version that its numbers belong to. */
+export interface Answer {
+  readonly json: string
+  readonly version: bigint
+}
+
+/** Subscribers who get the same counts. */
+export interface CountsGroup {
+  readonly key: string
+  readonly scope: Scope
+  readonly ids: readonly string[]
+  readonly operation: Membership['operation']
+  /** Everybody in it; some may be neither current nor waiting, but reading what they got. */
+  readonly members: Set<Membership>
+  /** Have the newest answer. */
+  readonly current: Set<Membership>
+  /** Came late or fell behind: they get all the counts, whatever they had before. */
+  readonly waiting: Set<Membership>
+  last: ReadonlyMap<string, Counts>
+  /** All of the last counts as one answer; null until somebody needs it. */
+  whole: Answer | null
+  /** Whether the numbers may have changed since they were read. */
+  dirty: boolean
+}
+
+/** The group that a member is the first of. */
+export function newCountsGroup({ operation }: Membership, seen: { key: string; scope: Scope }): CountsGroup {
+  const { source } = operation.topic
+  return {
+    ...seen,
+    ids: source.kind === 'counts' ? source.ids : [],
+    operation,
+    members: new Set(),
+    current: new Set(),
+    waiting: new Set(),
+    last: new Map(),
+    whole: null,
+    dirty: true,
+  }
+}
+
+export const isDue = (group: CountsGroup): boolean => group.dirty || group.waiting.size > 0
+
+/** Counts by the id of what they belong to. */
+type Rows = ReadonlyMap<string, Counts>
+
+/** What one statement reads, and for which groups. */
+export interface CountsRead {
+  readonly scope: Scope
+  readonly ids: Set<string>
+  readonly groups: CountsGroup[]
+}
+
+/** What is read for these groups: one statement per scope, for those whose numbers may have changed. */
+export function readsFor(due: readonly CountsGroup[]): CountsRead[] {
+  const reads = new Map<string, CountsRead>()
+  for (const group of due.filter(({ dirty }) => dirty)) {
+    const key = group.scope.all ? '*' : group.scope.memberId
+    const read = reads.get(key) ?? { scope: group.scope, ids: new Set(), groups: [] }
+    for (const id of group.ids) read.ids.add(id)
+    read.groups.push(group)
+    reads.set(key, read)
+  }
+  return [...reads.values()]
+}
+
+/** Reads the numbers of the groups that may have changed; the others are left out. */
+export async function readCounts(keys: Pick<Ports['keys'], 'counts'>, due: readonly CountsGroup[]): Promise<ReadonlyMap<CountsGroup, Rows>> {
+  const read = async ({ scope, ids, groups }: CountsRead): Promise<[CountsGroup, Rows][]> => {
+    // Before the statement: what changes while it runs is read again.
+    for (const group of groups) group.dirty = false
+    const rows = new Map((await keys.counts(scope, [...ids])).map((row) => [row.subjectId, row]))
+    return groups.map((group) => [group, rows])
+  }
+  return new Map((await Promise.all(readsFor(due).map(read))).flat())
+}
+
+/** What a group becomes by a round; `changed` is null when no number changed. */
+export type NextCounts = Pick<CountsGroup, 'last' | 'whole'> & { readonly changed: Answer | null }
+
+/** Executes what the group needs now that `rows` were read for it, if any were. Returns null when something that it counts is gone. */
+export async function nextCounts(group: CountsGroup, rows: Rows | undefined): Promise<NextCounts | null> {
+  const now = rows ? group.ids.flatMap((id) => rows.get(id) ?? []) : []
+  if (rows && now.length < group.ids.length) return null
+  const execution = group.operation.under(group.scope)
+  const moved = now.filter((counts) => {
+    const before = group.last.get(counts.subjectId)
+    return !before || !sameCounts(before, counts)
+  })
+  const last = moved.length > 0 ? new Map([...group.last, ...moved.map((counts) => [counts.subjectId, counts] as const)]) : group.last
+  const changed = moved.length > 0 ? await answerOf(execution, moved) : null
+  let whole = moved.length === group.ids.length ? changed : changed ? null : group.whole
+  if (group.waiting.size > 0) whole ??= await answerOf(execution, [...last.values()])
+  return { changed, last, whole }
+}
+
+async function answerOf(execution: Execution, counts: readonly Counts[]): Promise<Answer> {
+  return {
+    json: await execution.ofCounts(counts),
+    version: counts.reduce((newest, { version }) => (version > newest ? version : newest), 0n),
+  }
+}
