@@ -48,7 +48,7 @@ export function createHub(ports: Needs, isTransient: (error: unknown) => boolean
       isCurrent: () => performance.now() - lastPoll < currentMs,
       recheck: (affected) => recheck(followed, affected),
       touch: (subjectIds) => followed.counts.countsChanged([organizationId, ...subjectIds]),
-      moved: () => followed.feeds.moved(),
+      moved: () => followed.feeds.versionRead(),
     })
     const followed: Followed = {
       rights,
