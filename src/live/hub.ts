@@ -47,8 +47,8 @@ export function createHub(ports: Needs, isTransient: (error: unknown) => boolean
     const rights = createRights(ports, organizationId, {
       isCurrent: () => performance.now() - lastPoll < currentMs,
       recheck: (affected) => recheck(followed, affected),
-      touch: (subjectIds) => followed.counts.countsChanged([organizationId, ...subjectIds]),
-      moved: () => followed.feeds.versionRead(),
+      countsChanged: (subjectIds) => followed.counts.countsChanged([organizationId, ...subjectIds]),
+      versionRead: () => followed.feeds.versionRead(),
     })
     const followed: Followed = {
       rights,

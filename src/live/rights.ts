@@ -18,9 +18,9 @@ export interface Rights {
   refresh(): Promise<bigint>
   /** Whether a version was read already. */
   hasRead(version: bigint): boolean
-  /** Answers once something was read after which no newer version was heard of, and that version. */
+  /** Waits until something was read after which no newer version was heard of, and returns that version. */
   settled(): Promise<bigint>
-  /** Someone says that this is the version now; answers whether it is news. */
+  /** Someone says that this is the version now; returns whether it is news. */
   heard(version: bigint): boolean
   /** The member's scope; null when they are none. */
   scope(memberId: string): Promise<Scope | null>
@@ -28,6 +28,93 @@ export interface Rights {
   check(memberId: string, topic: Topic): Promise<Scope>
   /** When the newest event occurred. */
   readonly occurredAt: Date | null
+}
+
+type Members = Pick<Ports['members'], 'scopesOf' | 'sees'>
+
+/** Scopes by the ids of members. */
+const scopeLoader = (members: Members, organizationId: string) =>
+  new DataLoader<string, Scope | null>(
+    async (ids) => {
+      const rows = new Map((await members.scopesOf(organizationId, ids)).map((scope) => [scope.memberId, scope]))
+      return ids.map((id) => rows.get(id) ?? null)
+    },
+    { batchScheduleFn: batchSchedule() },
+  )
+
+const sightKey = (memberId: string | null, subjectId: string): string => `${memberId ?? '*'} ${subjectId}`
+
+/** Whether a member sees an app or instance, by `sightKey`; null stands for who sees all of the organization. */
+const sightLoader = (members: Members, organizationId: string) =>
+  new DataLoader<string, boolean>(
+    async (keys) => {
+      const asked = keys.map((key) => {
+        const [memberId = '', subjectId = ''] = key.split(' ')
+        return { memberId: memberId === '*' ? null : memberId, subjectId }
+      })
+      const rows = new Set((await members.sees(organizationId, asked)).map((row) => sightKey(row.memberId, row.subjectId)))
+      return keys.map((key) => rows.has(key))
+    },
+    { batchScheduleFn: batchSchedule() },
+  )
+
+/** Loads, and keeps only what is so: who asks for what is not there could fill the memory. */
+async function loadPositive<Value>(loader: DataLoader<string, Value>, key: string): Promise<Value> {
+  const value = await loader.load(key).catch((error: unknown) => {
+    loader.clear(key)
+    throw error
+  })
+  if (!value) loader.clear(key)
+  return value
+}
+
+function affectedBy(changes: readonly RightsChange[]): Affected {
+  const of = (name: 'memberId' | 'instanceId', kept: readonly RightsChange[]) => new Set(kept.flatMap((change) => change[name] ?? []))
+  return {
+    members: of('memberId', changes),
+    instances: of(
+      'instanceId',
+      changes.filter(({ kind }) => kind === 'INSTANCE_DELETED'),
+    ),
+  }
+}
+
+/** Scopes and sights in memory, of which everything is forgotten at once. */
+function createRightsCache(members: Members, organizationId: string) {
+  const scopes = scopeLoader(members, organizationId)
+  const sights = sightLoader(members, organizationId)
+  /** Moves whenever something was forgotten: an answer that was on its way then is asked for again. */
+  let generation = 0
+
+  /** The answer of `read`, none of which is older than what was forgotten meanwhile. */
+  async function fresh<Value>(read: () => Promise<Value>): Promise<Value> {
+    for (;;) {
+      const before = generation
+      const value = await read()
+      if (generation === before) return value
+    }
+  }
+
+  return {
+    forget: (): void => {
+      generation++
+      scopes.clearAll()
+      sights.clearAll()
+    },
+    scope: (memberId: string): Promise<Scope | null> => fresh(() => loadPositive(scopes, memberId)),
+    check: (memberId: string, topic: Topic): Promise<Scope> =>
+      fresh(async () => {
+        const scope = await loadPositive(scopes, memberId)
+        if (!scope) throw unauthenticated()
+        if (!topic.right(scope)) throw forbidden()
+        const viewer = scope.all ? null : memberId
+        const inSight = await Promise.all(topic.subjectIds.map((id) => loadPositive(sights, sightKey(viewer, id))))
+        if (!inSight.includes(false)) return scope
+        // They may have been removed between the two statements, and are told so.
+        scopes.clear(memberId)
+        throw (await loadPositive(scopes, memberId)) ? notFound() : unauthenticated()
+      }),
+  }
 }
 
 export function createRights(
@@ -39,101 +126,40 @@ export function createRights(
     /** Checks those concerned, before anything newer is delivered. */
     recheck: (affected: Affected) => Promise<void>
     /** Something happened that concerns these apps and instances. */
-    touch: (subjectIds: readonly string[]) => void
+    countsChanged: (subjectIds: readonly string[]) => void
     /** There is a newer version than was read before; whoever says so later says nothing new. */
-    moved: () => void
+    versionRead: () => void
   },
 ): Rights {
+  const cache = createRightsCache(ports.members, organizationId)
   let lastRead: bigint | null = null
-  let newest = 0n
+  let newestHeard = 0n
   let occurredAt: Date | null = null
-  /** Moves whenever something kept here was dropped: an answer that was on its way then is asked for again. */
-  let generation = 0
-
-  const scopes = new DataLoader<string, Scope | null>(
-    async (ids) => {
-      const rows = new Map((await ports.members.scopesOf(organizationId, ids)).map((scope) => [scope.memberId, scope]))
-      return ids.map((id) => rows.get(id) ?? null)
-    },
-    { batchScheduleFn: batchSchedule() },
-  )
-  const sights = new DataLoader<string, boolean>(
-    async (keys) => {
-      const asked = keys.map((key) => {
-        const [memberId = '', subjectId = ''] = key.split(' ')
-        return { memberId: memberId === '*' ? null : memberId, subjectId }
-      })
-      const rows = new Set((await ports.members.sees(organizationId, asked)).map((row) => `${row.memberId ?? '*'} ${row.subjectId}`))
-      return keys.map((key) => rows.has(key))
-    },
-    { batchScheduleFn: batchSchedule() },
-  )
-  /** Only what is so is kept: who asks for what is not there could fill the memory. */
-  async function positive<Value>(loader: DataLoader<string, Value>, key: string): Promise<Value> {
-    const value = await loader.load(key).catch((error: unknown) => {
-      loader.clear(key)
-      throw error
-    })
-    if (!value) loader.clear(key)
-    return value
-  }
-
-  /** The answer of `read`, none of which is older than what was dropped meanwhile. */
-  async function fresh<Value>(read: () => Promise<Value>): Promise<Value> {
-    for (;;) {
-      const before = generation
-      const value = await read()
-      if (generation === before) return value
-    }
-  }
-
-  function forget(changes: readonly RightsChange[]): Affected {
-    generation++
-    scopes.clearAll()
-    sights.clearAll()
-    const of = (name: 'memberId' | 'instanceId', kept: readonly RightsChange[]) => new Set(kept.flatMap((change) => change[name] ?? []))
-    return {
-      members: of('memberId', changes),
-      instances: of(
-        'instanceId',
-        changes.filter(({ kind }) => kind === 'INSTANCE_DELETED'),
-      ),
-    }
-  }
 
   const refresh = coalesce(async () => {
     const { version, changes, subjects, occurredAt: at } = await ports.events.since(organizationId, lastRead)
-    if (changes.length > 0) await options.recheck(forget(changes))
+    if (changes.length > 0) {
+      cache.forget()
+      await options.recheck(affectedBy(changes))
+    }
     const isNews = lastRead === null || version > lastRead
     lastRead = version
     occurredAt = at
-    if (subjects.length > 0) options.touch(subjects)
-    if (isNews) options.moved()
+    if (subjects.length > 0) options.countsChanged(subjects)
+    if (isNews) options.versionRead()
     return version
   })
-  const scope = (memberId: string): Promise<Scope | null> => fresh(() => positive(scopes, memberId))
 
   return {
     refresh,
     hasRead: (version) => lastRead !== null && lastRead >= version,
-    settled: () => (lastRead === null || newest > lastRead || !options.isCurrent() ? refresh() : Promise.resolve(lastRead)),
+    settled: async () => (lastRead === null || newestHeard > lastRead || !options.isCurrent() ? refresh() : lastRead),
     heard: (version) => {
-      if (version > newest) newest = version
+      if (version > newestHeard) newestHeard = version
       return lastRead === null || version > lastRead
     },
-    scope,
-    check: (memberId, topic) =>
-      fresh(async () => {
-        const seen = await positive(scopes, memberId)
-        if (!seen) throw unauthenticated()
-        if (!topic.right(seen)) throw forbidden()
-        const viewer = seen.all ? '*' : memberId
-        const inSight = await Promise.all(topic.subjectIds.map((id) => positive(sights, `${viewer} ${id}`)))
-        if (!inSight.includes(false)) return seen
-        // They may have been removed between the two statements, and are told so.
-        scopes.clear(memberId)
-        throw (await positive(scopes, memberId)) ? notFound() : unauthenticated()
-      }),
+    scope: cache.scope,
+    check: cache.check,
     get occurredAt() {
       return occurredAt
     },
