@@ -32,6 +32,33 @@ export function parseHint(payload: string | undefined): { organizationId: string
   return parts.map(([id, version]) => ({ organizationId: id as string, version: BigInt(version as string) }))
 }
 
+function takeHint(payload: string | undefined, hub: Pick<Hub, 'hinted'>, metrics: Pick<Metrics, 'hintDropped'>): void {
+  const hints = parseHint(payload)
+  if (hints.length === 0) metrics.hintDropped()
+  for (const { organizationId, version } of hints) hub.hinted(organizationId, version)
+}
+
+/** Hints for these versions, each as long as one NOTIFY takes. */
+function writeHints(versions: ReadonlyMap<string, bigint>): string[] {
+  const parts = [...versions].map(([id, version]) => `${id}:${version}`)
+  return Array.from({ length: Math.ceil(parts.length / idsPerHint) }, (_, at) => parts.slice(at * idsPerHint, (at + 1) * idsPerHint).join(','))
+}
+
+/** Connects and listens; null when that fails. */
+async function connect(connectionString: string, heard: (payload: string | undefined) => void): Promise<{ client: Client; ended: Promise<void> } | null> {
+  const client = new ListeningClient({ connectionString, connectionTimeoutMillis: 3_000, keepAlive: true })
+  const ended = new Promise<void>((resolve) => client.once('end', resolve).on('error', () => resolve()))
+  try {
+    await client.connect()
+    client.on('notification', ({ payload }) => heard(payload))
+    await client.query(`LISTEN ${channel}`)
+    return { client, ended }
+  } catch {
+    client.end().catch(() => undefined)
+    return null
+  }
+}
+
 /**
  * Carries hints between the nodes of one PostgreSQL by LISTEN and NOTIFY, on a connection of its own that is made again whenever it breaks.
  * A hint that is lost costs latency only: the poller sees the version.
@@ -48,44 +75,32 @@ export function createNodeHints(connectionString: string, hub: Pick<Hub, 'hinted
 
   const flush = (): void => {
     timer = null
-    const parts = [...pending].map(([id, version]) => `${id}:${version}`)
+    // A connection that breaks here is noticed by its own error; the poller of the others makes up for the hint.
+    for (const hint of writeHints(pending)) asked = asked.then(() => client?.query('SELECT pg_notify($1, $2)', [channel, hint])).catch(() => undefined)
     pending.clear()
-    for (let from = 0; from < parts.length; from += idsPerHint) {
-      // A connection that breaks here is noticed by its own error; the poller of the others makes up for the hint.
-      const hint = parts.slice(from, from + idsPerHint).join(',')
-      asked = asked.then(() => client?.query('SELECT pg_notify($1, $2)', [channel, hint])).catch(() => undefined)
-    }
   }
 
-  /** One connection, from its start to its end; answers whether it ever listened. */
+  /** Ends the connection when it does not answer. */
+  const check = (connection: Client): void => {
+    const silent = setTimeout(() => connection.connection.stream.destroy(), answerMs)
+    asked = asked
+      .then(() => connection.query('SELECT 1'))
+      .catch(() => undefined)
+      .finally(() => clearTimeout(silent))
+  }
+
+  /** One connection, from its start to its end; returns whether it ever listened. */
   async function listen(): Promise<boolean> {
-    const connection = new ListeningClient({ connectionString, connectionTimeoutMillis: 3_000, keepAlive: true })
-    const ended = new Promise<void>((resolve) => connection.once('end', resolve).on('error', () => resolve()))
-    try {
-      await connection.connect()
-      connection.on('notification', ({ payload }) => {
-        const hints = parseHint(payload)
-        if (hints.length === 0) metrics.hintDropped()
-        for (const { organizationId, version } of hints) hub.hinted(organizationId, version)
-      })
-      await connection.query(`LISTEN ${channel}`)
-    } catch {
-      connection.end().catch(() => undefined)
-      return false
-    }
+    const listening = await connect(connectionString, (payload) => takeHint(payload, hub, metrics))
+    if (!listening) return false
+    const { client: connection, ended } = listening
     if (closed) {
       await connection.end().catch(() => undefined)
       return true
     }
     client = connection
     hub.hintedAll()
-    const checks = setInterval(() => {
-      const silent = setTimeout(() => connection.connection.stream.destroy(), answerMs)
-      asked = asked
-        .then(() => connection.query('SELECT 1'))
-        .catch(() => undefined)
-        .finally(() => clearTimeout(silent))
-    }, checkMs)
+    const checks = setInterval(check, checkMs, connection)
     await ended
     clearInterval(checks)
     client = null
