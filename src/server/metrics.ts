@@ -23,41 +23,21 @@ export function createMetrics(clock: Clock) {
   const exposed = new Registry()
   const registers = [exposed]
   const counter = (name: string, help: string) => new Counter({ name: `aura_keys_${name}`, help, registers })
+  const labelled = (name: string, help: string, label: string) => new Counter({ name: `aura_keys_${name}`, help, labelNames: [label], registers })
   const deliveries = counter('deliveries_total', 'Answers of subscriptions that were sent.')
   const conflations = counter('conflations_total', 'Answers that were left out, since their reader was behind and gets newer ones.')
   const hintsDropped = counter('hints_dropped_total', 'Notifications between nodes that were none.')
   const linesLeftOut = counter('log_lines_left_out_total', 'Lines that the log does not have, since others like them were written in the same minute.')
-  const refusals = new Counter({
-    name: 'aura_keys_refusals_total',
-    help: 'Attempts to do what one has no right to, by error code.',
-    labelNames: ['code'],
-    registers,
-  })
-  const rateLimits = new Counter({
-    name: 'aura_keys_rate_limited_total',
-    help: 'Attempts that were refused since there were too many of them, by limit.',
-    labelNames: ['limit'],
-    registers,
-  })
-  const failures = new Counter({
-    name: 'aura_keys_failures_total',
-    help: 'Errors that were no fault of the caller, by error code.',
-    labelNames: ['code'],
-    registers,
-  })
-  const closes = new Counter({
-    name: 'aura_keys_closes_total',
-    help: 'Sockets and event streams that ended, by close code or reason.',
-    labelNames: ['reason'],
-    registers,
-  })
+  const refusals = labelled('refusals_total', 'Attempts to do what one has no right to, by error code.', 'code')
+  const rateLimits = labelled('rate_limited_total', 'Attempts that were refused since there were too many of them, by limit.', 'limit')
+  const failures = labelled('failures_total', 'Errors that were no fault of the caller, by error code.', 'code')
+  const closes = labelled('closes_total', 'Sockets and event streams that ended, by close code or reason.', 'reason')
   const lag = new Histogram({
     name: 'aura_keys_delivery_lag_seconds',
     help: 'From the change to the delivery on this node, by the clocks of both nodes.',
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers,
   })
-  const labelled = (name: string, help: string, label: string) => new Counter({ name: `aura_keys_${name}`, help, labelNames: [label], registers })
   const verifications = labelled('verifications_total', 'Verifications that were decided, by code.', 'code')
   const undecided = labelled(
     'verifications_undecided_total',
@@ -91,32 +71,35 @@ export function createMetrics(clock: Clock) {
   return {
     port,
     /** Begins to measure the process; before this the numbers above count alone. */
-    start: (readings: Readings): void => {
-      collectDefaultMetrics({ register: exposed })
-      const gauge = (name: string, help: string, read: () => number) =>
-        new Gauge({
-          name: `aura_keys_${name}`,
-          help,
-          registers,
-          collect() {
-            this.set(read())
-          },
-        })
-      gauge('sockets', 'WebSockets that are open.', readings.sockets)
-      gauge('event_streams', 'Event streams that are open.', readings.streams)
-      gauge('subscriptions', 'Subscriptions that are followed.', readings.subscriptions)
-      gauge('subscription_groups', 'Groups that share one execution per change.', readings.groups)
-      gauge('operations_running', 'Operations that run.', readings.operationsRunning)
-      gauge('operations_waiting', 'Operations that wait for their turn.', readings.operationsWaiting)
-      gauge('listening', '1 while hints of other nodes arrive, 0 while they do not, -1 when there is nobody to listen to.', () => {
-        const isListening = readings.isListening()
-        return isListening === null ? -1 : Number(isListening)
-      })
-      exposeVerification(exposed, readings)
-    },
+    start: (readings: Readings): void => readFrom(exposed, readings),
     contentType: exposed.contentType,
     text: () => exposed.metrics(),
   }
+}
+
+/** Exposes what is measured whenever somebody asks. */
+function readFrom(exposed: Registry, readings: Readings): void {
+  collectDefaultMetrics({ register: exposed })
+  const gauge = (name: string, help: string, read: () => number) =>
+    new Gauge({
+      name: `aura_keys_${name}`,
+      help,
+      registers: [exposed],
+      collect() {
+        this.set(read())
+      },
+    })
+  gauge('sockets', 'WebSockets that are open.', readings.sockets)
+  gauge('event_streams', 'Event streams that are open.', readings.streams)
+  gauge('subscriptions', 'Subscriptions that are followed.', readings.subscriptions)
+  gauge('subscription_groups', 'Groups that share one execution per change.', readings.groups)
+  gauge('operations_running', 'Operations that run.', readings.operationsRunning)
+  gauge('operations_waiting', 'Operations that wait for their turn.', readings.operationsWaiting)
+  gauge('listening', '1 while hints of other nodes arrive, 0 while they do not, -1 when there is nobody to listen to.', () => {
+    const isListening = readings.isListening()
+    return isListening === null ? -1 : Number(isListening)
+  })
+  exposeVerification(exposed, readings)
 }
 
 export type NodeMetrics = ReturnType<typeof createMetrics>
