@@ -31,6 +31,39 @@ interface Member {
 /** Members by organization, each map in the order of whose turn is next. */
 type Turns = Map<string, Map<string, Member>>
 
+function memberOf(turns: Turns, { organization, member: name }: Sender): Member {
+  const members = turns.get(organization) ?? new Map<string, Member>()
+  turns.set(organization, members)
+  const member = members.get(name) ?? { running: 0, waiting: new Set() }
+  members.set(name, member)
+  return member
+}
+
+/** Drops who has nothing that runs or waits. */
+function forget(turns: Turns, { organization, member: name }: Sender): void {
+  const members = turns.get(organization)
+  const member = members?.get(name)
+  if (!members || !member || member.running > 0 || member.waiting.size > 0) return
+  members.delete(name)
+  if (members.size === 0) turns.delete(organization)
+}
+
+/** What runs next, if anything may; moves who it is of to the end. */
+function nextOf(turns: Turns, isFree: (member: Member) => boolean): (() => void) | undefined {
+  for (const [organization, members] of turns) {
+    for (const [name, member] of members) {
+      const [next] = member.waiting
+      if (!next || !isFree(member)) continue
+      members.delete(name)
+      members.set(name, member)
+      turns.delete(organization)
+      turns.set(organization, members)
+      return next
+    }
+  }
+  return
+}
+
 /**
  * Lets operations run: of one member a few at once, of all as many as the database serves. Who waits is served by turns, an organization after
  * the other and within it a member after the other, so that nobody waits for all that somebody else has sent.
@@ -49,38 +82,6 @@ export function createAdmission(options: {
 
   const isFree = (member: Member): boolean => running < maxOperations && member.running < options.perMember
 
-  function memberOf({ organization, member: name }: Sender): Member {
-    const members = turns.get(organization) ?? new Map<string, Member>()
-    turns.set(organization, members)
-    const member = members.get(name) ?? { running: 0, waiting: new Set() }
-    members.set(name, member)
-    return member
-  }
-
-  function forget({ organization, member: name }: Sender): void {
-    const members = turns.get(organization)
-    const member = members?.get(name)
-    if (!members || !member || member.running > 0 || member.waiting.size > 0) return
-    members.delete(name)
-    if (members.size === 0) turns.delete(organization)
-  }
-
-  /** Lets the next one run, and moves who it is of to the end. */
-  function serve(): void {
-    for (const [organization, members] of turns) {
-      for (const [name, member] of members) {
-        const [next] = member.waiting
-        if (!next || !isFree(member)) continue
-        members.delete(name)
-        members.set(name, member)
-        turns.delete(organization)
-        turns.set(organization, members)
-        next()
-        return
-      }
-    }
-  }
-
   function start(sender: Sender, member: Member): () => void {
     running++
     member.running++
@@ -90,13 +91,13 @@ export function createAdmission(options: {
       isIn = false
       running--
       member.running--
-      forget(sender)
-      serve()
+      forget(turns, sender)
+      nextOf(turns, isFree)?.()
     }
   }
 
   async function place(sender: Sender, work: Work): Promise<() => void> {
-    const member = memberOf(sender)
+    const member = memberOf(turns, sender)
     if (member.waiting.size === 0 && isFree(member)) return start(sender, member)
     if (member.waiting.size >= options.waitingPerMember) {
       options.refused()
@@ -116,7 +117,7 @@ export function createAdmission(options: {
       member.waiting.add(run)
       const unwatch = work.onCancel(() => {
         leaveQueue()
-        forget(sender)
+        forget(turns, sender)
         reject(work.reason)
       })
     })
