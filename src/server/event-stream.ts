@@ -6,6 +6,7 @@ import { rejected } from '../graphql/limits.ts'
 import { runAs } from '../store/work.ts'
 import { type ConnectionQuota, untilOneEndsMs } from './connection-quota.ts'
 import { type Deadline, startDeadline } from './deadline.ts'
+import { whenExpired } from './expiry.ts'
 import { admit, type GraphQLServer } from './graphql.ts'
 import { follow, type Wire } from './live.ts'
 import { type Caller, formatted, isRefused, type Operation, type OperationRequest, prepare, withoutHttp } from './operation.ts'
@@ -96,6 +97,43 @@ function createWire(response: ServerResponse): Wire & { readonly fellBehind: boo
   }
 }
 
+/** Writes a comment every now and then; who has read nothing from one to the next is gone, or might as well be. Returns how to stop that. */
+function keepAlive(response: ServerResponse): () => void {
+  let isStuck = false
+  const comments = setInterval(() => {
+    if (response.writableEnded || (response.writableNeedDrain && isStuck)) response.destroy()
+    else if (!response.writableNeedDrain) response.write(':\n\n')
+    isStuck = response.writableNeedDrain
+  }, keepAliveMs)
+  return () => clearInterval(comments)
+}
+
+/** Returns once the stream is over. */
+async function stream(graphql: GraphQLServer, prepared: Operation, response: ServerResponse, deadline: Deadline, over: Promise<void>): Promise<void> {
+  const { clock, metrics } = graphql.ports
+  const wire = createWire(response)
+  response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' })
+  response.write(':\n\n')
+  if (prepared.kind !== 'subscription') {
+    wire.write(JSON.stringify(formatted(await prepared.run(prepared))), null)
+    deadline.end()
+    wire.finish(true)
+    return over
+  }
+  const leave = await follow(graphql, prepared, wire, deadline.work)
+  // What is followed has no end, and keeps nobody waiting.
+  deadline.end()
+  if (isRefused(leave)) {
+    wire.write(JSON.stringify({ errors: withoutHttp(leave) }), null)
+    wire.finish(true)
+    return over
+  }
+  const ends = [whenExpired(prepared.contextValue.actor, clock, () => wire.finish(true)), keepAlive(response), leave]
+  await over
+  for (const end of ends) end()
+  metrics.closed(response.writableFinished ? 'stream_complete' : wire.fellBehind ? 'stream_behind' : 'stream_gone')
+}
+
 /**
  * Server-sent events: the same preparation as on the other transports. Each event has the version of its content as its id, and
  * `Last-Event-ID` goes on from there.
@@ -147,47 +185,11 @@ export function createEventStreams(graphql: GraphQLServer, quota: ConnectionQuot
     }
     open.add(response)
     try {
-      await stream(prepared, response, deadline, over)
+      await stream(graphql, prepared, response, deadline, over)
     } finally {
       open.delete(response)
       giveBack()
     }
-  }
-
-  /** Answers once the stream is over. */
-  async function stream(prepared: Operation, response: ServerResponse, deadline: Deadline, over: Promise<void>): Promise<void> {
-    const wire = createWire(response)
-    response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' })
-    response.write(':\n\n')
-    if (prepared.kind !== 'subscription') {
-      wire.write(JSON.stringify(formatted(await prepared.run(prepared))), null)
-      deadline.end()
-      wire.finish(true)
-      return over
-    }
-    const left = await follow(graphql, prepared, wire, deadline.work)
-    // What is followed has no end, and keeps nobody waiting.
-    deadline.end()
-    if (isRefused(left)) {
-      wire.write(JSON.stringify({ errors: withoutHttp(left) }), null)
-      wire.finish(true)
-      return over
-    }
-    // The credential's end is the stream's, also while nothing happens. setTimeout takes at most 2^31-1 ms.
-    const remainingMs = prepared.contextValue.actor.expiresAt.getTime() - ports.clock.now().getTime()
-    const expiry = setTimeout(() => wire.finish(true), Math.min(Math.max(remainingMs, 0), 2_147_483_647))
-    // Who has read nothing from one comment to the next is gone, or might as well be.
-    let isStuck = false
-    const keepAlive = setInterval(() => {
-      if (response.writableEnded || (response.writableNeedDrain && isStuck)) response.destroy()
-      else if (!response.writableNeedDrain) response.write(':\n\n')
-      isStuck = response.writableNeedDrain
-    }, keepAliveMs)
-    await over
-    clearTimeout(expiry)
-    clearInterval(keepAlive)
-    left()
-    ports.metrics.closed(response.writableFinished ? 'stream_complete' : wire.fellBehind ? 'stream_behind' : 'stream_gone')
   }
 
   return {

@@ -1,0 +1,75 @@
+import type { WebSocket } from 'ws'
+import type { Actor, Identity } from '../access/actor.ts'
+import type { Deadline } from './deadline.ts'
+import type { Wire } from './live.ts'
+
+/** The standard's code for: come back later. Clients do so by themselves, and go on from their last version. */
+export const tryAgainLater = 1013
+
+/** What a socket's hooks know of it. */
+export interface Connection {
+  readonly socket: WebSocket
+  /** What its credential says, and whom that means. */
+  identity: Identity | null
+  /** Where it comes from, as it is counted. */
+  readonly address: string
+  actor: Actor | null
+  /** Ends the wait for the acknowledgement. */
+  acknowledged(): void
+  /** What runs here by its id: also what the client completed while it was being prepared, which graphql-ws knows no longer. */
+  readonly running: Map<string, SocketWire>
+}
+
+/** Where the answers of one operation of a socket go. */
+export interface SocketWire extends Wire {
+  readonly deadline: Deadline
+  /** The hub writes to the socket; graphql-ws gets a stream that yields nothing, and ends with the subscription. */
+  readonly stream: AsyncGenerator<never>
+  /** Tells how to leave what is followed. */
+  joined(leave: () => void): void
+  /** Nothing more is sent, from whichever side the end comes. */
+  stop(): void
+}
+
+/** Writes the answers of one operation to the socket, until either side ends it. */
+export function createWire({ socket, running }: Connection, id: string, deadline: Deadline): SocketWire {
+  const head = `{"id":${JSON.stringify(id)},"type":"next","payload":`
+  let leave: (() => void) | null = null
+  let isOver = false
+  let end: () => void = () => undefined
+  const ended = new Promise<IteratorResult<never>>((resolve) => {
+    end = () => resolve({ done: true, value: undefined })
+  })
+  const stop = (): void => {
+    if (isOver) return
+    isOver = true
+    running.delete(id)
+    deadline.gone()
+    deadline.end()
+    leave?.()
+    end()
+  }
+  const stopped = (): Promise<IteratorResult<never>> => {
+    stop()
+    return ended
+  }
+  const stream = { [Symbol.asyncIterator]: () => stream, next: () => ended, return: stopped, throw: stopped } as unknown as AsyncGenerator<never>
+  const wire: SocketWire = {
+    deadline,
+    stream,
+    stop,
+    joined: (how) => {
+      leave = how
+      if (isOver) how()
+    },
+    write: (json) => socket.send(`${head}${json}}`),
+    get waitingBytes() {
+      return socket.bufferedAmount
+    },
+    // A ping is written after everything that waits; on a socket that closes it fails.
+    drained: () => new Promise((resolve) => socket.ping(undefined, undefined, (error?: Error | null) => resolve(!error && socket.readyState === socket.OPEN))),
+    finish: (complete) => (complete ? stop() : socket.close(tryAgainLater, 'You read too slowly: come back and go on from your last version')),
+  }
+  running.set(id, wire)
+  return wire
+}
