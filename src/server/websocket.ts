@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http'
-import { CloseCode, handleProtocols, makeServer } from 'graphql-ws'
+import { CloseCode, handleProtocols, makeServer, type WebSocket as ProtocolSocket } from 'graphql-ws'
 import { type WebSocket, WebSocketServer } from 'ws'
+import type { Log } from '../ports.ts'
 import type { ConnectionQuota } from './connection-quota.ts'
 import type { GraphQLServer } from './graphql.ts'
 import { isKnownOrigin } from './origins.ts'
@@ -35,6 +36,26 @@ function limitMessages(socket: WebSocket, perMinute: number): void {
   })
 }
 
+/** The socket as graphql-ws speaks over it. */
+const forGraphqlWs = (socket: WebSocket, log: Log): ProtocolSocket => ({
+  protocol: socket.protocol,
+  send: (data) =>
+    new Promise((resolve, reject) => {
+      if (socket.readyState !== socket.OPEN) resolve()
+      else socket.send(data, (error) => (error ? reject(error) : resolve()))
+    }),
+  close: (code, reason) => socket.close(code, reason),
+  onMessage: (take) =>
+    socket.on('message', (data) => {
+      // A client may go on talking after it was told to leave: nothing of that is done.
+      if (socket.readyState !== socket.OPEN) return
+      take(String(data)).catch((error: Error) => {
+        if (socket.readyState === socket.OPEN) log.error({ error: error.name }, 'a message of a socket failed')
+        socket.close(CloseCode.InternalServerError, 'Internal server error')
+      })
+    }),
+})
+
 /** GraphQL over WebSocket (`graphql-transport-ws`) at `/graphql`, with the same preparation as over HTTP. */
 export function attachWebSocket(
   server: Server,
@@ -60,27 +81,14 @@ export function attachWebSocket(
     socket.on('pong', () => alive.add(socket))
     alive.add(socket)
     const impatience = setTimeout(() => socket.close(4408, 'Opening took too long'), openingMs)
-    const closed = protocol.opened(
-      {
-        protocol: socket.protocol,
-        send: (data) =>
-          new Promise((resolve, reject) => {
-            if (socket.readyState !== socket.OPEN) resolve()
-            else socket.send(data, (error) => (error ? reject(error) : resolve()))
-          }),
-        close: (code, reason) => socket.close(code, reason),
-        onMessage: (take) =>
-          socket.on('message', (data) => {
-            // A client may go on talking after it was told to leave: nothing of that is done.
-            if (socket.readyState !== socket.OPEN) return
-            take(String(data)).catch((error: Error) => {
-              if (socket.readyState === socket.OPEN) log.error({ error: error.name }, 'a message of a socket failed')
-              socket.close(CloseCode.InternalServerError, 'Internal server error')
-            })
-          }),
-      },
-      { socket, address: options.addressOf(request), identity: null, actor: null, acknowledged: () => clearTimeout(impatience), running: new Map() },
-    )
+    const closed = protocol.opened(forGraphqlWs(socket, log), {
+      socket,
+      address: options.addressOf(request),
+      identity: null,
+      actor: null,
+      acknowledged: () => clearTimeout(impatience),
+      running: new Map(),
+    })
     socket.once('close', (code, reason) => {
       clearTimeout(impatience)
       metrics.closed(String(code))
