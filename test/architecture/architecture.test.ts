@@ -11,6 +11,7 @@ import {
   deadPaths,
   environmentReaders,
   longFiles,
+  longFunctions,
   needsUntold,
   negatedRules,
   oddUseCases,
@@ -87,6 +88,30 @@ test('a file has at most 250 lines', () => {
   expect(longFiles(new Map([...everything, ...scripts]))).toEqual([])
   expect([...scripts.keys()]).toContain('test/e2e/crash-child.mjs')
   expect(longFiles(withFile('src/long.ts', 'x\n'.repeat(251)))).toEqual(['src/long.ts'])
+})
+
+test('a function has at most 80 lines, what is nested in it included; only stores and fields of types may list more', () => {
+  expect(longFunctions(source)).toEqual([])
+  const longIn = (path: string, text: string): string[] => longFunctions(new Map([[path, text]]))
+  const lines = (count: number): string => 'call()\n'.repeat(count)
+  const body = `{\n${lines(79)}}`
+  for (const long of [
+    `function long() ${body}`,
+    `export const long = async () => ${body}`,
+    `const long = {\n  of() ${body},\n}`,
+    `class Long {\n  get long() ${body}\n}`,
+    `function long() {\n  const inner = () => {\n${lines(40)}}\n  const other = () => {\n${lines(40)}}\n}`,
+    `builder.queryFields((t) => ({\n  field: t.field({ resolve: () => ${body} }),\n}))`,
+  ]) {
+    expect([long, longIn('src/live/long.ts', long)]).toEqual([long, [expect.stringMatching(/^src\/live\/long\.ts:\d+$/)]])
+  }
+  expect(longIn('src/live/long.ts', `function long() {\n${lines(78)}}`)).toEqual([])
+  const list = `{\n${'  field: call(),\n'.repeat(100)}}`
+  for (const fields of [`builder.queryFields((t) => (${list}))`, `builder.prismaObject('ApiKey', { select: { id: true }, fields: (t) => (${list}) })`]) {
+    expect(longIn('src/keys/long.ts', fields)).toEqual([])
+  }
+  expect(longIn('src/long/store.ts', `export const longStore = (client: Client) => (${list})`)).toEqual([])
+  expect(longIn('src/keys/queries.ts', `export const longStore = (client: Client) => (${list})`)).toEqual(['src/keys/queries.ts:1'])
 })
 
 test('file names are kebab-case, and no folder is a magnet for everything', () => {

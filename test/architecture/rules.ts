@@ -80,6 +80,36 @@ export const clientUsers = (files: Files): string[] =>
 
 export const longFiles = (files: Files): string[] => [...files].filter(([, text]) => text.split('\n').length > 251).map(([path]) => path)
 
+/** The fields that a call of Pothos' builder defines: an argument of it, or a property of one. */
+function isOfBuilder(node: ts.Node): boolean {
+  const outer = ts.isPropertyAssignment(node.parent) ? node.parent.parent.parent : node.parent
+  return ts.isCallExpression(outer) && /^builder\.\w+$/.test(outer.expression.getText())
+}
+
+/** A store, or the fields of a type: it does nothing but list what it has, so that its length says nothing of how hard it is to read. */
+function isList(path: string, node: ts.Node): boolean {
+  if (!ts.isArrowFunction(node) || !ts.isParenthesizedExpression(node.body) || !ts.isObjectLiteralExpression(node.body.expression)) return false
+  const isStore = nameOf(path) === 'store.ts' && ts.isVariableDeclaration(node.parent) && /Store$/.test(node.parent.name.getText())
+  return isStore || isOfBuilder(node)
+}
+
+const maxFunctionLines = 80
+
+/** Functions that are too long, with all that is nested in them, by path and line. */
+export const longFunctions = (files: Files): string[] =>
+  [...files].flatMap(([path, text]) => {
+    const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true)
+    const lineAt = (position: number): number => source.getLineAndCharacterOfPosition(position).line + 1
+    const long: string[] = []
+    const visit = (node: ts.Node): void => {
+      const first = lineAt(node.getStart(source))
+      if (ts.isFunctionLike(node) && lineAt(node.getEnd()) - first >= maxFunctionLines && !isList(path, node)) long.push(`${path}:${first}`)
+      ts.forEachChild(node, visit)
+    }
+    visit(source)
+    return long
+  })
+
 const magnets = /\/(utils?|shared|common|helpers?|misc|lib)(\/|\.ts$)|Manager/
 export const badNames = (files: Files): string[] =>
   [...files.keys()].filter(
