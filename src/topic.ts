@@ -43,7 +43,7 @@ export interface Subscriber {
   send(json: string, version: bigint): void
   /** Whether so much waits to be read that nothing may be added. */
   readonly isBehind: boolean
-  /** Answers true once everything was read, false when the client is gone. */
+  /** Returns true once everything was read, false when the client is gone. */
   drained(): Promise<boolean>
   /** The last answer, with the reason. */
   end(error: unknown): void

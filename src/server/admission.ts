@@ -10,7 +10,7 @@ export interface Sender {
 
 export interface Admission {
   /**
-   * Answers how to leave, once the operation may run. Throws RATE_LIMITED when as many of the member's wait as may, and the reason of the work
+   * Returns how to leave, once the operation may run. Throws RATE_LIMITED when as many of the member's wait as may, and the reason of the work
    * when that is cancelled meanwhile.
    */
   enter(sender: Sender, work: Work): Promise<() => void>

@@ -3,7 +3,7 @@ export const untilOneEndsMs = 1_000
 
 /** Counts what each member holds open on this node, sockets and event streams together. */
 export interface ConnectionQuota {
-  /** Takes one place; null when the member has none left. Answers how to give it back. */
+  /** Takes one place, and returns how to give it back; null when the member has none left. */
   take(memberId: string): (() => void) | null
 }
 

@@ -78,7 +78,7 @@ export interface Wire {
   write(json: string, version: bigint | null): void
   /** Bytes that wait to be read. */
   readonly waitingBytes: number
-  /** Answers true once everything was read, false when the client is gone. */
+  /** Returns true once everything was read, false when the client is gone. */
   drained(): Promise<boolean>
   /** Says that nothing more comes, and stops; `complete` is false when the client shall come back. */
   finish(complete: boolean): void
