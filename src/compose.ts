@@ -55,21 +55,25 @@ export interface App extends Jobs {
   close(): Promise<void>
 }
 
+type Undo = () => Promise<void> | void
+
+/** Every step is tried, whatever became of those before; a database that does not answer holds up none of them for long. */
+async function takeBack(undo: Undo[], log: Log): Promise<void> {
+  const deadline = performance.now() + closingMs
+  for (const step of undo.splice(0).reverse()) {
+    const late = pause(Math.max(100, deadline - performance.now()), undefined, { ref: false })
+    await Promise.race([Promise.resolve().then(step), late]).catch((error: Error) => log.warn({ error: error.name }, 'a step of stopping failed'))
+  }
+}
+
 /** Joins everything: opens and migrates the database, then builds the ports. `listen` of listen.ts adds the transports. */
 export async function compose(config: Config, overrides: Overrides = {}): Promise<App> {
   const clock = overrides.clock ?? { now: () => new Date() }
   const metrics = createMetrics(clock)
   const lines = createSampledLog(overrides.log ?? pino({ level: config.LOG_LEVEL }), clock, metrics.port)
   const log: Log = lines
-  const undo: (() => Promise<void> | void)[] = [lines.close]
-  /** Every step is tried, whatever became of those before; a database that does not answer holds up none of them for long. */
-  const close = async (): Promise<void> => {
-    const deadline = performance.now() + closingMs
-    for (const step of undo.splice(0).reverse()) {
-      const late = pause(Math.max(100, deadline - performance.now()), undefined, { ref: false })
-      await Promise.race([Promise.resolve().then(step), late]).catch((error: Error) => log.warn({ error: error.name }, 'a step of stopping failed'))
-    }
-  }
+  const undo: Undo[] = [lines.close]
+  const close = (): Promise<void> => takeBack(undo, log)
   try {
     const database = await openDatabase(config, overrides.onStatement, undo)
     await database.migrate()
@@ -141,7 +145,7 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
   }
 }
 
-async function openDatabase(config: Config, onStatement: OnStatement | undefined, undo: (() => Promise<void> | void)[]): Promise<Database> {
+async function openDatabase(config: Config, onStatement: OnStatement | undefined, undo: Undo[]): Promise<Database> {
   if (config.DATABASE_URL === undefined) {
     const lock = lockFolder(config.DATA_DIR)
     undo.push(() => lock.release())
