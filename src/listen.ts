@@ -90,7 +90,10 @@ const inLane =
 
 /** What verification of this node knows, and how it asks. */
 function serveVerification({ ports, config, verification, lastUses, rehashes, ownMark }: App, addressOf: AddressOf) {
-  const store: Pick<VerificationStore, 'marks' | 'records'> = { marks: inLane((ids) => verification.marks(ids)), records: inLane((ids) => verification.records(ids)) }
+  const store: Pick<VerificationStore, 'marks' | 'records'> = {
+    marks: inLane((ids) => verification.marks(ids)),
+    records: inLane((ids) => verification.records(ids)),
+  }
   const moment = () => ({ mono: performance.now(), wall: ports.clock.now().getTime() })
   const hands = createHands()
   const lookups = createLookups({ store, hands, moment, ownMark }, ports, maxVerificationMs)
