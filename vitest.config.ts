@@ -2,6 +2,10 @@ import { accessSync, constants } from 'node:fs'
 import { createRequire } from 'node:module'
 import { delimiter, join } from 'node:path'
 import { defineConfig } from 'vitest/config'
+import { temporaryFolder } from './test/support/folders.ts'
+
+// Of this process, which starts PostgreSQL, and of its workers.
+process.env['TMPDIR'] = temporaryFolder()
 
 // Every file of these folders runs once on each store; the reporter counts that they are equally many.
 const onBothStores = ['test/*/**/*.test.ts']

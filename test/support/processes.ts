@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client } from 'pg'
 import { inject } from 'vitest'
+import { fillDataFolder } from './folders.ts'
 import { freePort, withDatabase } from './postgres.ts'
 
 export const onPostgres = process.env['TEST_STORE'] === 'postgresql'
@@ -67,7 +68,7 @@ export async function createHome(settings: Record<string, string> = {}, through:
       KEY_PEPPER: newSecret(),
       SECRETS_KEK: newSecret(),
     })
-  }
+  } else fillDataFolder(join(folder, 'data'))
   Object.assign(env, settings)
   const children = new Set<ChildProcess>()
   /** The process, with what it prints piped. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client } from 'pg'
@@ -9,8 +9,8 @@ import { type App, compose } from '../../src/compose.ts'
 import { loadConfig } from '../../src/config.ts'
 import { listen } from '../../src/listen.ts'
 import type { Log } from '../../src/ports.ts'
-import { templateFolder } from '../../src/store/data-folder.ts'
 import type { TypedDocumentString } from '../generated/operations.ts'
+import { fillDataFolder } from './folders.ts'
 import { withDatabase } from './postgres.ts'
 
 export const authSecret = 'a secret for tests, and only for tests'
@@ -50,7 +50,7 @@ export interface TestServer {
 async function newDatabase(): Promise<{ environment: Record<string, string>; remove(): Promise<void> }> {
   const folder = mkdtempSync(join(tmpdir(), 'aura-keys-test-'))
   if (process.env['TEST_STORE'] !== 'postgresql') {
-    cpSync(templateFolder, join(folder, 'pg'), { recursive: true })
+    fillDataFolder(folder)
     return { environment: { DATA_DIR: folder }, remove: async () => rmSync(folder, { recursive: true, force: true }) }
   }
   const url = inject('postgresUrl')
