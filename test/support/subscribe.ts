@@ -26,37 +26,51 @@ function queue<Data>(end: () => Promise<void>) {
 
 const refused = <Data>(code: string): GraphQLAnswer<Data> => ({ errors: [{ message: code, extensions: { code } }] })
 
-/** A subscription over WebSocket through graphql-ws' client. A socket that is refused counts as UNAUTHENTICATED. */
-export function overWebSocket<Data>(server: TestServer, query: string, variables: object, authorization: string | null, operationName?: string): Stream<Data> {
+export type Subscribe = <Data>(server: TestServer, query: string, variables: object, authorization: string | null, operationName?: string) => Stream<Data>
+
+/** A socket for many operations, through graphql-ws' client. One that is refused counts as UNAUTHENTICATED. Without work it stays open so long. */
+export function openSocket(server: TestServer, authorization: string | null, lazyCloseTimeout = 600_000) {
   const client = createClient({
     url: `${server.url.replace('http', 'ws')}/graphql`,
     webSocketImpl: WebSocket,
     connectionParams: authorization === null ? {} : { authorization },
     retryAttempts: 0,
+    lazyCloseTimeout,
   })
-  const { put, stream } = queue<Data>(async () => client.dispose())
-  client.subscribe(
-    { query, variables: variables as Record<string, unknown>, ...(operationName === undefined ? {} : { operationName }) },
-    {
-      next: (answer) => put(answer as GraphQLAnswer<Data>),
-      error: (error) => {
-        put(
-          Array.isArray(error)
-            ? { errors: error }
-            : (error as { code?: number }).code === 4403
-              ? refused('UNAUTHENTICATED')
-              : refused(`CLOSED ${(error as { code?: number }).code}`),
-        )
-        put(null)
+  const subscribe = <Data>(query: string, variables: object, operationName?: string): Stream<Data> => {
+    const { put, stream } = queue<Data>(async () => unsubscribe())
+    const unsubscribe = client.subscribe(
+      { query, variables: variables as Record<string, unknown>, ...(operationName === undefined ? {} : { operationName }) },
+      {
+        next: (answer) => put(answer as GraphQLAnswer<Data>),
+        error: (error) => {
+          put(
+            Array.isArray(error)
+              ? { errors: error }
+              : (error as { code?: number }).code === 4403
+                ? refused('UNAUTHENTICATED')
+                : refused(`CLOSED ${(error as { code?: number }).code}`),
+          )
+          put(null)
+        },
+        complete: () => put(null),
       },
-      complete: () => put(null),
-    },
-  )
-  return stream
+    )
+    return stream
+  }
+  return { subscribe, close: () => client.dispose() }
+}
+
+export type Socket = ReturnType<typeof openSocket>
+
+/** A subscription over a WebSocket of its own. */
+export const overWebSocket: Subscribe = (server, query, variables, authorization, operationName) => {
+  const { subscribe, close } = openSocket(server, authorization, 0)
+  return { ...subscribe(query, variables, operationName), end: async () => close() }
 }
 
 /** A subscription over server-sent events. */
-export function overEvents<Data>(server: TestServer, query: string, variables: object, authorization: string | null, operationName?: string): Stream<Data> {
+export const overEvents: Subscribe = <Data>(server: TestServer, query: string, variables: object, authorization: string | null, operationName?: string) => {
   const leaving = new AbortController()
   const { put, stream } = queue<Data>(async () => leaving.abort())
   const read = async (): Promise<void> => {

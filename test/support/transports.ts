@@ -1,5 +1,5 @@
 import type { As, GraphQLAnswer, TestServer } from './server.ts'
-import { transports } from './subscribe.ts'
+import { type Stream, type Subscribe, transports } from './subscribe.ts'
 
 /** What a client sends. */
 export interface Sent {
@@ -17,7 +17,7 @@ export async function authorizationOf(at: TestServer, as: As): Promise<string | 
   return 'authorization' in as ? as.authorization : `Bearer ${await at.token(as.subject, as.organization)}`
 }
 
-const overHttp: Send = async (at, sent, as) => {
+export const overHttp: Send = async (at, sent, as) => {
   const response = await at.post(sent, as)
   const answer = (await response.json()) as GraphQLAnswer<unknown>
   const isUnauthenticated = answer.errors?.some((error) => error.extensions.code === 'UNAUTHENTICATED') ?? false
@@ -25,15 +25,18 @@ const overHttp: Send = async (at, sent, as) => {
   return answer
 }
 
+/** A stream's first answer; then it is ended. */
+export async function firstOf<Data>(stream: Stream<Data>): Promise<GraphQLAnswer<Data>> {
+  const answer = await stream.next()
+  await stream.end()
+  if (!answer) throw new Error('the stream ended without an answer')
+  return answer
+}
+
 const over =
-  (subscribe: (typeof transports)[keyof typeof transports]): Send =>
-  async (at, { query, variables = {}, operationName }, as) => {
-    const stream = subscribe<unknown>(at, query, variables, await authorizationOf(at, as), operationName)
-    const answer = await stream.next()
-    await stream.end()
-    if (!answer) throw new Error('the stream ended without an answer')
-    return answer
-  }
+  (subscribe: Subscribe): Send =>
+  async (at, { query, variables = {}, operationName }, as) =>
+    firstOf(subscribe(at, query, variables, await authorizationOf(at, as), operationName))
 
 /** One operation, one answer, on each way that clients may take. */
 export const everyTransport: Readonly<Record<'HTTP' | keyof typeof transports, Send>> = {

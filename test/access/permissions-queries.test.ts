@@ -1,0 +1,3 @@
+import { testCells } from './permissions.ts'
+
+testCells('Query')
