@@ -58,8 +58,8 @@ test('CF KS-13 OR-13 killed at any statement, a change is there as a whole or no
     const operation = names[round % names.length] as keyof typeof operations
     const turn = Math.floor(round / names.length)
     const point = 1 + (turn % (operations[operation] + 2))
-    // As many statements, however many keys: every third time it is as many as are promised.
-    const keys = operation === 'delete an instance' ? (turn % 3 === 0 ? 10_000 : 500) : 0
+    // As many statements, however many keys: as many as are promised half-way, and where it is let through.
+    const keys = operation === 'delete an instance' ? ([6, 12].includes(turn) ? 10_000 : 500) : 0
     const found = await run({ round, operation, point, keys, shown: doomed })
     check(found)
     for (const line of found.lines) if (line.startsWith('{')) doomed.push({ ...(JSON.parse(line) as Shown), round })

@@ -17,9 +17,15 @@ beforeAll(async () => {
 })
 afterAll(() => home.remove())
 
-async function graphql(query: string, as = 'owner'): Promise<Record<string, never>> {
-  const { stdout } = await cli(['token', '--org', 'demo', '--as', `${as}@demo.example`])
-  const headers = { authorization: `Bearer ${stdout.trim()}`, 'content-type': 'application/json' }
+let token: string | undefined
+/** Of the demo's owner. */
+const tokenOnce = async (): Promise<string> => {
+  token ??= (await cli(['token', '--org', 'demo', '--as', 'owner@demo.example'])).stdout.trim()
+  return token
+}
+
+async function graphql(query: string): Promise<Record<string, never>> {
+  const headers = { authorization: `Bearer ${await tokenOnce()}`, 'content-type': 'application/json' }
   const answer = (await (await fetch(`${home.url}/graphql`, { method: 'POST', headers, body: JSON.stringify({ query }) })).json()) as {
     data: never
     errors?: unknown
@@ -64,10 +70,9 @@ test('the first start loads the demo and says what to type next; after a kill -9
   }
 
   // CF-10: with a socket open, a stop takes no longer than it must.
-  const { stdout: token } = await cli(['token', '--org', 'demo', '--as', 'owner@demo.example'])
   const socket = new WebSocket(`${home.url.replace('http', 'ws')}/graphql`, ['graphql-transport-ws'])
   await new Promise((resolve) => socket.once('open', resolve))
-  socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${token.trim()}` } }))
+  socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${await tokenOnce()}` } }))
   await new Promise((resolve) => socket.once('message', resolve))
   const closed = new Promise((resolve) => socket.once('close', resolve))
   second.child.kill('SIGTERM')
@@ -178,6 +183,7 @@ test('migrate, bootstrap, --help and --version do what they say', async () => {
   expect(JSON.parse(named.stdout)).toMatchObject({ slug: 'nihon' })
   const owned = await cli(['bootstrap', '--org', 'Société Générale', '--owner', 'sub-2', '--name', 'Ada Byron'])
   expect(JSON.parse(owned.stdout)).toMatchObject({ slug: 'societe-generale' })
-  for (const command of ['serve', 'token', 'migrate', 'bootstrap']) expect((await cli(['--help'])).stdout).toContain(command)
+  const { stdout: help } = await cli(['--help'])
+  for (const command of ['serve', 'token', 'migrate', 'bootstrap']) expect(help).toContain(command)
   expect((await cli(['--version'])).stdout).toBe('0.1.0\n')
 })

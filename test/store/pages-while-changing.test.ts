@@ -9,16 +9,31 @@ import { dataOf, startServer, type TestServer } from '../support/server.ts'
 let server: TestServer
 let company: Company
 /** A thousand keys of one moment and few names, so that every order is decided by what comes last in it. */
-const stable: string[] = []
+let stable: string[] = []
 let doomed: string[] = []
 
 beforeAll(async () => {
   server = await startServer({ KEY_CREATIONS_PER_MINUTE: '100000' })
   company = await createCompany(server)
-  for (let made = 0; made < 1_000; made++) stable.push((await create(`name-${made % 7}`, 30 + (made % 5))).keyId)
-  for (let made = 0; made < 300; made++) doomed.push((await create(`name-${made % 7}`, 30)).keyId)
+  stable = await insert(1_000, 5)
+  doomed = await insert(300, 1)
 }, 180_000)
 afterAll(() => server.close())
+
+/** So many keys, which expire after one of so many numbers of days. */
+async function insert(count: number, lives: number): Promise<string[]> {
+  const rows = await server.sql<{ id: string }>(
+    `INSERT INTO api_key (id, organization_id, app_id, instance_id, created_by_id, name, hint, created_at, expires_at)
+     SELECT 'key_' || substr(md5(random()::text || n), 1, 26), i.organization_id, i.app_id, i.id, $2, 'name-' || n % 7, 'hint', $3, $3::timestamptz + (30 + n % $5::int) * interval '1 day'
+     FROM app_instance i, generate_series(1, $4::int) n WHERE i.id = $1 RETURNING id`,
+    company.I1,
+    company.members.devA.memberId,
+    server.time.now,
+    count,
+    lives,
+  )
+  return rows.map(({ id }) => id)
+}
 
 const create = (name: string, days: number) => createApiKey(server.app.ports, company.members.devA, { instanceId: company.I1, name, expiresInDays: days })
 
