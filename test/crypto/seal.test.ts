@@ -158,7 +158,7 @@ test('format 2 is written once every serving node knows it, and no value ever go
   expect(written(seals.knownIds.filter((id) => id !== newId))).toEqual([2, 2, oldId])
 })
 
-test('SR-12 a million encryptions, two in each of half a million seals, repeat no nonce', { timeout: 180_000 }, () => {
+test('SR-12 a million encryptions, two in each of half a million seals, repeat no nonce', { timeout: 600_000 }, () => {
   const seals = sealsOf(2, 1)
   const seen = new Set<string>()
   for (let made = 0; made < 500_000; made++) {

@@ -101,7 +101,7 @@ test('a change behind a lock that is held gives up after two seconds, through th
   const refused = nodes.map((node) => createApiKey(node.app.ports, company.members.ownA, input))
   await Promise.all(refused.map((each) => expect(each).rejects.toMatchObject({ extensions: { code: 'UNAVAILABLE' } })))
   expect(performance.now() - began).toBeGreaterThan(1_500)
-  expect(performance.now() - began).toBeLessThan(8_000)
+  expect(performance.now() - began).toBeLessThan(20_000)
   await holder.query('ROLLBACK')
   await holder.end()
 })
