@@ -1,9 +1,10 @@
-import { BlockList, isIP } from 'node:net'
+import { BlockList } from 'node:net'
 import { z } from 'zod'
 import { isId } from './ids.ts'
 import { isSlug } from './names.ts'
+import { addresses, count, isPostgresUrl, isSafeUrl, maxPerMinute, minAuditDays, origins, type Setting, secretList } from './setting.ts'
 
-/** Bad settings: every problem in one message, never a value. The process ends with code 2. */
+/** Bad settings: one message lists every problem and repeats no value, since a value may be a secret. The process ends with code 2. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 
@@ -14,157 +15,204 @@ export class ConfigError extends Error {
   }
 }
 
-const count = (least: number, most: number, unset: number) =>
-  z
-    .string()
-    .regex(/^\d{1,9}$/, `must be a whole number from ${least} to ${most}`)
-    .transform(Number)
-    .refine((value) => value >= least && value <= most, `must be a whole number from ${least} to ${most}`)
-    .default(unset)
+/** Every setting, in the order of the README's table. */
+const settings = {
+  PORT: count(0, 65_535, 4000, 'port', 'The server listens on this port; 0 takes a free one.'),
+  HOST: { reads: z.string().default('127.0.0.1'), value: 'address', effect: 'The server listens on this address.' },
+  DATABASE_URL: {
+    reads: z.string().refine(isPostgresUrl, 'must be a URL postgresql://…, or unset for the embedded database').optional(),
+    value: '`postgresql://…`',
+    unset: 'the embedded database',
+    effect: 'The PostgreSQL database. If it is set but empty, the server does not start.',
+  },
+  DATABASE_LISTEN_URL: {
+    reads: z
+      .string()
+      .refine((text) => text === 'off' || isPostgresUrl(text), 'must be a URL postgresql://… for a direct connection, or off')
+      .optional(),
+    value: '`postgresql://…` or `off`',
+    unset: '`DATABASE_URL`',
+    effect: 'A direct connection for notifications between nodes, for a `DATABASE_URL` that is a pooler. With `off` nodes only poll, every half second.',
+  },
+  DATA_DIR: {
+    reads: z.string().default('.data'),
+    value: 'folder',
+    effect: 'Holds the embedded database, the secrets that the server makes, and the lock file.',
+  },
+  AUTH_SECRET: {
+    reads: z.string().min(32, 'must have at least 32 characters').optional(),
+    value: '32 characters or more',
+    unset: 'made in `DATA_DIR`; required with `DATABASE_URL`, unless `AUTH_JWKS_URL` is set',
+    effect: "Signs and checks callers' tokens.",
+  },
+  AUTH_JWKS_URL: {
+    reads: z
+      .string()
+      .refine(isSafeUrl, "must be the https:// URL of the identity provider's keys; http:// only on this machine, such as http://127.0.0.1:9000/jwks")
+      .optional(),
+    value: '`https://…`',
+    unset: '`AUTH_SECRET` signs tokens',
+    effect: 'The keys of an identity provider, which then signs tokens instead of `AUTH_SECRET`.',
+  },
+  AUTH_ISSUER: {
+    reads: z.string().optional(),
+    value: 'text',
+    unset: 'required with `AUTH_JWKS_URL`',
+    effect: 'Tokens of the provider must have this `iss`.',
+  },
+  AUTH_AUDIENCE: {
+    reads: z.string().optional(),
+    value: 'text',
+    unset: 'required with `AUTH_JWKS_URL`',
+    effect: 'Tokens of the provider must have this `aud`.',
+  },
+  AUTH_ORG_CLAIM: { reads: z.string().default('org'), value: 'name of a claim', effect: 'This claim of a token names the organization.' },
+  AUTH_DEFAULT_ORGANIZATION: {
+    reads: z
+      .string()
+      .refine((text) => isSlug(text) || isId(text, 'org'), 'must be the slug of an organization, such as acme, or its id org_…')
+      .optional(),
+    value: 'slug or id',
+    unset: 'the only organization of the server; with several, such tokens are refused',
+    effect: 'A token that names no organization means this one.',
+  },
+  KEY_PEPPER: {
+    reads: secretList.optional(),
+    value: '32 bytes in base64, or several with commas between them, the current one first',
+    unset: 'made in `DATA_DIR`; required with `DATABASE_URL`',
+    effect: 'Keys are stored and verified under it, and cursors signed. Without it no key verifies.',
+  },
+  SECRETS_KEK: {
+    reads: secretList.optional(),
+    value: 'like `KEY_PEPPER`',
+    unset: 'made in `DATA_DIR`; required with `DATABASE_URL`',
+    effect: 'Encrypts the data keys of secrets. Without it no secret can be read.',
+  },
+  MAX_KEY_LIFETIME_DAYS: count(1, 36_500, 365, 'days', 'The end of a new key may be this far ahead.'),
+  EVENT_RETENTION_DAYS: count(1, 36_500, 90, 'days', 'A feed can resume after a change of this age; after an older one it sends `RESYNC`.'),
+  AUDIT_RETENTION_DAYS: {
+    reads: z
+      .string()
+      .refine(
+        (text) => text === 'never' || (/^[1-9]\d{1,4}$/.test(text) && Number(text) >= minAuditDays),
+        `must be a whole number of days from ${minAuditDays} to 99999, or never`,
+      )
+      .transform((text) => (text === 'never' ? null : Number(text)))
+      .default(null),
+    value: `days, ${minAuditDays} to 99999, or \`never\``,
+    unset: '`never`',
+    effect: 'Entries of the audit log are deleted at this age.',
+  },
+  VERIFY_REUSE_MS: count(0, 50, 50, 'ms', 'How long a node verifies known keys from memory before it asks the database again; 0 asks for every request.'),
+  VERIFY_CACHE_ENTRIES: count(1, 100_000_000, 100_000, 'keys', 'How many valid keys a node keeps in memory; the least recently used one makes room.'),
+  GATEWAY_TOKEN: {
+    reads: z.string().min(16, 'must have at least 16 characters').optional(),
+    value: '16 characters or more',
+    unset: 'anybody may call `/v1`',
+    effect: 'Gateways send it to `/v1` as `X-Aura-Gateway-Token`; others get 401. If it is set but empty, the server does not start.',
+  },
+  ALLOWED_ORIGINS: {
+    reads: origins.default([]),
+    value: 'origins, with commas between them',
+    unset: 'own origin',
+    effect: "Browsers' pages of these origins may call the server, by CORS and WebSocket.",
+  },
+  TRUSTED_PROXIES: {
+    reads: addresses.default(() => new BlockList()),
+    value: 'addresses and blocks such as `10.0.0.0/8`, with commas between them',
+    unset: 'no proxy; all callers behind one count as one address',
+    effect: 'The server believes `X-Forwarded-For` only from these proxies.',
+  },
+  FAILED_CREDENTIALS_PER_MINUTE: count(
+    1,
+    maxPerMinute,
+    60,
+    'per minute',
+    'How many wrong credentials an address (of IPv6: a /64) may send; after these, wrong ones get 429. A right one is never refused.',
+  ),
+  WRONG_GATEWAY_TOKENS_PER_MINUTE: count(1, maxPerMinute, 60, 'per minute', 'The same for wrong gateway tokens.'),
+  KEY_CREATIONS_PER_MINUTE: count(1, maxPerMinute, 600, 'per minute', 'How often a member may try to create a key.'),
+  SECRET_REVEALS_PER_MINUTE: count(1, maxPerMinute, 120, 'per minute', 'How often a member may try to reveal a secret.'),
+  SECRET_NAME_CONFLICTS_PER_MINUTE: count(
+    1,
+    maxPerMinute,
+    10,
+    'per minute',
+    "How many taken names of secrets a member may try; after these, the member's keys are not saved as secrets.",
+  ),
+  WS_MAX_SOCKETS_PER_MEMBER: count(1, 100_000, 20, 'sockets', 'How many sockets and event streams a member may have open on a node.'),
+  WS_MAX_SUBSCRIPTIONS_PER_SOCKET: count(1, 10_000, 20, 'operations', 'How many operations may run on a socket at once.'),
+  WS_MAX_MESSAGES_PER_MINUTE: count(1, 1_000_000, 200, 'per minute', 'How many messages a socket may send; after these it is closed.'),
+  WS_MAX_FRAME_BYTES: count(1024, 16_777_216, 65_536, 'bytes', 'How long a frame of a socket may be; a longer one closes the socket.'),
+  SERVE: {
+    reads: z.enum(['all', 'graphql', 'verification'], 'must be one of all, graphql, verification').default('all'),
+    value: '`graphql`, `verification` or `all`',
+    effect: 'The routes of this process: all but `/v1`, `/v1` alone (so that no operation slows it down), or both.',
+  },
+  OPERATION_TIMEOUT_MS: count(
+    100,
+    600_000,
+    10_000,
+    'ms',
+    'How long an operation may take, with its wait in the queue; then it is `UNAVAILABLE`, unless its COMMIT was sent.',
+  ),
+  MAX_OPERATIONS_PER_MEMBER: count(1, 1_000, 4, 'operations', 'How many operations of a member run at once.'),
+  MAX_QUEUED_OPERATIONS_PER_MEMBER: count(0, 100_000, 100, 'operations', 'How many more operations of a member wait; the next one is `RATE_LIMITED`.'),
+  DOCUMENT_CACHE_BYTES: count(1_000_000, 999_999_999, 10_000_000, 'bytes', 'Memory for parsed documents.'),
+  LOG_LEVEL: {
+    reads: z
+      .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'must be one of trace, debug, info, warn, error, fatal, silent')
+      .default('info'),
+    value: '`trace`, `debug`, `info`, `warn`, `error`, `fatal` or `silent`',
+    effect: 'The log has lines of this level and above.',
+  },
+  NODE_ENV: { reads: z.string().default('development'), value: 'text', effect: '`production` turns off introspection and GraphiQL.' },
+} satisfies Record<string, Setting>
 
-/** Reads one 32-byte secret in base64. */
-export const secretBytes = (text: string): Uint8Array | null => {
-  const bytes = Buffer.from(text, 'base64')
-  return bytes.length === 32 && bytes.toString('base64') === text ? new Uint8Array(bytes) : null
+const schema = z.object(
+  Object.fromEntries(Object.entries(settings).map(([name, { reads }]) => [name, reads])) as {
+    [Name in keyof typeof settings]: (typeof settings)[Name]['reads']
+  },
+)
+
+/** The settings as the README's table. A setting with no default says what holds without it. */
+export function settingsTable(): string {
+  const rows = Object.entries<Setting>(settings).map(([name, { reads, value, unset, effect }]) => [
+    `\`${name}\``,
+    value,
+    unset ?? `\`${String(reads.parse(undefined))}\``,
+    effect,
+  ])
+  return [['variable', 'value', 'default', 'effect'], ['---', '---', '---', '---'], ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n')
 }
 
-const secretList = z
-  .string()
-  .transform((text) => text.split(',').map((part) => secretBytes(part.trim())))
-  .refine((list) => list.every((bytes) => bytes !== null), 'must be 32 bytes in base64, or several of them with commas between, the current one first')
-  .transform((list) => list as Uint8Array[])
-
-/** The database itself deletes no event that is younger, whoever asks: a migration says so. */
-const minAuditDays = 30
-
-const origins = z
-  .string()
-  .transform((text) => text.split(',').map((origin) => origin.trim()))
-  .refine(
-    (list) => list.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin),
-    'must be origins such as https://portal.example, with commas between',
-  )
-
-/** The addresses and blocks as one list; null when one of them is neither, or is everybody. */
-function addressList(text: string): BlockList | null {
-  const list = new BlockList()
-  for (const part of text.split(',')) {
-    const [, address = '', prefix] = /^([\da-f.:]+)(?:\/(\d{1,3}))?$/i.exec(part.trim()) ?? []
-    const version = isIP(address)
-    const bits = version === 4 ? 32 : 128
-    const length = prefix === undefined ? bits : Number(prefix)
-    if (version === 0 || length < 1 || length > bits) return null
-    list.addSubnet(address, length, version === 4 ? 'ipv4' : 'ipv6')
-  }
-  return list
-}
-
-const addresses = z
-  .string()
-  .transform(addressList)
-  .refine((list) => list !== null, 'must be addresses or blocks of addresses such as 10.0.0.5 or 10.0.0.0/8, with commas between, and not everybody')
-  .transform((list) => list as BlockList)
-
-/** Over plain HTTP anybody on the way could answer with keys of their own. */
-function isSafeUrl(text: string): boolean {
-  if (!URL.canParse(text)) return false
-  const { protocol, hostname } = new URL(text)
-  return protocol === 'https:' || (protocol === 'http:' && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname))
-}
-
-/** As good as no limit. */
-const maxPerMinute = 1_000_000
-
-const settings = z.object({
-  NODE_ENV: z.string().default('development'),
-  PORT: count(0, 65_535, 4000),
-  HOST: z.string().default('127.0.0.1'),
-  DATABASE_URL: z
-    .string()
-    .refine((text) => /^postgres(ql)?:\/\//.test(text) && URL.canParse(text), 'must be a URL postgresql://…, or unset for the embedded database')
-    .optional(),
-  DATABASE_LISTEN_URL: z
-    .string()
-    .refine(
-      (text) => text === 'off' || (/^postgres(ql)?:\/\//.test(text) && URL.canParse(text)),
-      'must be a URL postgresql://… for a direct connection, or off',
-    )
-    .optional(),
-  DATA_DIR: z.string().default('.data'),
-  AUTH_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
-  AUTH_JWKS_URL: z
-    .string()
-    .refine(isSafeUrl, "must be the https:// URL of the identity provider's keys; http:// only on this machine, such as http://127.0.0.1:9000/jwks")
-    .optional(),
-  AUTH_ISSUER: z.string().optional(),
-  AUTH_AUDIENCE: z.string().optional(),
-  AUTH_ORG_CLAIM: z.string().default('org'),
-  AUTH_DEFAULT_ORGANIZATION: z
-    .string()
-    .refine((text) => isSlug(text) || isId(text, 'org'), 'must be the slug of an organization, such as acme, or its id org_…')
-    .optional(),
-  KEY_PEPPER: secretList.optional(),
-  SECRETS_KEK: secretList.optional(),
-  MAX_KEY_LIFETIME_DAYS: count(1, 36_500, 365),
-  EVENT_RETENTION_DAYS: count(1, 36_500, 90),
-  AUDIT_RETENTION_DAYS: z
-    .string()
-    .refine(
-      (text) => text === 'never' || (/^[1-9]\d{1,4}$/.test(text) && Number(text) >= minAuditDays),
-      `must be a whole number of days from ${minAuditDays} to 99999, or never`,
-    )
-    .transform((text) => (text === 'never' ? null : Number(text)))
-    .default(null),
-  DOCUMENT_CACHE_BYTES: count(1_000_000, 999_999_999, 10_000_000),
-  VERIFY_REUSE_MS: count(0, 50, 50),
-  VERIFY_CACHE_ENTRIES: count(1, 100_000_000, 100_000),
-  GATEWAY_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
-  ALLOWED_ORIGINS: origins.default([]),
-  SERVE: z.enum(['all', 'graphql', 'verification'], 'must be one of all, graphql, verification').default('all'),
-  OPERATION_TIMEOUT_MS: count(100, 600_000, 10_000),
-  MAX_OPERATIONS_PER_MEMBER: count(1, 1_000, 4),
-  MAX_QUEUED_OPERATIONS_PER_MEMBER: count(0, 100_000, 100),
-  TRUSTED_PROXIES: addresses.default(() => new BlockList()),
-  FAILED_CREDENTIALS_PER_MINUTE: count(1, maxPerMinute, 60),
-  WRONG_GATEWAY_TOKENS_PER_MINUTE: count(1, maxPerMinute, 60),
-  KEY_CREATIONS_PER_MINUTE: count(1, maxPerMinute, 600),
-  SECRET_REVEALS_PER_MINUTE: count(1, maxPerMinute, 120),
-  SECRET_NAME_CONFLICTS_PER_MINUTE: count(1, maxPerMinute, 10),
-  LOG_LEVEL: z
-    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'must be one of trace, debug, info, warn, error, fatal, silent')
-    .default('info'),
-  WS_MAX_SOCKETS_PER_MEMBER: count(1, 100_000, 20),
-  WS_MAX_SUBSCRIPTIONS_PER_SOCKET: count(1, 10_000, 20),
-  WS_MAX_MESSAGES_PER_MINUTE: count(1, 1_000_000, 200),
-  WS_MAX_FRAME_BYTES: count(1024, 16_777_216, 65_536),
-})
-
-/** Who signs the tokens, when it is not this server. */
+/** The identity provider that signs the tokens instead of this server. */
 export interface Provider {
   readonly url: string
   readonly issuer: string
   readonly audience: string
 }
 
-export type Config = Readonly<z.infer<typeof settings>> & { readonly production: boolean; readonly provider: Provider | null }
+export type Config = Readonly<z.infer<typeof schema>> & { readonly production: boolean; readonly provider: Provider | null }
 
-/** Without these the process would serve all the same, but whoever asks, or from another database: an empty one is a mistake. */
+/** An empty text here is a mistake: the process would serve anybody, or serve from another database. */
 const neverEmpty = ['GATEWAY_TOKEN', 'DATABASE_URL']
 
-/** The settings of this process; an empty variable counts as unset, but for those of `neverEmpty`. Throws `ConfigError` with all problems at once. */
+/** Returns the settings of this process. An empty variable counts as unset, except those of `neverEmpty`. Throws a `ConfigError` that lists all problems. */
 export function loadConfig(environment: Readonly<Record<string, string | undefined>> = process.env): Config {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''))
-  const result = settings.safeParse(given)
+  const result = schema.safeParse(given)
   const problems = result.success ? [] : result.error.issues.map((issue) => `${String(issue.path[0])} ${issue.message}`)
   for (const name of neverEmpty) if (environment[name] === '') problems.push(`${name} is set but empty: give it a value, or unset it`)
-  if (given['DATABASE_LISTEN_URL'] !== undefined && given['DATABASE_URL'] === undefined)
-    problems.push('DATABASE_LISTEN_URL has no meaning without DATABASE_URL')
+  if (given['DATABASE_LISTEN_URL'] !== undefined && given['DATABASE_URL'] === undefined) problems.push('DATABASE_LISTEN_URL has no effect without DATABASE_URL')
   const url = given['AUTH_JWKS_URL']
   for (const name of ['AUTH_ISSUER', 'AUTH_AUDIENCE']) {
-    if (url !== undefined && given[name] === undefined) problems.push(`${name} must be set when AUTH_JWKS_URL is: whatever the tokens of the provider say`)
-    if (url === undefined && given[name] !== undefined) problems.push(`${name} has no meaning without AUTH_JWKS_URL`)
+    if (url !== undefined && given[name] === undefined)
+      problems.push(`${name} must be set when AUTH_JWKS_URL is: the tokens of the provider are checked against it`)
+    if (url === undefined && given[name] !== undefined) problems.push(`${name} has no effect without AUTH_JWKS_URL`)
   }
-  if (url !== undefined && given['AUTH_SECRET'] !== undefined) problems.push('AUTH_SECRET must not be set when AUTH_JWKS_URL is: tokens come from one place')
+  if (url !== undefined && given['AUTH_SECRET'] !== undefined)
+    problems.push('AUTH_SECRET must not be set when AUTH_JWKS_URL is: only one of them can sign tokens')
   if (given['DATABASE_URL'] !== undefined) {
     for (const [name, hint] of [
       ['AUTH_SECRET', 'make one with: openssl rand -base64 48'],

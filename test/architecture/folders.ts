@@ -9,6 +9,7 @@ export const folders = [
   'ids.ts',
   'names.ts',
   'time.ts',
+  'setting.ts',
   'config.ts',
   'crypto',
   'access',

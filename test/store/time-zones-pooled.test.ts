@@ -57,7 +57,7 @@ for (const zone of zones) {
 
 test('a pooler that nobody was told of is refused at the start, with the setting that tells', async () => {
   if (!onPostgres) {
-    await expect(startServer({ DATABASE_LISTEN_URL: 'off' })).rejects.toThrow('DATABASE_LISTEN_URL has no meaning without DATABASE_URL')
+    await expect(startServer({ DATABASE_LISTEN_URL: 'off' })).rejects.toThrow('DATABASE_LISTEN_URL has no effect without DATABASE_URL')
     return
   }
   await expect(utc.node({ DATABASE_URL: await pooled({}) })).rejects.toThrow('Set DATABASE_LISTEN_URL')
