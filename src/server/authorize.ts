@@ -32,7 +32,8 @@ function answer(response: ServerResponse, outcome: Outcome): void {
   if (outcome.code === 'VALID') {
     const { id, appId, instanceId, organizationId } = outcome.key
     const fields = ['x-aura-key-id', id, 'x-aura-app-id', appId, 'x-aura-instance-id', instanceId, 'x-aura-organization-id', organizationId]
-    answerText(response, 200, outcome.json, { fields })
+    // Without a body: gateways read none of an answer that lets through, and some close the connection on which one comes.
+    answerText(response, 200, '', { fields })
   } else if (outcome.code === 'WRONG_INSTANCE') answerText(response, 403, outcome.json)
   else answerText(response, 401, outcome.json, { fields: ['www-authenticate', `${challenge}, error="invalid_token"`] })
 }

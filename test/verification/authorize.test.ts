@@ -22,7 +22,7 @@ const ask = (query: string, headers: Record<string, string> = {}, method = 'GET'
 const of = (instanceId: string): string => `?instance=${instanceId}`
 const bearer = (text: string) => ({ authorization: `Bearer ${text}` })
 
-test('a key that opens the instance passes by any method, with who it is in headers and nothing that may be kept', async () => {
+test('a key that opens the instance passes by any method, with who it is in headers, no body, and nothing that may be kept', async () => {
   for (const method of ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']) {
     for (const headers of [bearer(key.plaintext), { 'x-api-key': key.plaintext }, { authorization: 'Basic eDp5', 'x-api-key': key.plaintext }]) {
       const answer = await ask(of(company.I1), headers as Record<string, string>, method)
@@ -36,6 +36,7 @@ test('a key that opens the instance passes by any method, with who it is in head
         'x-request-id': expect.stringMatching(/^[\da-f-]{36}$/),
       })
       expect(JSON.stringify([...answer.headers])).not.toContain(key.plaintext)
+      expect(await answer.text()).toBe('')
     }
   }
 })
