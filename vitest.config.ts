@@ -16,6 +16,7 @@ const programs: Readonly<Record<string, readonly string[]>> = {
   'test/examples/tour.test.ts': ['bash', 'curl', 'jq'],
   'test/examples/rotate-key.test.ts': ['bash', 'curl', 'jq'],
   'test/examples/two-nodes.test.ts': ['nginx'],
+  'test/examples/gateways.test.ts': ['nginx', 'caddy'],
   'test/live/pooler.test.ts': ['pgbouncer'],
   'test/store/time-zones-pooled.test.ts': ['pgbouncer'],
 }
