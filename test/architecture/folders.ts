@@ -5,6 +5,7 @@ import { edgesOf, type Files } from './imports.ts'
  * stand before all of them.
  */
 export const folders = [
+  'client',
   'errors.ts',
   'ids.ts',
   'names.ts',

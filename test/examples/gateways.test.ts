@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { revokeApiKeys } from '../../src/keys/revoke-api-keys.ts'
 import { type Company, createCompany, type TestKey } from '../support/company.ts'
-import { type Answer, ask, type Listener, type Program, startGateway, startListener } from '../support/gateways.ts'
+import { type Answer, ask, type Listener, type Program, type Received, startGateway, startListener } from '../support/gateways.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 
 const gatewayToken = 'a-token-of-the-gateways'
@@ -121,7 +121,7 @@ describe.each(programs)('behind %s', (program) => {
     expect(asked.received).toMatchObject([
       { method: expect.stringMatching(/^(GET|HEAD)$/), bytes: 0, headers: { 'x-aura-gateway-token': gatewayToken, ...bearer(key.plaintext) } },
     ])
-    const [{ url, headers: sent } = { url: '', headers: {} }] = asked.received
+    const { url, headers: sent } = asked.received[0] as Received
     const query = `/v1/authorize?instance=${company.I1}`
     expect([
       [query, undefined],
