@@ -21,7 +21,7 @@ export interface VerifierOptions {
   /** Where aura-keys is, such as `http://127.0.0.1:4000`. */
   readonly url: string
   /** The `GATEWAY_TOKEN` of the server. Without it none is sent. */
-  readonly gatewayToken?: string
+  readonly gatewayToken?: string | undefined
   /** How long to wait for an answer, in milliseconds; 3,000 by default. The server gives up after 2,000, so less loses its reason. */
   readonly timeoutMs?: number
   /** Is told why, whenever it cannot be known whether a key is valid; for logs. */
