@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { scopeOfAll } from '../../src/access/scope.ts'
+import { type CountsGroup, newCountsGroup, readCounts } from '../../src/live/counts-group.ts'
+import type { Membership } from '../../src/topic.ts'
 import { KeyCountsDocument } from '../generated/operations.ts'
 import { as, type Company, createCompany } from '../support/company.ts'
 import { startServer, type TestServer } from '../support/server.ts'
@@ -30,4 +33,21 @@ test('who comes to a badge while the numbers of another change gets the counts, 
   expect((await one.next())?.data?.keyCounts.active).toBe(1)
   await one.end()
   await other.end()
+})
+
+test('one statement reads what changed for all groups of a scope, and groups that did not change are handed none of it', async () => {
+  const groupOf = (id: string, dirty: boolean): CountsGroup => {
+    const operation = { topic: { source: { kind: 'counts', ids: [id] } } }
+    return Object.assign(newCountsGroup({ operation } as unknown as Membership, { key: id, scope: scopeOfAll('a') }), { dirty })
+  }
+  const [one, other, unchanged] = [groupOf('one', true), groupOf('other', true), groupOf('unchanged', false)]
+  const asked: string[][] = []
+  const counts = async (_scope: unknown, ids: string[]) => {
+    asked.push(ids)
+    return []
+  }
+  const rows = await readCounts({ counts } as never, [one, other, unchanged])
+  expect(asked).toEqual([['one', 'other']])
+  expect([...rows.keys()]).toEqual([one, other])
+  expect([one.dirty, other.dirty]).toEqual([false, false])
 })
