@@ -108,7 +108,7 @@ for (const [kind, versions] of Object.entries(kinds)) {
     const most = Math.ceil((performance.now() - began) / spacingMs) + 1
     expect(looks().length).toBeGreaterThan(0)
     expect(looks().length).toBeLessThanOrEqual(most)
-    // They looked, found nothing, and read nothing more: what is left is this test asking for the version, and the poll.
+    // They looked, found nothing, and read nothing more: what is left is this test asking for the version.
     const others = requestStatements(server).filter((sql) => !looks().includes(sql) && !/pg_notify|"public"\."organization"/.test(sql))
     expect(others).toEqual([])
   })

@@ -1,3 +1,4 @@
+import { isBackground } from './background.ts'
 import { requestStatements, type TestServer } from './server.ts'
 
 /** A node of PostgreSQL's plan, with what running it read. */
@@ -72,7 +73,7 @@ export function recordStatements(server: TestServer): { take(): Statement[] } {
   const { client } = server.app.database as unknown as { client: { $on(event: 'query', take: (event: { query: string; params: string }) => void): void } }
   client.$on('query', ({ query, params }) => {
     // What runs beside the requests has no part in what they cost.
-    if (requestStatements({ statements: [query] }).length > 0) sent.push({ sql: query, parameters: JSON.parse(params) as unknown[] })
+    if (!isBackground() && requestStatements({ statements: [query] }).length > 0) sent.push({ sql: query, parameters: JSON.parse(params) as unknown[] })
   })
   return {
     take: () => {

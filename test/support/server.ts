@@ -10,6 +10,7 @@ import { loadConfig } from '../../src/config.ts'
 import { listen } from '../../src/listen.ts'
 import type { Log } from '../../src/ports.ts'
 import type { TypedDocumentString } from '../generated/operations.ts'
+import { isBackground, markJobs } from './background.ts'
 import { fillDataFolder } from './folders.ts'
 import { withDatabase } from './postgres.ts'
 
@@ -30,8 +31,10 @@ export interface TestServer {
   isListening(): boolean | null
   /** Everything that was logged. */
   readonly log: { level: string; fields: object; message: string }[]
-  /** Every SQL statement since the array was last emptied. */
+  /** The SQL statements of requests, and of what they cause, since the array was last emptied. */
   readonly statements: string[]
+  /** Those of what runs beside the requests. */
+  readonly background: string[]
   /** The settable clock; it starts at the real time and stands still. */
   readonly time: { now: Date }
   token(subject: string, organization?: string, ttl?: Date): Promise<string>
@@ -95,14 +98,14 @@ async function startNode(
     ...environment,
   })
   const log: TestServer['log'] = []
-  const statements: string[] = []
+  const [statements, background]: [string[], string[]] = [[], []]
   const writer = (level: string) => (fields: object, message: string) => void log.push({ level, fields, message })
   const app = await compose(config, {
     clock: { now: () => new Date(time.now) },
     log: logger ?? { info: writer('info'), warn: writer('warn'), error: writer('error') },
-    onStatement: (sql) => void statements.push(sql),
+    onStatement: (sql) => void (isBackground() ? background : statements).push(sql),
   })
-  const { url, isListening } = await listen(app)
+  const { url, isListening } = await listen(markJobs(app))
   const token = (subject: string, organization = 'a', ttl = new Date(time.now.getTime() + 3_600_000)): Promise<string> =>
     signToken(new TextEncoder().encode(authSecret), { subject, organization, organizationClaim: 'org', ttl })
   const authorization = async (as: As): Promise<Record<string, string>> => {
@@ -121,6 +124,7 @@ async function startNode(
     isListening,
     log,
     statements,
+    background,
     time,
     token,
     post,
@@ -158,18 +162,8 @@ export function dataOf<Data>(answer: GraphQLAnswer<Data>): Data {
 /** The codes of an answer's errors. */
 export const codesOf = (answer: GraphQLAnswer<unknown>): string[] => (answer.errors ?? []).map((error) => error.extensions.code)
 
-// What runs beside the requests: the brackets of transactions, the sweeper, the tidying, the beat, the health check.
-const background = [
-  /^(BEGIN|COMMIT|SAVEPOINT|RELEASE|--)/,
-  /FROM api_key WHERE status = 'ACTIVE' AND expires_at <=/,
-  /^\s*WITH gone AS/,
-  /known_ids/,
-  /"public"\."setting"/,
-  /substring\(sealed FOR 1\)/,
-  /DELETE FROM "public"\."idempotent_create"/,
-  /^\s*SELECT 1\s*$/,
-]
+/** What holds statements together, or asks whether the database is there. */
+const bracket = /^(BEGIN|COMMIT|SAVEPOINT|RELEASE|--)|^\s*SELECT 1\s*$/
 
-/** The statements of requests alone. */
-export const requestStatements = ({ statements }: Pick<TestServer, 'statements'>): string[] =>
-  statements.filter((sql) => !background.some((each) => each.test(sql)))
+/** The statements of requests, without the brackets of transactions. */
+export const requestStatements = ({ statements }: Pick<TestServer, 'statements'>): string[] => statements.filter((sql) => !bracket.test(sql))
