@@ -83,7 +83,7 @@ for (const [who, role, sent, outcome] of left) {
     const streams = [server, other].map((node) => overWebSocket<unknown>(node, query, {}, session.authorization))
     for (const socket of Object.values(sockets)) expect(['data', 'rows']).toContain(outcomeOf(await socket.ask(sent())))
     if (role === 'MEMBER') for (const stream of streams) expect(outcomeOf(await stream.next())).toBe('data')
-    else await vi.waitFor(() => expect(ports.hub.size + other.app.ports.hub.size).toBeGreaterThanOrEqual(2))
+    else await vi.waitFor(() => expect(ports.hub.size + other.app.ports.hub.size).toBeGreaterThanOrEqual(2), 20_000)
     for (const send of Object.values(everyTransport)) expect(['data', 'rows']).toContain(outcomeOf(await send(server, sent(), session)))
 
     if (role === 'AURA_OWNER') await setMemberRole(ports, ownA, { id: memberId, role: 'MEMBER' })

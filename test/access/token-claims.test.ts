@@ -170,9 +170,9 @@ test('a key that the provider withdrew ends once the keys are read again, within
   answering = false
   later(11 * minute)
   expect(await ask(await sign({}, 'two'))).toEqual([])
-  await vi.waitFor(() => expect(reads).toBeGreaterThan(before))
+  await vi.waitFor(() => expect(reads).toBeGreaterThan(before), 20_000)
   expect(await ask(await sign({}, 'two'))).toEqual([])
-  await vi.waitFor(() => expect(server.log.map(({ message }) => message)).toContain('the keys of the identity provider could not be read again'))
+  await vi.waitFor(() => expect(server.log.map(({ message }) => message)).toContain('the keys of the identity provider could not be read again'), 20_000)
   answering = true
   later(22 * minute)
   // Read again beside the request, which does not wait for it.

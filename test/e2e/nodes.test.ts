@@ -193,6 +193,6 @@ test(`a node killed, ${onPostgres ? 'PostgreSQL restarted, listeners cut' : 'and
   for (const node of nodes) expect((await graphql<State>(node.url, state)).viewer.organization.keyCounts).toMatchObject(recounted)
   await vi.waitFor(() => {
     for (const badge of badges) expect(badge.shown).toMatchObject(recounted)
-  })
+  }, 20_000)
   await Promise.all([...feeds, ...badges].map((client) => client.stop()))
 }, 240_000)

@@ -152,7 +152,7 @@ describe.each(Object.entries(transports))('over %s', (_transport, subscribe) => 
     for (const after of [0, 1, current - 2, current + 1, current + 1_000_000]) expect([after, await codeAfter(after)]).toEqual([after, resync])
     // At the present nothing is missed and nothing repeated.
     const live = await follow(current)
-    await vi.waitFor(() => expect(short.app.ports.hub.size).toBe(1))
+    await vi.waitFor(() => expect(short.app.ports.hub.size).toBe(1), 20_000)
     await createApp(short.app.ports, members.ownA, { slug: 'next', name: 'Next' })
     expect((await live.next())?.data?.events).toMatchObject({ version: current + 1, kind: 'APP_CREATED', subjectName: 'Next' })
     await live.end()

@@ -30,7 +30,7 @@ const versionOf = async (organizationId: string): Promise<number> =>
 const now = () => versionOf(company.members.ownA.organizationId)
 
 /** Waits until no source is open: streams that were ended leave nothing behind. */
-const nobody = () => vi.waitFor(() => expect(server.app.ports.hub.size).toBe(0))
+const nobody = () => vi.waitFor(() => expect(server.app.ports.hub.size).toBe(0), 20_000)
 
 for (const [transport, subscribe] of Object.entries(transports)) {
   describe(`over ${transport}`, () => {
@@ -58,7 +58,7 @@ for (const [transport, subscribe] of Object.entries(transports)) {
     test('EV-09 without a version only what comes is told, and what is told is there', async () => {
       await nobody()
       const stream = await changes({ instanceId: company.I1 })
-      await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(1))
+      await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(1), 20_000)
       const key = await company.createKey('devA', company.I1)
       const told = await next(stream)
       expect(told?.apiKey.id).toBe(key.id)
@@ -109,7 +109,7 @@ for (const [transport, subscribe] of Object.entries(transports)) {
         setInstanceAccess(server.app.ports, company.members.ownA, { instanceId: company.I1, memberId: company.members.dev2A.memberId, role })
       await nobody()
       const stream = await changes({ instanceId: company.I1 }, 'dev2A')
-      await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(1))
+      await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(1), 20_000)
       await change(null)
       expect((await stream.next())?.errors?.[0]?.extensions.code).toBe('NOT_FOUND')
       expect(await stream.next()).toBeNull()

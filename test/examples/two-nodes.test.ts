@@ -45,7 +45,7 @@ test('behind nginx two nodes are one: requests, sockets and streams go through, 
     const badges = [...watch(), ...watch()]
     const feed = overWebSocket<ApiKeyChangedSubscription>(front, ApiKeyChangedDocument.toString(), { instanceId: company.I1 }, authorization)
     for (const badge of badges) expect((await badge.next())?.data?.keyCounts.active).toBe(0)
-    await vi.waitFor(() => expect(nodes.reduce((sum, { app }) => sum + app.ports.hub.size, 0)).toBe(5))
+    await vi.waitFor(() => expect(nodes.reduce((sum, { app }) => sum + app.ports.hub.size, 0)).toBe(5), 20_000)
     for (const { app } of nodes) expect(app.ports.hub.size).toBeGreaterThan(0)
     const create = async () => {
       const response = await fetch(`${front.url}/graphql`, {

@@ -36,13 +36,13 @@ test('WS-12 a peer that answers no pings is ended within 24 seconds, and one tha
     const payload = { query: KeyCountsDocument.toString(), variables: { instanceId: company.I1 } }
     socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload }))
   }
-  await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(2))
+  await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(2), 20_000)
   const { ms } = await dead.closed
   // The promise is 24 seconds; without pings it would take minutes.
   expect(ms).toBeLessThan(40_000)
   expect(ms).toBeGreaterThan(10_000)
   expect(alive.socket.readyState).toBe(WebSocket.OPEN)
-  await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(1))
+  await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(1), 20_000)
   alive.socket.close()
 }, 60_000)
 

@@ -91,7 +91,7 @@ test('WS-10 an id that is used again before its operation was prepared is no way
     socket.send(JSON.stringify({ id: 'same', type: 'complete' }))
   }
   socket.send(subscribe('last'))
-  await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(1))
+  await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(1), 20_000)
   socket.terminate()
   await allGone()
 })
@@ -146,7 +146,7 @@ test.each(['counts', 'feed'] as const)('of %s, one who went without reading cost
   for (let turn = 0; turn < 3; turn++) {
     const before = sent.length
     await company.createKey('ownA', company.I1)
-    await vi.waitFor(() => expect(sent.length).toBeGreaterThan(before))
+    await vi.waitFor(() => expect(sent.length).toBeGreaterThan(before), 20_000)
   }
   expect(asked).toBe(1)
   for (const go of leave) go()
@@ -173,7 +173,7 @@ test('upgrades that are refused and broken off end no process and keep no connec
   await vi.waitFor(() => {
     held.write('x')
     expect(held.destroyed).toBe(true)
-  })
+  }, 20_000)
   await ended
   expect((await fetch(`${server.url}/readyz`)).status).toBe(200)
 })

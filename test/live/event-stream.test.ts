@@ -80,7 +80,7 @@ test('each event has its version as its id, and Last-Event-ID goes on from there
 })
 
 test('counts have their version as id, and a query over a stream is one event and the end', async () => {
-  await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(0))
+  await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(0), 20_000)
   const counts = await open({ query: KeyCountsDocument.toString(), variables: { instanceId: company.I1 } })
   const { id, data } = await counts.next()
   expect(Number(id)).toBe((JSON.parse(data) as { data: { keyCounts: { version: number } } }).data.keyCounts.version)
@@ -91,7 +91,7 @@ test('counts have their version as id, and a query over a stream is one event an
 })
 
 test('WS-10 streams and sockets of a member are counted together; one more is refused', async () => {
-  await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(0))
+  await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(0), 20_000)
   const body = { query: KeyCountsDocument.toString(), variables: { instanceId: company.I1 } }
   const streams = [await open(body), await open(body), await open(body)]
   for (const stream of streams) await stream.next()
@@ -105,7 +105,7 @@ test('WS-10 streams and sockets of a member are counted together; one more is re
     const again = await open(body)
     expect(again.response.status).toBe(200)
     again.leave()
-  })
+  }, 20_000)
   for (const stream of streams) stream.leave()
 })
 
@@ -147,7 +147,7 @@ test('WS-07 HP-05 a page of a foreign origin, or of none that has a name, reads 
 })
 
 test('WS-16 a subscription that fails inside is masked and ends, and the next one is as if nothing had been', async () => {
-  await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(0))
+  await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(0), 20_000)
   const body = { query: KeyCountsDocument.toString(), variables: { instanceId: company.I1 } }
   const stream = await open(body)
   expect((await stream.next()).event).toBe('next')
@@ -176,7 +176,7 @@ test('HP-02 a mutation by GET is refused on a stream too', async () => {
 })
 
 test('a reader that stops reading takes no memory, and its end is noticed', async () => {
-  await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(0))
+  await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(0), 20_000)
   const after = await version()
   const search = new URLSearchParams({ query: ApiKeyChangedDocument.toString(), variables: JSON.stringify({ after }) })
   const request = httpGet(`${server.url}/graphql?${search}`, { headers: { accept: 'text/event-stream', authorization, 'x-graphql-csrf': '1' } })
@@ -187,11 +187,11 @@ test('a reader that stops reading takes no memory, and its end is noticed', asyn
       resolve()
     }),
   )
-  await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(1))
+  await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(1), 20_000)
   for (let made = 0; made < 20; made++) await company.createKey('ownA', company.I1)
   const quick = await open({ query: ApiKeyChangedDocument.toString(), variables: { after } })
   for (let seen = 1; seen <= 20; seen++) expect((await quick.next()).id).toBe(String(after + seen))
   quick.leave()
   request.destroy()
-  await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(0))
+  await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(0), 20_000)
 })

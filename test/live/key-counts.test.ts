@@ -82,18 +82,18 @@ for (const [transport, subscribe] of Object.entries(transports)) {
         expect((await stream.next())?.errors?.[0]?.extensions.code).toBe('NOT_FOUND')
         await stream.end()
       }
-      await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(before))
+      await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(before), 20_000)
     })
 
     test('WS-15 two hundred watchers that leave leave nothing behind', async () => {
-      await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(0))
+      await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(0), 20_000)
       for (let round = 0; round < 10; round++) {
         const streams = await Promise.all(Array.from({ length: 20 }, () => watch('ownA', { instanceId: company.I1 })))
         await Promise.all(streams.map((stream) => stream.next()))
         expect(server.app.ports.hub.size).toBe(20)
         expect(server.app.ports.hub.groups).toBe(1)
         await Promise.all(streams.map((stream) => stream.end()))
-        await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(0))
+        await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(0), 20_000)
       }
     })
   })

@@ -75,7 +75,7 @@ for (const [transport, subscribe] of Object.entries(transports)) {
     test('a late joiner gets the last value from memory, without a statement', async () => {
       const first = await follow(KeyCountsDocument, { instanceId: company.I1 }, 'devA')
       const value = await first.next()
-      await vi.waitFor(() => expect(groups()).toBe(1))
+      await vi.waitFor(() => expect(groups()).toBe(1), 20_000)
       server.statements.length = 0
       const late = await follow(KeyCountsDocument, { instanceId: company.I1 }, 'devA')
       expect(await late.next()).toEqual(value)
@@ -161,7 +161,7 @@ for (const [transport, subscribe] of Object.entries(transports)) {
         [late, 3],
       ] as const)
         for (let step = first; step <= 5; step++) expect((await stream.next())?.data?.apiKeyChanged.version).toBe(after + step)
-      await vi.waitFor(() => expect(groups()).toBe(1))
+      await vi.waitFor(() => expect(groups()).toBe(1), 20_000)
       await company.createKey('ownA', company.I1)
       for (const stream of [live, late]) expect((await stream.next())?.data?.apiKeyChanged.version).toBe(after + 6)
       await endAll([live, late])

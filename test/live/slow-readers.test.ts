@@ -24,13 +24,13 @@ async function open(person: Person, organization: string, instanceId: string) {
   const closed = new Promise<number>((resolve) => socket.once('close', resolve))
   await new Promise((resolve) => socket.once('open', resolve))
   socket.send(JSON.stringify({ type: 'connection_init', payload: { authorization: `Bearer ${await server.token(person, organization)}` } }))
-  await vi.waitFor(() => expect(messages[0]?.type).toBe('connection_ack'))
+  await vi.waitFor(() => expect(messages[0]?.type).toBe('connection_ack'), 20_000)
   const before = server.app.ports.hub.size
   for (let id = 0; id < 20; id++) {
     const query = (id % 2 === 0 ? ApiKeyChangedDocument : KeyCountsDocument).toString()
     socket.send(JSON.stringify({ id: String(id), type: 'subscribe', payload: { query, variables: { instanceId } } }))
   }
-  await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(before + 20))
+  await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(before + 20), 20_000)
   return { socket, messages, closed }
 }
 
@@ -98,7 +98,7 @@ test('a socket that subscribes twenty times and reads nothing costs little, ends
   }
   await quick.end()
   await stranger.end()
-  await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(0))
+  await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(0), 20_000)
 }, 120_000)
 
 test('who reads slowly but reads gets every event, and of counts the newest', async () => {

@@ -74,7 +74,7 @@ test('WS-10 a member has so many sockets, and another member their own', async (
     const again = await open('devA')
     expect((await again.next())?.type).toBe('connection_ack')
     again.socket.close()
-  })
+  }, 20_000)
   for (const socket of [...sockets, other]) socket.socket.close()
 })
 

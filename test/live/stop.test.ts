@@ -36,8 +36,8 @@ test('a server that stops finishes requests, closes sockets with 1001 and ends s
   )
   deaf.on('error', () => undefined)
   await upgraded
-  await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(2))
-  await vi.waitFor(() => expect(text).toContain('event: next'))
+  await vi.waitFor(() => expect(server.app.ports.hub.size).toBe(2), 20_000)
+  await vi.waitFor(() => expect(text).toContain('event: next'), 20_000)
 
   // A request that is under way when the server begins to stop, since somebody holds the organization.
   let release: () => void = () => undefined
@@ -61,7 +61,7 @@ test('a server that stops finishes requests, closes sockets with 1001 and ends s
     as('ownA'),
   )
   // On PostgreSQL it waits for the lock, on the embedded database for its turn.
-  if (onPostgres) await vi.waitFor(async () => expect(await server.sql('SELECT 1 FROM pg_locks WHERE NOT granted')).not.toEqual([]))
+  if (onPostgres) await vi.waitFor(async () => expect(await server.sql('SELECT 1 FROM pg_locks WHERE NOT granted')).not.toEqual([]), 20_000)
   else await new Promise((resolve) => setTimeout(resolve, 100))
 
   const began = performance.now()

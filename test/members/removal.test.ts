@@ -147,7 +147,7 @@ test('AZ-14 a create that waits behind the removal of its creator is UNAUTHENTIC
     const queued = vi.waitFor(async () => {
       if (server.app.database.kind === 'pglite') return
       expect(await server.sql('SELECT 1 FROM pg_locks WHERE NOT granted')).toHaveLength(1)
-    })
+    }, 20_000)
     await Promise.race([Promise.all(waiting), queued])
     await members.markRemoved(leaver.memberId, now)
   })

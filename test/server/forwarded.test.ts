@@ -64,19 +64,19 @@ const open = async (subject: string): Promise<{ socket: WebSocket; said: string[
 test('HP-08 a member has as many sockets and streams as ever, whatever chain each of them comes with', async () => {
   const held = []
   for (let number = 0; number < sockets; number++) held.push(await open('devA'))
-  for (const { said } of held) await vi.waitFor(() => expect(said).toEqual(['connection_ack']))
+  for (const { said } of held) await vi.waitFor(() => expect(said).toEqual(['connection_ack']), 20_000)
   for (let more = 0; more < 3; more++) expect(await (await open('devA')).closed).toBe(4429)
   const stream = await server.post({ query: 'subscription { keyCounts { total } }' }, as('devA'), { accept: 'text/event-stream', ...forged() })
   expect([stream.status, await stream.json()]).toMatchObject([429, { errors: [{ extensions: { code: 'RATE_LIMITED' } }] }])
   // Nor does a chain take anything from others.
   const other = await open('dev2A')
-  await vi.waitFor(() => expect(other.said).toEqual(['connection_ack']))
+  await vi.waitFor(() => expect(other.said).toEqual(['connection_ack']), 20_000)
   for (const { socket } of [...held, other]) socket.terminate()
 })
 
 test('HP-08 a socket that talks too much is closed, whatever chain it comes with', async () => {
   const { socket, said, closed } = await open('auraA')
-  await vi.waitFor(() => expect(said).toEqual(['connection_ack']))
+  await vi.waitFor(() => expect(said).toEqual(['connection_ack']), 20_000)
   for (let sent = 0; sent <= messages; sent++) socket.send(JSON.stringify({ type: 'ping' }))
   expect(await closed).toBe(4429)
 })

@@ -44,15 +44,17 @@ test('what is open, shared, delivered and closed is counted', async () => {
   for (const stream of streams) await stream.next()
   expect(await metrics()).toMatchObject({ aura_keys_deliveries_total: 6, aura_keys_delivery_lag_seconds_count: 1 })
   await Promise.all(streams.map((stream) => stream.end()))
-  await vi.waitFor(async () =>
-    expect(await metrics()).toMatchObject({
-      aura_keys_sockets: 0,
-      aura_keys_event_streams: 0,
-      aura_keys_subscriptions: 0,
-      aura_keys_subscription_groups: 0,
-      'aura_keys_closes_total{reason="1000"}': 2,
-      'aura_keys_closes_total{reason="stream_gone"}': 1,
-    }),
+  await vi.waitFor(
+    async () =>
+      expect(await metrics()).toMatchObject({
+        aura_keys_sockets: 0,
+        aura_keys_event_streams: 0,
+        aura_keys_subscriptions: 0,
+        aura_keys_subscription_groups: 0,
+        'aura_keys_closes_total{reason="1000"}': 2,
+        'aura_keys_closes_total{reason="stream_gone"}': 1,
+      }),
+    20_000,
   )
 })
 
@@ -62,7 +64,7 @@ test('EV-06 hints that are none are counted', async () => {
     return
   }
   await server.sql('SELECT pg_notify($1, $2)::text', 'aura_keys', '{"__proto__":1}')
-  await vi.waitFor(async () => expect(await metrics()).toMatchObject({ aura_keys_hints_dropped_total: 1 }))
+  await vi.waitFor(async () => expect(await metrics()).toMatchObject({ aura_keys_hints_dropped_total: 1 }), 20_000)
 })
 
 test('health and readiness say what is wrong', async () => {
@@ -80,7 +82,7 @@ test('health and readiness say what is wrong', async () => {
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND (query LIKE 'LISTEN%' OR query LIKE 'SELECT pg_notify%')",
   )
   const warnings = ['the connection that listens for changes of other nodes is gone: they are seen by polling']
-  await vi.waitFor(async () => expect(await health('/healthz')).toEqual([200, { status: 'ok', warnings }]))
+  await vi.waitFor(async () => expect(await health('/healthz')).toEqual([200, { status: 'ok', warnings }]), 20_000)
   expect(await health('/readyz')).toEqual([200, { status: 'ready', warnings }])
   expect((await metrics())['aura_keys_listening']).toBe(0)
   await server.sql('UPDATE pg_database SET datallowconn = true WHERE datname = current_database() RETURNING 1')

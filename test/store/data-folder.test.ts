@@ -52,11 +52,11 @@ test('the lock of a process that was killed is taken over, although its parent d
       .split(' ')
   try {
     if (!existsSync('/proc/self/stat')) return
-    await vi.waitFor(() => expect(stat(parent.pid)[0]).toBe('T'))
+    await vi.waitFor(() => expect(stat(parent.pid)[0]).toBe('T'), 20_000)
     lock({ ...own(), processId: child, startedAt: stat(child)[19] })
     expect(() => lockFolder(folder)).toThrow(FolderInUse)
     process.kill(child, 'SIGKILL')
-    await vi.waitFor(() => expect(stat(child)[0]).toBe('Z'))
+    await vi.waitFor(() => expect(stat(child)[0]).toBe('Z'), 20_000)
     lockFolder(folder).release()
   } finally {
     process.kill(child, 'SIGKILL')

@@ -31,7 +31,7 @@ test('a create that waits behind the deletion of its instance sees the deletion'
     const queued = vi.waitFor(async () => {
       if (server.app.database.kind === 'pglite') return
       expect(await server.sql('SELECT 1 FROM pg_locks WHERE NOT granted')).not.toEqual([])
-    })
+    }, 20_000)
     await Promise.race([waiting, queued])
     await instances.markDeleted(instanceId, now)
   })

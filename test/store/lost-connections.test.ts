@@ -19,7 +19,7 @@ for (const lane of ['operations', 'verification', 'system'] as const satisfies r
     const { client, kind } = server.app.database
     if (kind === 'pglite') return
     const asleep = runAs(new Work(lane), () => client.$queryRaw`SELECT pg_sleep(60)::text`).catch((error: unknown) => error)
-    await vi.waitFor(async () => expect(await cut('SELECT pg_sleep(60)%')).toBe(1))
+    await vi.waitFor(async () => expect(await cut('SELECT pg_sleep(60)%')).toBe(1), 20_000)
     expect(await asleep).toBeInstanceOf(Error)
     expect(await runAs(new Work(lane), () => client.$queryRaw`SELECT 1 AS one`)).toEqual([{ one: 1 }])
   })
@@ -30,8 +30,8 @@ for (const lane of ['operations', 'verification', 'system'] as const satisfies r
     const changed = runAs(new Work(lane), () =>
       client.$transaction(async (statements) => {
         await statements.$queryRaw`SELECT 'before the cut'`
-        await vi.waitFor(async () => expect(await cut("SELECT ''before the cut''%")).toBe(1))
-        await vi.waitFor(async () => expect(await cut("SELECT ''before the cut''%")).toBe(0))
+        await vi.waitFor(async () => expect(await cut("SELECT ''before the cut''%")).toBe(1), 20_000)
+        await vi.waitFor(async () => expect(await cut("SELECT ''before the cut''%")).toBe(0), 20_000)
         return statements.$queryRaw`SELECT 'after the cut'`
       }),
     ).catch((error: unknown) => error)

@@ -179,7 +179,7 @@ export async function expectExactEnds(node: TestServer, utc: TestServer, company
   await vi.waitFor(async () => {
     await sweep()
     expect(await status(keyId)).toBe('EXPIRED')
-  })
+  }, 20_000)
   expect(await msOf(utc, 'api_key', ['expired_at'], keyId)).toEqual({ expired_at: start.getTime() + 2 * hourMs })
   at(dayMs - 1)
   expect((await createApiKey(ports, ownB, input)).keyId).toBe(keyId)
