@@ -24,30 +24,26 @@ export function createMetrics(clock: Clock) {
   const registers = [exposed]
   const counter = (name: string, help: string) => new Counter({ name: `aura_keys_${name}`, help, registers })
   const labelled = (name: string, help: string, label: string) => new Counter({ name: `aura_keys_${name}`, help, labelNames: [label], registers })
-  const deliveries = counter('deliveries_total', 'Answers of subscriptions that were sent.')
-  const conflations = counter('conflations_total', 'Answers that were left out, since their reader was behind and gets newer ones.')
-  const hintsDropped = counter('hints_dropped_total', 'Notifications between nodes that were none.')
-  const linesLeftOut = counter('log_lines_left_out_total', 'Lines that the log does not have, since others like them were written in the same minute.')
-  const refusals = labelled('refusals_total', 'Attempts to do what one has no right to, by error code.', 'code')
-  const rateLimits = labelled('rate_limited_total', 'Attempts that were refused since there were too many of them, by limit.', 'limit')
-  const failures = labelled('failures_total', 'Errors that were no fault of the caller, by error code.', 'code')
-  const closes = labelled('closes_total', 'Sockets and event streams that ended, by close code or reason.', 'reason')
+  const deliveries = counter('deliveries_total', 'Answers sent to subscribers.')
+  const conflations = counter('conflations_total', 'Answers skipped because their reader was behind and gets newer ones.')
+  const hintsDropped = counter('hints_dropped_total', 'Invalid notifications between nodes.')
+  const linesLeftOut = counter('log_lines_left_out_total', 'Lines left out of the log because it has enough like them in the same minute.')
+  const refusals = labelled('refusals_total', 'Requests refused because the caller has no right, by error code.', 'code')
+  const rateLimits = labelled('rate_limited_total', 'Requests refused because a limit is reached, by limit.', 'limit')
+  const failures = labelled('failures_total', 'Errors that the caller did not cause, by error code.', 'code')
+  const closes = labelled('closes_total', 'Closed sockets and event streams, by close code or reason.', 'reason')
   const lag = new Histogram({
     name: 'aura_keys_delivery_lag_seconds',
-    help: 'From the change to the delivery on this node, by the clocks of both nodes.',
+    help: 'Seconds from a change to its delivery on this node, by the clocks of both nodes.',
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers,
   })
-  const verifications = labelled('verifications_total', 'Verifications that were decided, by code.', 'code')
-  const undecided = labelled(
-    'verifications_undecided_total',
-    'Verifications that were answered with 503, by reason; of those that are gone nobody waited for the answer.',
-    'reason',
-  )
+  const verifications = labelled('verifications_total', 'Decided verifications, by code.', 'code')
+  const undecided = labelled('verifications_undecided_total', 'Undecided verifications, by reason: they return 503, or the caller is gone.', 'reason')
   const lookups = labelled('verification_statements_total', 'Statements that read keys for verifications, by lane.', 'lane')
   const asked = new Histogram({
     name: 'aura_keys_verification_seconds',
-    help: 'How long verifications took that asked the database; those from memory take less than anybody could measure.',
+    help: 'Seconds of a verification that asks the database; one from memory is too short to measure.',
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
     registers,
   })
@@ -89,13 +85,13 @@ function readFrom(exposed: Registry, readings: Readings): void {
         this.set(read())
       },
     })
-  gauge('sockets', 'WebSockets that are open.', readings.sockets)
-  gauge('event_streams', 'Event streams that are open.', readings.streams)
-  gauge('subscriptions', 'Subscriptions that are followed.', readings.subscriptions)
-  gauge('subscription_groups', 'Groups that share one execution per change.', readings.groups)
-  gauge('operations_running', 'Operations that run.', readings.operationsRunning)
-  gauge('operations_waiting', 'Operations that wait for their turn.', readings.operationsWaiting)
-  gauge('listening', '1 while hints of other nodes arrive, 0 while they do not, -1 when there is nobody to listen to.', () => {
+  gauge('sockets', 'Open WebSockets.', readings.sockets)
+  gauge('event_streams', 'Open event streams.', readings.streams)
+  gauge('subscriptions', 'Open subscriptions.', readings.subscriptions)
+  gauge('subscription_groups', 'Groups of subscriptions that share one execution per change.', readings.groups)
+  gauge('operations_running', 'Running operations.', readings.operationsRunning)
+  gauge('operations_waiting', 'Operations that wait for their turn in the queue.', readings.operationsWaiting)
+  gauge('listening', '1 while the node receives notifications of other nodes, 0 while it does not, -1 if there is nothing to receive.', () => {
     const isListening = readings.isListening()
     return isListening === null ? -1 : Number(isListening)
   })

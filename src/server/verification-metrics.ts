@@ -58,16 +58,16 @@ export function exposeVerification(exposed: Registry, { memory, waiting, keysPer
         for (const [value, count] of Object.entries(read())) this.set({ [label]: value }, count)
       },
     })
-  counter('verification_hits_total', 'Verifications that were answered from memory.', ({ hits }) => hits)
-  counter('verification_misses_total', 'Verifications that asked the database.', ({ misses }) => misses)
-  counter('verification_marks_moved_total', 'How often the mark of an organization was found moved by a denial.', ({ marksMoved }) => marksMoved)
-  gauge('verification_entries', 'Keys that verification has in memory.', ({ entries }) => entries)
-  gauge('verification_bytes', 'What these take, in bytes, as it is bounded.', ({ bytes }) => bytes)
-  gauge('verification_mark_age_seconds', 'How long ago the newest mark was asked for; -1 before the first.', ({ markAge }) => markAge ?? -1)
+  counter('verification_hits_total', 'Verifications decided from memory.', ({ hits }) => hits)
+  counter('verification_misses_total', 'Verifications that ask the database.', ({ misses }) => misses)
+  counter('verification_marks_moved_total', 'Marks of organizations that a denial has moved since they were last read.', ({ marksMoved }) => marksMoved)
+  gauge('verification_entries', 'Keys in memory for verification.', ({ entries }) => entries)
+  gauge('verification_bytes', 'Bytes of the keys in memory, as their limit counts them.', ({ bytes }) => bytes)
+  gauge('verification_mark_age_seconds', 'Seconds since the newest mark was requested; -1 before the first.', ({ markAge }) => markAge ?? -1)
   byLabel('verifications_waiting', 'Verifications that wait for a statement, by lane.', 'lane', waiting)
   byLabel(
     'keys_per_pepper',
-    'ACTIVE keys by the pepper that they are stored under, counted each minute where there are several.',
+    'ACTIVE keys by the pepper that they are stored under, counted each minute if there are several peppers.',
     'pepper',
     () => keysPerPepper() ?? {},
   )
