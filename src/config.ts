@@ -104,7 +104,13 @@ const settings = {
     effect: 'Entries of the audit log are deleted at this age.',
   },
   VERIFY_REUSE_MS: count(0, 50, 50, 'ms', 'How long a node verifies known keys from memory before it asks the database again; 0 asks for every request.'),
-  VERIFY_CACHE_ENTRIES: count(1, 100_000_000, 100_000, 'keys', 'How many valid keys a node keeps in memory; the least recently used one makes room.'),
+  VERIFY_CACHE_ENTRIES: count(
+    1,
+    100_000_000,
+    100_000,
+    'keys',
+    'How many valid keys a node keeps in memory, in 128 MB at most; beyond it the least recently used one is removed.',
+  ),
   GATEWAY_TOKEN: {
     reads: z.string().min(16, 'must have at least 16 characters').optional(),
     value: '16 characters or more',
