@@ -41,8 +41,8 @@ export function createKeyCache(maxEntries: number, maxBytes: number): KeyCache {
   const entries = new LRUCache<string, Entry>({
     max: maxEntries,
     maxSize: maxBytes,
-    // Both the answer and the texts in it, of two bytes a character at worst.
-    sizeCalculation: ({ json }) => entryBytes + 4 * json.length,
+    // An answer in Latin letters takes a byte for each, its texts once more; in others two.
+    sizeCalculation: ({ json }) => entryBytes + 2 * json.length,
   })
   return {
     get: (text) => entries.get(keyOf(text)),
