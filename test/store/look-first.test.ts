@@ -36,38 +36,47 @@ async function sentOf(from: Subjects, { field, name, person }: Cell): Promise<Se
 
 const isLock = (sql: string): boolean => sql.includes('FOR NO KEY UPDATE')
 
-/** Another session's hold on every organization, until it is released. The embedded database has no other session: there nobody holds it. */
-async function hold(): Promise<{ release(): Promise<void> }> {
+type Sql = TestServer['sql']
+
+/** Another session's hold on every organization, until it is released, and what that session writes meanwhile. The embedded database has no other session: there nobody holds it. */
+async function hold(): Promise<{ sql: Sql; release(): Promise<void> }> {
   const { DATABASE_URL } = server.app.config
-  if (DATABASE_URL === undefined) return { release: async () => undefined }
+  if (DATABASE_URL === undefined) return { sql: server.sql, release: async () => undefined }
   const holder = new Client({ connectionString: DATABASE_URL })
   await holder.connect()
   await holder.query('BEGIN')
   await holder.query('SELECT 1 FROM organization FOR NO KEY UPDATE')
-  return { release: () => holder.end() }
+  return {
+    sql: async (text, ...values) => (await holder.query(text, values)).rows as never,
+    release: async () => {
+      await holder.query('COMMIT')
+      await holder.end()
+    },
+  }
 }
 
 type Send = () => Promise<GraphQLAnswer<unknown>>
+type Meanwhile = (sql: Sql) => Promise<void>
 
 /** Sends, and runs `meanwhile` once it is known who asks, before anything is looked at. */
-async function sendAndOnceKnown(send: Send, meanwhile: () => Promise<void>): Promise<GraphQLAnswer<unknown>> {
+async function sendAndOnceKnown(send: Send, meanwhile: Meanwhile): Promise<GraphQLAnswer<unknown>> {
   const { ports } = server.app
   const { authenticate } = ports
   vi.spyOn(ports, 'authenticate').mockImplementationOnce(async (credential) => {
     const actor = await authenticate(credential)
-    await meanwhile()
+    await meanwhile(server.sql)
     return actor
   })
   return send()
 }
 
 /** Sends, and runs `meanwhile` once the look before the lock is over, before the one under it. */
-async function sendAndOnceLooked(send: Send, meanwhile: () => Promise<void>): Promise<GraphQLAnswer<unknown>> {
+async function sendAndOnceLooked(send: Send, meanwhile: Meanwhile): Promise<GraphQLAnswer<unknown>> {
   const { kind, client } = server.app.database
   if (kind === 'pglite') {
     const transaction = client.$transaction.bind(client) as (...parameters: unknown[]) => Promise<unknown>
     vi.spyOn(client, '$transaction').mockImplementationOnce((async (...parameters: unknown[]) => {
-      await meanwhile()
+      await meanwhile(server.sql)
       return transaction(...parameters)
     }) as never)
     return send()
@@ -76,7 +85,8 @@ async function sendAndOnceLooked(send: Send, meanwhile: () => Promise<void>): Pr
   const answer = send()
   const waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
   await vi.waitFor(async () => expect(await server.sql(waiting)).toHaveLength(1), { timeout: 20_000 })
-  await meanwhile()
+  // Whoever takes a right away moves the organization's mark, and holds it for that.
+  await meanwhile(holder.sql)
   await holder.release()
   return answer
 }
@@ -150,10 +160,10 @@ for (const field of mutations) {
           let lost: { instance: string; role: string }[] = []
           const answer = await sendAnd(
             () => everyTransport.HTTP(server, sent, cell.sender),
-            async () => {
-              if (loss === 'removed') await server.sql('UPDATE member SET removed_at = now() WHERE id = $1 RETURNING 1', memberId)
-              else await server.sql(`UPDATE member SET role = 'MEMBER' WHERE id = $1 RETURNING 1`, memberId)
-              lost = await server.sql('DELETE FROM instance_access WHERE member_id = $1 RETURNING instance_id AS instance, role::text', memberId)
+            async (sql) => {
+              if (loss === 'removed') await sql('UPDATE member SET removed_at = now() WHERE id = $1 RETURNING 1', memberId)
+              else await sql(`UPDATE member SET role = 'MEMBER' WHERE id = $1 RETURNING 1`, memberId)
+              lost = await sql('DELETE FROM instance_access WHERE member_id = $1 RETURNING instance_id AS instance, role::text', memberId)
             },
           )
           await server.sql(`UPDATE member SET removed_at = NULL, role = $2::"OrganizationRole" WHERE id = $1 RETURNING 1`, memberId, role)
