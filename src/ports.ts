@@ -122,7 +122,7 @@ export interface Metrics {
   /** A verification was not decided, for this reason. */
   undecided(reason: string): void
   /** A statement was sent for the verifications that wait in this lane. */
-  lookedUp(lane: string): void
+  lookedUp(lane: string, ids: number): void
   /** A verification that asked the database took so many milliseconds. */
   asked(ms: number): void
 }

@@ -10,15 +10,15 @@ const wrongInstance = errorText(
 const noKey = errorText('Send a key as "Authorization: Bearer aura_…" or "X-Api-Key: aura_…".')
 const challenge = 'Bearer realm="aura-keys"'
 
-/** The instance that the gateway names; null where it names none, none that could be, or two. */
+/** What the gateway names as the instance; null where it names none, or two. */
 function instanceOf({ url = '', headers }: IncomingMessage): string | null {
   const start = url.indexOf('?')
   const queried = start < 0 ? [] : new URLSearchParams(url.slice(start)).getAll('instance')
-  const header = headers['x-aura-instance']
   // Node joins a header that is sent twice, and then it is no id.
-  const named = new Set([...queried, ...(header === undefined ? [] : [String(header)])])
-  const [instanceId = ''] = named
-  return named.size === 1 && queried.length <= 1 && isId(instanceId, 'ins') ? instanceId : null
+  const header = headers['x-aura-instance']
+  const [instanceId = header] = queried
+  const isOne = queried.length <= 1 && (header === undefined || header === instanceId)
+  return isOne && instanceId !== undefined ? String(instanceId) : null
 }
 
 /** The key as the caller sent it; `X-Api-Key` wins, since `Authorization` may be meant for the application behind the gateway. */
@@ -47,12 +47,13 @@ export const authorizeRoute =
   (request, response) => {
     if (!admits(request, response)) return
     const instanceId = instanceOf(request)
-    if (!instanceId) return answerText(response, 400, wrongInstance)
     const key = keyOf(request)
-    if (!key) return answerText(response, 401, noKey, { fields: ['www-authenticate', challenge] })
     const fresh = isFresh(request)
-    const outcome = fresh ? null : known(key, instanceId)
-    if (outcome) return answer(response, told(outcome))
+    const outcome = instanceId && key && !fresh ? known(key, instanceId) : null
+    // Of another instance it is not known yet whether its id is one.
+    if (outcome && outcome.code !== 'WRONG_INSTANCE') return answer(response, told(outcome))
+    if (!instanceId || !isId(instanceId, 'ins')) return answerText(response, 400, wrongInstance)
+    if (!key) return answerText(response, 401, noKey, { fields: ['www-authenticate', challenge] })
     if (request.socket.destroyed) return
     ask(key, instanceId, request, fresh).then(
       (asked) => answer(response, told(asked)),

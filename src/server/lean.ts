@@ -10,11 +10,12 @@ type Fields = readonly string[]
 
 /** Answers in one write: headers as a flat list, of which Node makes no object, and a length, so that nothing is chunked. */
 export function answerText(response: ServerResponse, status: number, json: string, { id = randomUUID() as string, fields = [] as Fields } = {}): void {
+  const bytes = Buffer.byteLength(json)
   const headers = [
     'content-type',
     'application/json; charset=utf-8',
     'content-length',
-    String(Buffer.byteLength(json)),
+    String(bytes),
     'cache-control',
     'no-store',
     'x-content-type-options',
@@ -23,7 +24,8 @@ export function answerText(response: ServerResponse, status: number, json: strin
     id,
     ...fields,
   ]
-  response.writeHead(status, headers).end(json)
+  // Text without a character beyond ASCII is the same in both, and written faster as what has one byte a character.
+  response.writeHead(status, headers).end(json, bytes === json.length ? 'latin1' : 'utf8')
 }
 
 export const errorText = (text: string): string => JSON.stringify({ error: text })

@@ -47,7 +47,7 @@ export function createLookups({ store, hands, moment, ownMark }: Ground, ports: 
     let isFailing = false
     const ask = async (ids: string[]): Promise<ReadonlyMap<string, Row>> => {
       if (unfinished >= maxOpen) throw new Undecided('silent')
-      ports.metrics.lookedUp(name)
+      ports.metrics.lookedUp(name, ids.length)
       const asked = read(ids).finally(() => unfinished--)
       unfinished++
       let patience: NodeJS.Timeout | undefined
