@@ -2,9 +2,10 @@ import { writeFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { KeyCountsDocument } from '../generated/operations.ts'
+import { startClients } from './live/clients.ts'
 import { type Contender, changes } from './live/contender.ts'
-import { cpuMicros, endProcesses, pinning, residentKb, type Server, startClients, startSmallServer } from './live/processes.ts'
 import { createSubject, type Subject } from './live/subject.ts'
+import { cpuMicros, endProcesses, pinning, residentKb, type Server, startSmallServer } from './processes.ts'
 import { chart, machine, publish, quantile, type Spread, show, spread, table } from './report.ts'
 
 const sizes = (process.env['BENCH_SIZES'] ?? '100,1000,3000,10000').split(',').map(Number)
@@ -72,8 +73,8 @@ test('one change to many sockets', async () => {
       return { server, clients, change, open }
     }
     // Each in a process of its own, new for each size: what was measured before left nothing in its memory.
-    const bare = await startSmallServer('bare-server')
-    const stock = await startSmallServer('stock-server')
+    const bare = await startSmallServer('live/bare-server.mjs')
+    const stock = await startSmallServer('live/stock-server.mjs')
     const measured = {
       'bare ws': await measure(contender(bare, post(`${bare.url}/change`), { subscriptions: [] }), size),
       'stock parts': await measure(contender(stock, post(`${stock.url}/change?instance=${watched}`), { isSilent: true }), size),

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { type Clients, cpuMicros, type Server } from './processes.ts'
+import { cpuMicros, type Server } from '../processes.ts'
+import type { Clients } from './clients.ts'
 
 const now = (): number => performance.timeOrigin + performance.now()
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { Client } from 'pg'
 import { signToken } from '../../../src/authentication/tokens.ts'
 import { freePort, withDatabase } from '../../support/postgres.ts'
-import { type Server, startThisServer } from './processes.ts'
+import { type Server, startThisServer } from '../processes.ts'
 
 /** This server on a database of its own with the demo company and a thousand instances more. */
 export interface Subject {
