@@ -9,7 +9,15 @@ process.env['TMPDIR'] = temporaryFolder()
 
 // Every file of these folders runs once on each store; the reporter counts that they are equally many.
 const onBothStores = ['test/*/**/*.test.ts']
-const withoutStore = ['test/architecture/**', 'test/crypto/**', 'test/contract/**', 'test/config/**', 'test/graphql-unit/**', 'test/admission/**']
+const withoutStore = [
+  'test/architecture/**',
+  'test/crypto/**',
+  'test/contract/**',
+  'test/config/**',
+  'test/graphql-unit/**',
+  'test/admission/**',
+  'test/prove/**',
+]
 
 /** Programs of the system that some files drive. Where one is missing these files are left out, and the reporter says so; never in CI. */
 const programs: Readonly<Record<string, readonly string[]>> = {

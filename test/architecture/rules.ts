@@ -113,7 +113,7 @@ export const longFunctions = (files: Files): string[] =>
 const magnets = /\/(utils?|shared|common|helpers?|misc|lib)(\/|\.ts$)|Manager/
 export const badNames = (files: Files): string[] =>
   [...files.keys()].filter(
-    (path) => magnets.test(path) || !/^(?:[a-z0-9]+(?:-[a-z0-9]+)*\/)+[a-z0-9]+(?:-[a-z0-9]+)*(?:\.(?:test|bench|config))?\.ts$/.test(path),
+    (path) => magnets.test(path) || !/^(?:[a-z0-9]+(?:-[a-z0-9]+)*\/)+[a-z0-9]+(?:-[a-z0-9]+)*(?:\.(?:test|bench|prove|config))?\.ts$/.test(path),
   )
 
 /** Names of functions and constants that a file exports; types do not count. */

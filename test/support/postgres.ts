@@ -31,8 +31,17 @@ export function freePort(): Promise<number> {
   })
 }
 
-/** Starts a throwaway PostgreSQL and answers its URL. As root it runs as nobody, from a folder that nobody can read. */
-export async function startPostgres(): Promise<{ url: string; stop(signal?: NodeJS.Signals): Promise<void>; start(): Promise<void> }> {
+export interface Postgres {
+  readonly url: string
+  /** Its data directory. */
+  readonly data: string
+  /** Stops it; by SIGINT, as is the default, for good. */
+  stop(signal?: NodeJS.Signals): Promise<void>
+  start(): Promise<void>
+}
+
+/** Starts a throwaway PostgreSQL. As root it runs as nobody, from a folder that nobody can read. */
+export async function startPostgres(): Promise<Postgres> {
   const folder = mkdtempSync(join(tmpdir(), 'aura-keys-postgres-'))
   const native = join(folder, 'native')
   cpSync(binaries(), native, { recursive: true, verbatimSymlinks: true })
@@ -67,6 +76,7 @@ export async function startPostgres(): Promise<{ url: string; stop(signal?: Node
   await start()
   return {
     url,
+    data,
     start,
     stop: async (signal = 'SIGINT') => {
       const ended = new Promise((resolve) => running?.once('exit', resolve))

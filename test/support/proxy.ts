@@ -1,4 +1,5 @@
 import { connect, createServer, type Socket } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 
 export interface TcpProxy {
   /** The URL that was given, through the proxy. */
@@ -7,6 +8,9 @@ export interface TcpProxy {
   cut(): void
   /** Keeps all connections and takes new ones, but nothing goes through, as in a network that swallows packets. */
   swallow(): void
+  /** From now on keeps each answer of the database back for so many milliseconds; `only`: of verification alone. */
+  hold(ms: number, only?: 'verification'): void
+  /** Ends whatever was made to fail; answers that are kept back already come when they are due. */
   restore(): void
   stop(): Promise<void>
 }
@@ -20,31 +24,55 @@ export function withoutSettings(first: Buffer): Buffer {
   return message
 }
 
+/** Stands in every statement of verification, and in no other. A connection that once had one has nothing else. */
+const ofVerification = 'pg_is_in_recovery'
+
 /** A TCP proxy before the database at `url`, which can fail in the ways that a network does; `first` changes what each client says first. */
 export async function startProxy(url: string, first = (said: Buffer): Buffer => said): Promise<TcpProxy> {
   const behind = new URL(url)
   const sockets = new Set<Socket>()
   let state: 'open' | 'cut' | 'swallowing' = 'open'
+  let held: { readonly ms: number; readonly only: 'verification' | undefined } = { ms: 0, only: undefined }
   const server = createServer((client) => {
     if (state === 'cut') return void client.destroy()
     const database = connect(Number(behind.port), behind.hostname)
     let rewrite: typeof first | null = first
+    let verifies = false
+    /** Answers that are kept back, in order. */
+    let kept = 0
+    let keeping = Promise.resolve()
+    const answer = (part: Buffer): void => {
+      const ms = held.only && !verifies ? 0 : held.ms
+      if (ms === 0 && kept === 0) return void client.write(part)
+      const due = performance.now() + ms
+      kept++
+      keeping = keeping
+        .then(() => pause(Math.max(0, due - performance.now())))
+        .then(() => {
+          kept--
+          client.write(part)
+        })
+    }
     for (const [from, to] of [
       [client, database],
       [database, client],
     ] as const) {
       sockets.add(from)
-      from.on('data', (part: Buffer) => {
-        const sent = from === client && rewrite ? rewrite(part) : part
-        if (from === client) rewrite = null
-        if (state === 'open') to.write(sent)
-      })
       from.on('error', () => undefined)
       from.on('close', () => {
         sockets.delete(from)
         to.destroy()
       })
     }
+    client.on('data', (part: Buffer) => {
+      verifies ||= part.includes(ofVerification)
+      const sent = rewrite ? rewrite(part) : part
+      rewrite = null
+      if (state === 'open') database.write(sent)
+    })
+    database.on('data', (part: Buffer) => {
+      if (state === 'open') answer(part)
+    })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const through = new URL(url)
@@ -61,8 +89,12 @@ export async function startProxy(url: string, first = (said: Buffer): Buffer => 
     swallow: () => {
       state = 'swallowing'
     },
+    hold: (ms, only) => {
+      held = { ms, only }
+    },
     restore: () => {
       state = 'open'
+      held = { ms: 0, only: undefined }
     },
     stop: async () => {
       const closed = new Promise((resolve) => server.close(resolve))
