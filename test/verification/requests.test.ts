@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { formatKey } from '../../src/crypto/key-format.ts'
 import { newId } from '../../src/ids.ts'
-import { type Company, createCompany, type TestKey } from '../support/company.ts'
-import { startServer, type TestServer } from '../support/server.ts'
+import { RevokeApiKeyDocument } from '../generated/operations.ts'
+import { as, type Company, createCompany, type TestKey } from '../support/company.ts'
+import { dataOf, requestStatements, startServer, type TestServer } from '../support/server.ts'
 import { createVerification } from '../support/verifier.ts'
 
 let server: TestServer
@@ -16,7 +17,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.close())
 
-test('an unknown key is compared like a known one, so that the time tells nothing', async () => {
+test('VF-17 an unknown key is compared like a known one, revoked or not, so that the time tells nothing', async () => {
   const { ports } = server.app
   const compared: { pepperId: string; bytes: number }[] = []
   const digests = {
@@ -27,10 +28,16 @@ test('an unknown key is compared like a known one, so that the time tells nothin
     },
   }
   const forged = (id: string): string => formatKey(id, new Uint8Array(32).fill(9)).expose()
-  for (const text of [forged(newId('key')), forged(key.id)]) {
+  const revoked = await company.createKey('devA', company.I1)
+  dataOf(await server.graphql(RevokeApiKeyDocument, { input: { id: revoked.id, acknowledged: true } }, as('devA')))
+  const statements = new Set<string>()
+  for (const text of [forged(newId('key')), forged(key.id), forged(revoked.id)]) {
+    server.statements.length = 0
     expect(await createVerification(server, { digests }).verifier.ask(text, company.I1, new Set())).toMatchObject({ code: 'NOT_FOUND' })
+    statements.add(requestStatements(server).join())
   }
-  expect(compared).toEqual(Array(2).fill({ pepperId: ports.digests.currentId, bytes: 32 }))
+  expect(compared).toEqual(Array(3).fill({ pepperId: ports.digests.currentId, bytes: 32 }))
+  expect(statements.size).toBe(1)
 })
 
 test('a body that is no UTF-8 is 400, however it would be mended', async () => {
