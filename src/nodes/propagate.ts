@@ -14,24 +14,28 @@ async function waitUntil(start: number, ms: number): Promise<void> {
  * Called after a denial was committed, and after one that was found done already. Nodes use a mark for less than this takes, so that afterwards
  * none of them accepts what was denied, whatever the database does meanwhile; the process that owns the embedded database moves its own mark
  * instead. Where commits wait for standbys, a denial that was found done may not have reached them: something is committed first, which has.
- * Where the nodes cannot be counted in time, the answer is about this one alone.
+ * Where the nodes cannot be counted in time, the last count stands.
  */
-export async function propagate(nodes: Pick<NodeStore, 'count' | 'commitSomething'>, log: Log, ownMark: Pick<OwnMark, 'move'> | null): Promise<Propagation> {
+export async function propagate(
+  nodes: Pick<NodeStore, 'count' | 'lastCount' | 'commitSomething'>,
+  log: Log,
+  ownMark: Pick<OwnMark, 'move'> | null,
+): Promise<Propagation> {
   const committed = performance.now()
   ownMark?.move()
   const counted = nodes.count().catch((error: Error) => {
     log.warn({ error: error.name }, 'how many nodes serve could not be counted')
     return null
   })
-  if (ownMark) return { nodes: Math.max((await counted)?.nodes ?? 1, 1), waitedMs: 0 }
+  if (ownMark) return { nodes: Math.max(((await counted) ?? nodes.lastCount()).nodes, 1), waitedMs: 0 }
   const waited = waitUntil(committed, denialMs)
-  const count = await Promise.race([counted, waited.then(() => null)])
-  if (count?.isSynchronous) {
+  const { nodes: serving, isSynchronous } = (await Promise.race([counted, waited.then(() => null)])) ?? nodes.lastCount()
+  if (isSynchronous) {
     await nodes.commitSomething().catch(() => {
       throw unavailable()
     })
     await waitUntil(performance.now(), denialMs)
   }
   await waited
-  return { nodes: Math.max(count?.nodes ?? 1, 1), waitedMs: Math.round(performance.now() - committed) }
+  return { nodes: Math.max(serving, 1), waitedMs: Math.round(performance.now() - committed) }
 }

@@ -55,4 +55,11 @@ test('where commits wait for standbys, a repetition commits something before it 
   expect(server.statements.filter((sql) => sql.includes('pg_logical_emit_message'))).toHaveLength(1)
   Object.assign(nodes, { commitSomething: () => Promise.reject(new Error('x')) })
   expect(codesOf(await revoke())).toEqual(['UNAVAILABLE'])
+  // Without a count in time, what was counted last stands.
+  for (const none of [() => Promise.reject(new Error('x')), () => new Promise(() => undefined)]) {
+    Object.assign(nodes, { count: none, lastCount: () => ({ nodes: 3, isSynchronous: true }) })
+    expect(codesOf(await revoke())).toEqual(['UNAVAILABLE'])
+    Object.assign(nodes, { lastCount: () => ({ nodes: 3, isSynchronous: false }) })
+    expect(dataOf(await revoke()).revokeApiKey?.propagation.nodes).toBe(3)
+  }
 })
