@@ -1,19 +1,12 @@
 import { createHmac } from 'node:crypto'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { addMember } from '../../src/members/add-member.ts'
 import { ApiKeysDocument, CreateApiKeyDocument } from '../generated/operations.ts'
-import { type Company, createCompany } from '../support/company.ts'
-import { authSecret, codesOf, dataOf, startServer, type TestServer } from '../support/server.ts'
+import { companyOfFile } from '../support/file-server.ts'
+import { authSecret, codesOf, dataOf } from '../support/server.ts'
 import { transports } from '../support/subscribe.ts'
 
-let server: TestServer
-let company: Company
-
-beforeAll(async () => {
-  server = await startServer({ WS_MAX_SOCKETS_PER_MEMBER: '1000' })
-  company = await createCompany(server)
-})
-afterAll(() => server.close())
+const { server, company } = await companyOfFile({ WS_MAX_SOCKETS_PER_MEMBER: '1000' })
 
 /** A token with any header and claims, signed with any secret and hash. */
 function forge(header: object, claims: object, hash = 'sha256', secret = authSecret): string {

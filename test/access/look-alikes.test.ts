@@ -1,17 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { as, type Company, createCompany } from '../support/company.ts'
-import { codesOf, startServer, type TestServer } from '../support/server.ts'
+import { describe, expect, test } from 'vitest'
+import { as } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
+import { codesOf } from '../support/server.ts'
 import { everyTransport } from '../support/transports.ts'
 import { everyRow } from './rows.ts'
 
-let server: TestServer
-let company: Company
-
-beforeAll(async () => {
-  server = await startServer({ WS_MAX_SOCKETS_PER_MEMBER: '1000', FAILED_CREDENTIALS_PER_MINUTE: '100000' })
-  company = await createCompany(server)
-})
-afterAll(() => server.close())
+const { server, company } = await companyOfFile({ WS_MAX_SOCKETS_PER_MEMBER: '1000', FAILED_CREDENTIALS_PER_MINUTE: '100000' })
 
 /** Texts that look like this one: another case, a space, a Cyrillic letter, the letters of full width, an invisible one. */
 const lookAlikes = (text: string): string[] => {

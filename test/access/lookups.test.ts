@@ -1,26 +1,22 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { createChangeBy } from '../../src/change/change-by.ts'
 import { setInstanceAccess } from '../../src/instances/set-instance-access.ts'
 import { addMember } from '../../src/members/add-member.ts'
 import type { Ports, Stores } from '../../src/ports.ts'
-import { as, type Company, createCompany, type Person } from '../support/company.ts'
-import { startServer, type TestServer } from '../support/server.ts'
+import { as, type Person } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
 import { transports } from '../support/subscribe.ts'
 import { authorizationOf, everyTransport } from '../support/transports.ts'
 import { operations, outcomeOf } from './cells.ts'
 import { everyRow } from './rows.ts'
 import { createSubjects, type Subject, type Subjects } from './subjects.ts'
 
-let server: TestServer
-let company: Company
+const { server, company } = await companyOfFile({ WS_MAX_SOCKETS_PER_MEMBER: '1000' })
 let subjects: Subjects
 
 beforeAll(async () => {
-  server = await startServer({ WS_MAX_SOCKETS_PER_MEMBER: '1000' })
-  company = await createCompany(server)
   subjects = await createSubjects(server, company)
 })
-afterAll(() => server.close())
 afterEach(() => vi.restoreAllMocks())
 
 /** What the driver throws when its connection breaks, and what no one expects. */

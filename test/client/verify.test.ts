@@ -1,29 +1,25 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { createServer, type IncomingMessage } from 'node:http'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { createVerifier, express, fastify, hono, type RefusedKey, type ValidKey, type Verifier } from '../../src/client/verify.ts'
 import { formatKey } from '../../src/crypto/key-format.ts'
 import { revokeApiKeys } from '../../src/keys/revoke-api-keys.ts'
 import type { RefusalCode } from '../../src/verification/decide.ts'
-import { type Company, createCompany, type TestKey } from '../support/company.ts'
+import type { TestKey } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
 import { type Answer, ask, startListener } from '../support/gateways.ts'
-import { startServer, type TestServer } from '../support/server.ts'
 
 const gatewayToken = 'a-token-of-the-gateways'
 const unknown: unknown[] = []
 const onUnknown = (reason: unknown): void => void unknown.push(reason)
-let server: TestServer
-let company: Company
+const { server, company } = await companyOfFile({ GATEWAY_TOKEN: gatewayToken })
 let key: TestKey
 let verifier: Verifier
 
 beforeAll(async () => {
-  server = await startServer({ GATEWAY_TOKEN: gatewayToken })
-  company = await createCompany(server)
   key = await company.createKey('devA', company.I1)
   verifier = createVerifier({ url: server.url, gatewayToken, onUnknown })
 })
-afterAll(() => server.close())
 
 const revoke = (id: string) => revokeApiKeys(server.app.ports, company.members.devA, { ids: [id], acknowledged: true })
 

@@ -119,43 +119,45 @@ test('entries come by pages, each once, also those of a filter', async () => {
   }
 })
 
-describe.each(Object.entries(transports))('over %s', (_transport, subscribe) => {
+for (const [transport, subscribe] of Object.entries(transports)) {
   // Where rows are deleted the gap itself tells; where they stay only the floor does.
-  test.each([
-    ['AUDIT_RETENTION_DAYS', 1],
-    ['EVENT_RETENTION_DAYS', 0],
-  ])('with %s the live log goes on from a version that is all there, and says RESYNC below the floor and above the present', async (setting, areDeleted) => {
-    const short = await startServer({ [setting]: '30' })
-    // The database goes by its own clock: what the server is to delete must have been written that long ago.
-    short.time.now = new Date(short.time.now.getTime() - 31 * 86_400_000)
-    const { members } = await createCompany(short)
-    const stored = () => short.sql<{ version: bigint }>('SELECT version FROM event WHERE organization_id = $1 ORDER BY version', members.ownA.organizationId)
-    const follow = async (after: number) =>
-      subscribe<EventsSubscription>(short, EventsDocument.toString(), { after }, `Bearer ${await short.token('ownA', 'a')}`)
-    const codeAfter = async (after: number) => {
-      const stream = await follow(after)
-      const answer = await stream.next()
-      await stream.end()
-      return answer?.errors?.[0]?.extensions ?? answer?.data?.events.version
-    }
-    const resync = { code: 'RESYNC', field: 'after' }
-    await short.app.tidy()
-    const old = (await stored()).map(({ version }) => Number(version))
-    expect(old.length).toBeGreaterThan(3)
-    expect(await codeAfter(0)).toBe(1)
-    short.time.now = new Date(short.time.now.getTime() + 31 * 86_400_000)
-    await createApp(short.app.ports, members.ownA, { slug: 'recent', name: 'Recent' })
-    await short.app.tidy()
-    const current = Math.max(...old) + 1
-    expect((await stored()).map(({ version }) => Number(version))).toEqual(areDeleted ? [current] : [...old, current])
-    expect(await codeAfter(current - 1)).toBe(current)
-    for (const after of [0, 1, current - 2, current + 1, current + 1_000_000]) expect([after, await codeAfter(after)]).toEqual([after, resync])
-    // At the present nothing is missed and nothing repeated.
-    const live = await follow(current)
-    await vi.waitFor(() => expect(short.app.ports.hub.size).toBe(1), 20_000)
-    await createApp(short.app.ports, members.ownA, { slug: 'next', name: 'Next' })
-    expect((await live.next())?.data?.events).toMatchObject({ version: current + 1, kind: 'APP_CREATED', subjectName: 'Next' })
-    await live.end()
-    await short.close()
+  describe(`over ${transport}`, () => {
+    test.each([
+      ['AUDIT_RETENTION_DAYS', 1],
+      ['EVENT_RETENTION_DAYS', 0],
+    ])('with %s the live log goes on from a version that is all there, and says RESYNC below the floor and above the present', async (setting, areDeleted) => {
+      const short = await startServer({ [setting]: '30' })
+      // The database goes by its own clock: what the server is to delete must have been written that long ago.
+      short.time.now = new Date(short.time.now.getTime() - 31 * 86_400_000)
+      const { members } = await createCompany(short)
+      const stored = () => short.sql<{ version: bigint }>('SELECT version FROM event WHERE organization_id = $1 ORDER BY version', members.ownA.organizationId)
+      const follow = async (after: number) =>
+        subscribe<EventsSubscription>(short, EventsDocument.toString(), { after }, `Bearer ${await short.token('ownA', 'a')}`)
+      const codeAfter = async (after: number) => {
+        const stream = await follow(after)
+        const answer = await stream.next()
+        await stream.end()
+        return answer?.errors?.[0]?.extensions ?? answer?.data?.events.version
+      }
+      const resync = { code: 'RESYNC', field: 'after' }
+      await short.app.tidy()
+      const old = (await stored()).map(({ version }) => Number(version))
+      expect(old.length).toBeGreaterThan(3)
+      expect(await codeAfter(0)).toBe(1)
+      short.time.now = new Date(short.time.now.getTime() + 31 * 86_400_000)
+      await createApp(short.app.ports, members.ownA, { slug: 'recent', name: 'Recent' })
+      await short.app.tidy()
+      const current = Math.max(...old) + 1
+      expect((await stored()).map(({ version }) => Number(version))).toEqual(areDeleted ? [current] : [...old, current])
+      expect(await codeAfter(current - 1)).toBe(current)
+      for (const after of [0, 1, current - 2, current + 1, current + 1_000_000]) expect([after, await codeAfter(after)]).toEqual([after, resync])
+      // At the present nothing is missed and nothing repeated.
+      const live = await follow(current)
+      await vi.waitFor(() => expect(short.app.ports.hub.size).toBe(1), 20_000)
+      await createApp(short.app.ports, members.ownA, { slug: 'next', name: 'Next' })
+      expect((await live.next())?.data?.events).toMatchObject({ version: current + 1, kind: 'APP_CREATED', subjectName: 'Next' })
+      await live.end()
+      await short.close()
+    })
   })
-})
+}

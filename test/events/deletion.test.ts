@@ -1,15 +1,7 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { type Company, createCompany } from '../support/company.ts'
-import { startServer, type TestServer } from '../support/server.ts'
+import { beforeEach, expect, test } from 'vitest'
+import { companyOfFile } from '../support/file-server.ts'
 
-let server: TestServer
-let company: Company
-
-beforeAll(async () => {
-  server = await startServer()
-  company = await createCompany(server)
-})
-afterAll(() => server.close())
+const { server, company } = await companyOfFile()
 
 /** Around the last 30 days, by the database's clock. */
 const ages = { 'a year': '1 year', 'a minute more': '720 hours 1 minute', 'a minute less': '719 hours 59 minutes', now: '0 seconds', tomorrow: '-1 day' }

@@ -1,5 +1,5 @@
 import { type GraphQLEnumType, isEnumType } from 'graphql'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Actor } from '../../src/access/actor.ts'
 import { createApp } from '../../src/apps/create-app.ts'
 import type { EventKind } from '../../src/generated/prisma/enums.ts'
@@ -16,17 +16,11 @@ import { setMemberRole } from '../../src/members/set-member-role.ts'
 import { deleteSecret } from '../../src/secrets/delete-secret.ts'
 import { revealSecret } from '../../src/secrets/reveal-secret.ts'
 import { AuditLogDocument } from '../generated/operations.ts'
-import { as, type Company, createCompany } from '../support/company.ts'
-import { dataOf, startServer, type TestServer } from '../support/server.ts'
+import { as } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
+import { dataOf } from '../support/server.ts'
 
-let server: TestServer
-let company: Company
-
-beforeAll(async () => {
-  server = await startServer()
-  company = await createCompany(server)
-})
-afterAll(() => server.close())
+const { server, company } = await companyOfFile()
 
 /** What an entry of a kind must say: whose doing, what it was called, and every row that it points to; null for those it does not. */
 interface Told {

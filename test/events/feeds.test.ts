@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { setInstanceAccess } from '../../src/instances/set-instance-access.ts'
 import { createApiKey } from '../../src/keys/create-api-key.ts'
 import { revokeApiKeys } from '../../src/keys/revoke-api-keys.ts'
@@ -12,18 +12,12 @@ import {
   KeyCountsOfDocument,
   type KeyCountsOfSubscription,
 } from '../generated/operations.ts'
-import { as, type Company, createCompany, type Person } from '../support/company.ts'
-import { dataOf, startServer, type TestServer } from '../support/server.ts'
+import { as, type Person } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
+import { dataOf } from '../support/server.ts'
 import { type Stream, transports } from '../support/subscribe.ts'
 
-let server: TestServer
-let company: Company
-
-beforeAll(async () => {
-  server = await startServer({ WS_MAX_SOCKETS_PER_MEMBER: '1000' })
-  company = await createCompany(server)
-})
-afterAll(() => server.close())
+const { server, company } = await companyOfFile({ WS_MAX_SOCKETS_PER_MEMBER: '1000' })
 
 const versionOf = async (organizationId: string): Promise<number> =>
   Number((await server.sql<{ version: bigint }>('SELECT version FROM organization WHERE id = $1', organizationId))[0]?.version)

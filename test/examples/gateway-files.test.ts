@@ -1,21 +1,17 @@
 import { readFileSync } from 'node:fs'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { type Company, createCompany, type TestKey } from '../support/company.ts'
+import type { TestKey } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
 import { ask } from '../support/gateways.ts'
-import { startServer, type TestServer } from '../support/server.ts'
 
 const gatewayToken = 'a-token-of-the-gateways'
-let server: TestServer
-let company: Company
+const { server, company } = await companyOfFile({ GATEWAY_TOKEN: gatewayToken })
 let key: TestKey
 
 beforeAll(async () => {
-  server = await startServer({ GATEWAY_TOKEN: gatewayToken })
-  company = await createCompany(server)
   key = await company.createKey('devA', company.I1)
 })
-afterAll(() => server.close())
 
 /** What the file of a gateway says that it does; these two cannot be installed from Debian, so it is not run. */
 interface Described {

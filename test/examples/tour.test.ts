@@ -3,19 +3,18 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { loadDemo } from '../../src/cli/demo.ts'
+import { serverOfFile } from '../support/file-server.ts'
 import { recount } from '../support/recount.ts'
-import { authSecret, startServer, type TestServer } from '../support/server.ts'
+import { authSecret } from '../support/server.ts'
 
 const script = readFileSync('examples/tour.sh', 'utf8')
-let server: TestServer
+const server = await serverOfFile()
 
 beforeAll(async () => {
-  server = await startServer()
   await loadDemo(server.app)
 })
-afterAll(() => server.close())
 
 test('every line of the README tour stands in examples/tour.sh, in the same order', () => {
   const blocks = [...readFileSync('README.md', 'utf8').matchAll(/```bash\n(.*?)```/gs)]

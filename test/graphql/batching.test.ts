@@ -1,5 +1,5 @@
 import { parse } from 'graphql'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { createSchema } from '../../src/api/schema.ts'
 import { priceOf } from '../../src/graphql/price.ts'
 import { createAppInstance } from '../../src/instances/create-app-instance.ts'
@@ -7,16 +7,14 @@ import { setInstanceAccess } from '../../src/instances/set-instance-access.ts'
 import { createApiKey } from '../../src/keys/create-api-key.ts'
 import { addMember } from '../../src/members/add-member.ts'
 import { bootstrapOrganization } from '../../src/organizations/bootstrap-organization.ts'
-import { as, type Company, createCompany, type Person } from '../support/company.ts'
-import { type GraphQLAnswer, requestStatements, startServer, type TestServer } from '../support/server.ts'
+import { as, type Person } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
+import { type GraphQLAnswer, requestStatements } from '../support/server.ts'
 
-let server: TestServer
-let company: Company
+const { server, company } = await companyOfFile({ WS_MAX_MESSAGES_PER_MINUTE: '100000', WS_MAX_SOCKETS_PER_MEMBER: '1000' })
 let keyIds: string[]
 
 beforeAll(async () => {
-  server = await startServer({ WS_MAX_MESSAGES_PER_MINUTE: '100000', WS_MAX_SOCKETS_PER_MEMBER: '1000' })
-  company = await createCompany(server)
   keyIds = []
   for (let index = 0; index < 12; index++) keyIds.push((await company.createKey('devA', company.I1, `key ${index}`)).id)
   for (let index = 0; index < 4; index++) keyIds.push((await company.createKey('ownA', company.I2, `other ${index}`)).id)
@@ -28,7 +26,6 @@ beforeAll(async () => {
     await addMember(server.app.ports, actor, { subject: 'devA', name: 'devA', email: null, role: 'MEMBER' })
   }
 })
-afterAll(() => server.close())
 
 const aliased = (count: number, field: string): string => Array.from({ length: count }, (_, index) => `a${index}: ${field}`).join(' ')
 const repeated = (ids: readonly string[], count: number): string[] => Array.from({ length: count }, (_, index) => ids[index % ids.length] ?? '')

@@ -1,22 +1,19 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { createCursors } from '../../src/crypto/cursor.ts'
 import { createDigests, pepperOf } from '../../src/crypto/digest.ts'
 import { ApiKeysDocument } from '../generated/operations.ts'
-import { as, type Company, createCompany } from '../support/company.ts'
-import { dataOf, startServer, type TestServer } from '../support/server.ts'
+import { as } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
+import { dataOf } from '../support/server.ts'
 
 const [old, next, foreign] = [1, 2, 3].map((byte) => new Uint8Array(32).fill(byte)) as [Uint8Array, Uint8Array, Uint8Array]
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')
 
-let server: TestServer
-let company: Company
+const { server, company } = await companyOfFile({ KEY_PEPPER: base64(old) })
 
 beforeAll(async () => {
-  server = await startServer({ KEY_PEPPER: base64(old) })
-  company = await createCompany(server)
   for (const name of ['one', 'two', 'three']) await company.createKey('ownA', company.I1, name)
 })
-afterAll(() => server.close())
 
 test('a node signs cursors under the pepper that all nodes know, and takes those under any that it lists', () => {
   const digests = createDigests([next, old])

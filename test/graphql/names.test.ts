@@ -1,18 +1,11 @@
 import { type GraphQLInputObjectType, getNamedType, isInputObjectType } from 'graphql'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { createSchema } from '../../src/api/schema.ts'
 import { bootstrapOrganization } from '../../src/organizations/bootstrap-organization.ts'
-import { as, type Company, createCompany } from '../support/company.ts'
-import { startServer, type TestServer } from '../support/server.ts'
+import { as } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
 
-let server: TestServer
-let company: Company
-
-beforeAll(async () => {
-  server = await startServer()
-  company = await createCompany(server)
-})
-afterAll(() => server.close())
+const { server, company } = await companyOfFile()
 
 /** Characters that leave no mark, one of each kind. */
 const invisible: Readonly<Record<string, string>> = {

@@ -1,16 +1,15 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { as, createCompany } from '../support/company.ts'
-import { codesOf, type GraphQLAnswer, startServer, type TestServer } from '../support/server.ts'
+import { serverOfFile } from '../support/file-server.ts'
+import { codesOf, type GraphQLAnswer } from '../support/server.ts'
 import { transports } from '../support/subscribe.ts'
 
-let server: TestServer
+const server = await serverOfFile()
 
 beforeAll(async () => {
-  server = await startServer()
   const company = await createCompany(server)
   await company.createKey('ownA', company.I1)
 })
-afterAll(() => server.close())
 
 const post = async (body: unknown): Promise<GraphQLAnswer<{ apiKeys: { totalCount: number } }>> => (await (await server.post(body, as('ownA'))).json()) as never
 

@@ -1,23 +1,21 @@
 import { parse, validate } from 'graphql'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { createSchema } from '../../src/api/schema.ts'
 import { maxRows, maxStatements, priceOf } from '../../src/graphql/price.ts'
 import { addMember } from '../../src/members/add-member.ts'
 import { bootstrapOrganization } from '../../src/organizations/bootstrap-organization.ts'
 import * as operations from '../generated/operations.ts'
-import { as, type Company, createCompany, type Person } from '../support/company.ts'
+import { as, type Person } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
 import { newSeed, seededRandom } from '../support/random.ts'
 import { createOperationWriter } from '../support/random-operation.ts'
-import { codesOf, type GraphQLAnswer, requestStatements, startServer, type TestServer } from '../support/server.ts'
+import { codesOf, type GraphQLAnswer, requestStatements } from '../support/server.ts'
 import { everyTransport } from '../support/transports.ts'
 
-let server: TestServer
-let company: Company
+const { server, company } = await companyOfFile({ WS_MAX_MESSAGES_PER_MINUTE: '100000', WS_MAX_SOCKETS_PER_MEMBER: '1000' })
 let keyIds: string[]
 
 beforeAll(async () => {
-  server = await startServer({ WS_MAX_MESSAGES_PER_MINUTE: '100000', WS_MAX_SOCKETS_PER_MEMBER: '1000' })
-  company = await createCompany(server)
   keyIds = []
   for (let index = 0; index < 12; index++) keyIds.push((await company.createKey('devA', company.I1, `key ${index}`)).id)
   for (let index = 0; index < 4; index++) keyIds.push((await company.createKey('ownA', company.I2, `other ${index}`)).id)
@@ -29,7 +27,6 @@ beforeAll(async () => {
     await addMember(server.app.ports, actor, { subject: 'devA', name: 'devA', email: null, role: 'MEMBER' })
   }
 })
-afterAll(() => server.close())
 
 const aliased = (count: number, field: string): string => Array.from({ length: count }, (_, index) => `a${index}: ${field}`).join(' ')
 

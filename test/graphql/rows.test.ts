@@ -1,19 +1,16 @@
 import { getIntrospectionQuery } from 'graphql'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import * as operations from '../generated/operations.ts'
-import { as, type Company, createCompany } from '../support/company.ts'
-import { codesOf, type GraphQLAnswer, startServer, type TestServer } from '../support/server.ts'
+import { as } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
+import { codesOf, type GraphQLAnswer } from '../support/server.ts'
 import { overEvents, overWebSocket } from '../support/subscribe.ts'
 
-let server: TestServer
-let company: Company
+const { server, company } = await companyOfFile({ WS_MAX_MESSAGES_PER_MINUTE: '100000', WS_MAX_SOCKETS_PER_MEMBER: '1000' })
 
 beforeAll(async () => {
-  server = await startServer({ WS_MAX_MESSAGES_PER_MINUTE: '100000', WS_MAX_SOCKETS_PER_MEMBER: '1000' })
-  company = await createCompany(server)
   await company.createKey('ownA', company.I1)
 })
-afterAll(() => server.close())
 
 type Send = (query: string, variables?: object) => Promise<GraphQLAnswer<unknown>>
 

@@ -1,16 +1,10 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { CreateApiKeyDocument } from '../generated/operations.ts'
-import { as, type Company, createCompany } from '../support/company.ts'
-import { dataOf, type GraphQLAnswer, startServer, type TestServer } from '../support/server.ts'
+import { as } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
+import { dataOf, type GraphQLAnswer } from '../support/server.ts'
 
-let server: TestServer
-let company: Company
-
-beforeAll(async () => {
-  server = await startServer()
-  company = await createCompany(server)
-})
-afterAll(() => server.close())
+const { server, company } = await companyOfFile()
 
 const create = (input: object) => server.graphql(CreateApiKeyDocument, { input: { instanceId: company.I1, name: 'x', ...input } as never }, as('devA'))
 const refusal = async (input: object) => (await create(input)).errors?.[0]?.extensions

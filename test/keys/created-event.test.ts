@@ -1,17 +1,11 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { AuditLogDocument, CreateApiKeyDocument } from '../generated/operations.ts'
 import { hits } from '../secrecy/search.ts'
-import { as, type Company, createCompany } from '../support/company.ts'
-import { dataOf, startServer, type TestServer } from '../support/server.ts'
+import { as } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
+import { dataOf } from '../support/server.ts'
 
-let server: TestServer
-let company: Company
-
-beforeAll(async () => {
-  server = await startServer()
-  company = await createCompany(server)
-})
-afterAll(() => server.close())
+const { server, company } = await companyOfFile()
 
 test('KS-11 the event of a creation and its entry in the audit log name the key, its hint and the actor, and hold neither plaintext nor digest', async () => {
   const answer = await server.graphql(CreateApiKeyDocument, { input: { instanceId: company.I1, name: 'told', expiresInDays: 1 } }, as('devA'))

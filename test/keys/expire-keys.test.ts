@@ -1,17 +1,9 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { expireKeys } from '../../src/keys/expire-keys.ts'
-import { type Company, createCompany } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
 import { recount } from '../support/recount.ts'
-import { startServer, type TestServer } from '../support/server.ts'
 
-let server: TestServer
-let company: Company
-
-beforeAll(async () => {
-  server = await startServer()
-  company = await createCompany(server)
-})
-afterAll(() => server.close())
+const { server, company } = await companyOfFile()
 
 const told = async (): Promise<number> => Number((await server.sql<{ n: bigint }>("SELECT count(*) AS n FROM event WHERE kind = 'API_KEY_EXPIRED'"))[0]?.n)
 

@@ -1,16 +1,10 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { CreateApiKeyDocument, DeleteAppInstanceDocument, RevokeApiKeyDocument } from '../generated/operations.ts'
-import { as, type Company, createCompany } from '../support/company.ts'
-import { codesOf, dataOf, startServer, type TestServer } from '../support/server.ts'
+import { as } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
+import { codesOf, dataOf } from '../support/server.ts'
 
-let server: TestServer
-let company: Company
-
-beforeAll(async () => {
-  server = await startServer()
-  company = await createCompany(server)
-})
-afterAll(() => server.close())
+const { server, company } = await companyOfFile()
 
 const create = async (by: Parameters<typeof as>[0], name = 'ci') => {
   const answer = await server.graphql(CreateApiKeyDocument, { input: { instanceId: company.I1, name, expiresInDays: 30 } }, as(by))

@@ -1,17 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { operations } from '../access/cells.ts'
-import { as, type Company, createCompany } from '../support/company.ts'
-import { requestStatements, startServer, type TestServer } from '../support/server.ts'
+import { as } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
+import { requestStatements } from '../support/server.ts'
 import { everyTransport } from '../support/transports.ts'
 
-let server: TestServer
-let company: Company
-
-beforeAll(async () => {
-  server = await startServer()
-  company = await createCompany(server)
-})
-afterAll(() => server.close())
+const { server, company } = await companyOfFile()
 
 const isLock = (sql: string): boolean => sql.includes('FOR NO KEY UPDATE')
 

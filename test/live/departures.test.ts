@@ -1,21 +1,15 @@
 import { connect } from 'node:net'
 import { SignJWT } from 'jose'
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { beforeEach, expect, test, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import type { LiveOperation, Subscriber } from '../../src/topic.ts'
 import { CreateAppDocument, KeyCountsDocument } from '../generated/operations.ts'
-import { as, type Company, createCompany } from '../support/company.ts'
-import { authSecret, startServer, type TestServer } from '../support/server.ts'
+import { as } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
+import { authSecret } from '../support/server.ts'
 
-let server: TestServer
-let company: Company
+const { server, company } = await companyOfFile({ WS_MAX_MESSAGES_PER_MINUTE: '120' })
 let authorization: string
-
-beforeAll(async () => {
-  server = await startServer({ WS_MAX_MESSAGES_PER_MINUTE: '120' })
-  company = await createCompany(server)
-})
-afterAll(() => server.close())
 beforeEach(async () => {
   authorization = `Bearer ${await server.token('ownA', 'a')}`
 })

@@ -1,20 +1,15 @@
 import { get as httpGet } from 'node:http'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { beforeAll, expect, test, vi } from 'vitest'
 import { setInstanceAccess } from '../../src/instances/set-instance-access.ts'
 import { ApiKeyChangedDocument, KeyCountsDocument } from '../generated/operations.ts'
-import { type Company, createCompany } from '../support/company.ts'
-import { startServer, type TestServer } from '../support/server.ts'
+import { companyOfFile } from '../support/file-server.ts'
 
-let server: TestServer
-let company: Company
+const { server, company } = await companyOfFile({ WS_MAX_SOCKETS_PER_MEMBER: '3', ALLOWED_ORIGINS: 'https://portal.example' })
 let authorization: string
 
 beforeAll(async () => {
-  server = await startServer({ WS_MAX_SOCKETS_PER_MEMBER: '3', ALLOWED_ORIGINS: 'https://portal.example' })
-  company = await createCompany(server)
   authorization = `Bearer ${await server.token('ownA', 'a')}`
 })
-afterAll(() => server.close())
 
 interface Event {
   event: string

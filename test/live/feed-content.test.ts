@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { createChangeBy } from '../../src/change/change-by.ts'
 import { newId } from '../../src/ids.ts'
 import { createAppInstance } from '../../src/instances/create-app-instance.ts'
@@ -9,18 +9,11 @@ import { revokeApiKeys } from '../../src/keys/revoke-api-keys.ts'
 import type { Ports } from '../../src/ports.ts'
 import { revealSecret } from '../../src/secrets/reveal-secret.ts'
 import { ApiKeyChangedDocument, type ApiKeyChangedSubscription, EventsDocument, KeyCountsDocument, KeyCountsOfDocument } from '../generated/operations.ts'
-import { as, type Company, createCompany, type Person } from '../support/company.ts'
+import { as, type Person } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
 import { type Line, lines } from '../support/line.ts'
-import { startServer, type TestServer } from '../support/server.ts'
 
-let server: TestServer
-let company: Company
-
-beforeAll(async () => {
-  server = await startServer({ WS_MAX_SOCKETS_PER_MEMBER: '1000' })
-  company = await createCompany(server)
-})
-afterAll(() => server.close())
+const { server, company } = await companyOfFile({ WS_MAX_SOCKETS_PER_MEMBER: '1000' })
 
 const version = async (): Promise<number> => Number(await server.app.ports.organizations.version(company.members.ownA.organizationId))
 const told = ({ texts }: Line): string => texts.join()

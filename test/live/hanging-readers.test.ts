@@ -1,19 +1,11 @@
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { revokeApiKeys } from '../../src/keys/revoke-api-keys.ts'
 import { ApiKeyChangedDocument, type ApiKeyChangedSubscription } from '../generated/operations.ts'
-import { type Company, createCompany } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
 import { type Line, lines } from '../support/line.ts'
-import { startServer, type TestServer } from '../support/server.ts'
 
-let server: TestServer
-let company: Company
-
-beforeAll(async () => {
-  server = await startServer({ WS_MAX_SOCKETS_PER_MEMBER: '1000' })
-  company = await createCompany(server)
-})
-afterAll(() => server.close())
+const { server, company } = await companyOfFile({ WS_MAX_SOCKETS_PER_MEMBER: '1000' })
 
 /** So many changes of keys of organization `b`: keys are made by SQL, and revoked a hundred at a time. */
 async function change(count: number): Promise<void> {

@@ -1,18 +1,10 @@
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { createAppInstance } from '../../src/instances/create-app-instance.ts'
 import { KeyCountsDocument, type KeyCountsSubscription } from '../generated/operations.ts'
-import { type Company, createCompany } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
 import { lines } from '../support/line.ts'
-import { startServer, type TestServer } from '../support/server.ts'
 
-let server: TestServer
-let company: Company
-
-beforeAll(async () => {
-  server = await startServer()
-  company = await createCompany(server)
-})
-afterAll(() => server.close())
+const { server, company } = await companyOfFile()
 
 async function metric(name: string): Promise<number> {
   const line = (await (await fetch(`${server.url}/metrics`)).text()).split('\n').find((each) => each.startsWith(`aura_keys_${name} `))

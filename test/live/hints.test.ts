@@ -1,28 +1,24 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
+import { afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { createChange } from '../../src/change/change.ts'
 import { createApiKey } from '../../src/keys/create-api-key.ts'
 import { ApiKeyChangedDocument, type ApiKeyChangedSubscription, KeyCountsDocument, type KeyCountsSubscription } from '../generated/operations.ts'
-import { type Company, createCompany } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
 import { type Line, lines } from '../support/line.ts'
 import { newSeed, seededRandom } from '../support/random.ts'
-import { requestStatements, startServer, type TestServer } from '../support/server.ts'
+import { requestStatements } from '../support/server.ts'
 
 const onPostgres = process.env['TEST_STORE'] === 'postgresql'
 const flood = 10_000
 /** The time between two looks. */
 const spacingMs = 50
 
-let server: TestServer
-let company: Company
+const { server, company } = await companyOfFile({ WS_MAX_SOCKETS_PER_MEMBER: '1000' })
 let open: (Line<ApiKeyChangedSubscription> | Line<KeyCountsSubscription>)[] = []
 
 beforeAll(async () => {
-  server = await startServer({ WS_MAX_SOCKETS_PER_MEMBER: '1000' })
-  company = await createCompany(server)
   if (onPostgres) await vi.waitFor(() => expect(server.isListening()).toBe(true), { timeout: 20_000 })
 })
-afterAll(() => server.close())
 afterEach(async () => {
   vi.restoreAllMocks()
   for (const line of open) line.leave()

@@ -1,22 +1,15 @@
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { createAppInstance } from '../../src/instances/create-app-instance.ts'
 import { deleteAppInstance } from '../../src/instances/delete-app-instance.ts'
 import { setInstanceAccess } from '../../src/instances/set-instance-access.ts'
 import { revokeApiKeys } from '../../src/keys/revoke-api-keys.ts'
 import { KeyCountsDocument, type KeyCountsSubscription } from '../generated/operations.ts'
-import { as, type Company, createCompany, type Person } from '../support/company.ts'
-import { startServer, type TestServer } from '../support/server.ts'
+import { as, type Person } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
 import { type Stream, transports } from '../support/subscribe.ts'
 
-let server: TestServer
-let company: Company
-
-beforeAll(async () => {
-  server = await startServer({ WS_MAX_SOCKETS_PER_MEMBER: '1000' })
-  company = await createCompany(server)
-})
-afterAll(() => server.close())
+const { server, company } = await companyOfFile({ WS_MAX_SOCKETS_PER_MEMBER: '1000' })
 
 const counted = (answer: { data?: KeyCountsSubscription | null } | null) => answer?.data?.keyCounts
 

@@ -1,20 +1,12 @@
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { createChange } from '../../src/change/change.ts'
 import { createChangeBy } from '../../src/change/change-by.ts'
 import { createApiKey } from '../../src/keys/create-api-key.ts'
 import { ApiKeyChangedDocument, type ApiKeyChangedSubscription } from '../generated/operations.ts'
-import { type Company, createCompany } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
 import { lines } from '../support/line.ts'
-import { startServer, type TestServer } from '../support/server.ts'
 
-let server: TestServer
-let company: Company
-
-beforeAll(async () => {
-  server = await startServer({ WS_MAX_SOCKETS_PER_MEMBER: '1000' })
-  company = await createCompany(server)
-})
-afterAll(() => server.close())
+const { server, company } = await companyOfFile({ WS_MAX_SOCKETS_PER_MEMBER: '1000' })
 
 for (const [transport, open] of Object.entries(lines)) {
   test(`EV-07 an event that somebody else made the node examine first, before any hint or poll, reaches who follows over ${transport}`, async () => {

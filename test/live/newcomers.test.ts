@@ -1,20 +1,13 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { scopeOfAll } from '../../src/access/scope.ts'
 import { type CountsGroup, newCountsGroup, readCounts } from '../../src/live/counts-group.ts'
 import type { Membership } from '../../src/topic.ts'
 import { KeyCountsDocument } from '../generated/operations.ts'
-import { as, type Company, createCompany } from '../support/company.ts'
-import { startServer, type TestServer } from '../support/server.ts'
+import { as } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
 import { overWebSocket } from '../support/subscribe.ts'
 
-let server: TestServer
-let company: Company
-
-beforeAll(async () => {
-  server = await startServer({ WS_MAX_SOCKETS_PER_MEMBER: '1000' })
-  company = await createCompany(server)
-})
-afterAll(() => server.close())
+const { server, company } = await companyOfFile({ WS_MAX_SOCKETS_PER_MEMBER: '1000' })
 
 test('who comes to a badge while the numbers of another change gets the counts, and so does everybody who was there', async () => {
   const { subject, organization } = as('ownA')

@@ -1,5 +1,5 @@
 import { buildSchema, isObjectType } from 'graphql'
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { scopeOfAll } from '../../src/access/scope.ts'
 import { printSchema } from '../../src/api/print-schema.ts'
 import { createSharedContext } from '../../src/graphql/context.ts'
@@ -7,18 +7,12 @@ import { shareable } from '../../src/graphql/shareable.ts'
 import { setInstanceAccess } from '../../src/instances/set-instance-access.ts'
 import { setMemberRole } from '../../src/members/set-member-role.ts'
 import { ApiKeyChangedDocument, EventsDocument, KeyCountsDocument, KeyCountsOfDocument } from '../generated/operations.ts'
-import { as, type Company, createCompany, type Person } from '../support/company.ts'
-import { requestStatements, startServer, type TestServer } from '../support/server.ts'
+import { as, type Person } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
+import { requestStatements } from '../support/server.ts'
 import { type Stream, transports } from '../support/subscribe.ts'
 
-let server: TestServer
-let company: Company
-
-beforeAll(async () => {
-  server = await startServer({ WS_MAX_SOCKETS_PER_MEMBER: '1000' })
-  company = await createCompany(server)
-})
-afterAll(() => server.close())
+const { server, company } = await companyOfFile({ WS_MAX_SOCKETS_PER_MEMBER: '1000' })
 beforeEach(() => vi.waitFor(() => expect(server.app.ports.hub.size).toBe(0), 20_000))
 
 const schema = buildSchema(printSchema())

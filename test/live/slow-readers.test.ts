@@ -1,20 +1,13 @@
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { createAppInstance } from '../../src/instances/create-app-instance.ts'
 import { revokeApiKeys } from '../../src/keys/revoke-api-keys.ts'
 import { ApiKeyChangedDocument, KeyCountsDocument, type KeyCountsSubscription } from '../generated/operations.ts'
-import { type Company, createCompany, type Person } from '../support/company.ts'
-import { startServer, type TestServer } from '../support/server.ts'
+import type { Person } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
 import { overWebSocket } from '../support/subscribe.ts'
 
-let server: TestServer
-let company: Company
-
-beforeAll(async () => {
-  server = await startServer()
-  company = await createCompany(server)
-})
-afterAll(() => server.close())
+const { server, company } = await companyOfFile()
 
 /** A socket with twenty subscriptions, half of them feeds, half counts. */
 async function open(person: Person, organization: string, instanceId: string) {

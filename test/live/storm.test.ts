@@ -1,20 +1,13 @@
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { KeyCountsDocument } from '../generated/operations.ts'
-import { type Company, createCompany } from '../support/company.ts'
-import { requestStatements, startServer, type TestServer } from '../support/server.ts'
+import { companyOfFile } from '../support/file-server.ts'
+import { requestStatements } from '../support/server.ts'
 
 const sockets = 5_000
 const people = ['ownA', 'auraA', 'devA', 'dev2A'] as const
 
-let server: TestServer
-let company: Company
-
-beforeAll(async () => {
-  server = await startServer({ WS_MAX_SOCKETS_PER_MEMBER: String(sockets) })
-  company = await createCompany(server)
-})
-afterAll(() => server.close())
+const { server, company } = await companyOfFile({ WS_MAX_SOCKETS_PER_MEMBER: String(sockets) })
 
 /** Opens all sockets at once; answers when each has its counts. */
 async function storm(tokens: readonly string[]): Promise<{ open: WebSocket[]; answers: Set<string> }> {

@@ -1,18 +1,16 @@
 import { connect } from 'node:net'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { createCompany } from '../support/company.ts'
-import { startServer, type TestServer } from '../support/server.ts'
+import { serverOfFile } from '../support/file-server.ts'
 
-let server: TestServer
+const server = await serverOfFile({ ALLOWED_ORIGINS: 'https://portal.example,https://second.example' })
 let authorization: string
 
 beforeAll(async () => {
-  server = await startServer({ ALLOWED_ORIGINS: 'https://portal.example,https://second.example' })
   await createCompany(server)
   authorization = `Bearer ${await server.token('ownA', 'a')}`
 })
-afterAll(() => server.close())
 
 /** Upgrades without a client library, which would itself object to what the server does; answers the status, and the code of a close. */
 function upgrade(headers: Record<string, string>): Promise<{ status: number; closed: number | null }> {

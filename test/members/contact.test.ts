@@ -1,17 +1,13 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { addMember } from '../../src/members/add-member.ts'
-import { as, type Company, createCompany, type Person } from '../support/company.ts'
-import { startServer, type TestServer } from '../support/server.ts'
+import { as, type Person } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
 
-let server: TestServer
-let company: Company
+const { server, company } = await companyOfFile()
 
 beforeAll(async () => {
-  server = await startServer()
-  company = await createCompany(server)
   await addMember(server.app.ports, company.members.ownA, { subject: 'sub-1', name: 'Zoë', email: 'zoe@hidden.example', role: 'MEMBER' })
 })
-afterAll(() => server.close())
 
 type Found = { edges: { node: { name: string; subject: string | null; email: string | null } }[] }
 const list = async (person: Person, filter: object): Promise<Found['edges'][number]['node'][]> => {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { createAppInstance } from '../../src/instances/create-app-instance.ts'
 import { setInstanceAccess } from '../../src/instances/set-instance-access.ts'
 import { addMember } from '../../src/members/add-member.ts'
@@ -13,18 +13,12 @@ import {
   SetMemberRoleDocument,
   ViewerDocument,
 } from '../generated/operations.ts'
-import { as, type Company, createCompany, type Person } from '../support/company.ts'
+import { as, type Person } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
 import { recount } from '../support/recount.ts'
-import { codesOf, dataOf, startServer, type TestServer } from '../support/server.ts'
+import { codesOf, dataOf } from '../support/server.ts'
 
-let server: TestServer
-let company: Company
-
-beforeAll(async () => {
-  server = await startServer()
-  company = await createCompany(server)
-})
-afterAll(() => server.close())
+const { server, company } = await companyOfFile()
 
 const asNew = (subject: string) => ({ subject, organization: 'a' })
 const add = async (subject: string, role: 'OWNER' | 'AURA_OWNER' | 'MEMBER' = 'MEMBER') =>

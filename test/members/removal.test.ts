@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import type { AuraError } from '../../src/errors.ts'
 import { createAppInstance } from '../../src/instances/create-app-instance.ts'
 import { setInstanceAccess } from '../../src/instances/set-instance-access.ts'
@@ -8,18 +8,12 @@ import { addMember } from '../../src/members/add-member.ts'
 import { removeMember } from '../../src/members/remove-member.ts'
 import { setMemberRole } from '../../src/members/set-member-role.ts'
 import { ApiKeyDocument, ApiKeysDocument, RevealSecretDocument, RevokeApiKeyDocument, SecretsDocument } from '../generated/operations.ts'
-import { as, type Company, createCompany } from '../support/company.ts'
+import { as } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
 import { recount } from '../support/recount.ts'
-import { codesOf, dataOf, startServer, type TestServer } from '../support/server.ts'
+import { codesOf, dataOf } from '../support/server.ts'
 
-let server: TestServer
-let company: Company
-
-beforeAll(async () => {
-  server = await startServer()
-  company = await createCompany(server)
-})
-afterAll(() => server.close())
+const { server, company } = await companyOfFile()
 
 const asNew = (subject: string) => ({ subject, organization: 'a' })
 async function join(subject: string, role: 'MEMBER' | 'OWNER' | 'AURA_OWNER' = 'MEMBER') {

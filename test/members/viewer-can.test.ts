@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { deleteAppInstance } from '../../src/instances/delete-app-instance.ts'
 import { setInstanceAccess } from '../../src/instances/set-instance-access.ts'
 import { addMember } from '../../src/members/add-member.ts'
@@ -17,23 +17,20 @@ import {
   SetInstanceAccessDocument,
   ViewerDocument,
 } from '../generated/operations.ts'
-import { as, type Company, createCompany, type Person } from '../support/company.ts'
-import { codesOf, dataOf, startServer, type TestServer } from '../support/server.ts'
+import { as, type Person } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
+import { codesOf, dataOf } from '../support/server.ts'
 
-let server: TestServer
-let company: Company
+const { server, company } = await companyOfFile()
 let deleted: string
 
 beforeAll(async () => {
-  server = await startServer()
-  company = await createCompany(server)
   const { ports } = server.app
   const { ownA, devA } = company.members
   deleted = company.I2
   await setInstanceAccess(ports, ownA, { instanceId: deleted, memberId: devA.memberId, role: 'OWNER' })
   await deleteAppInstance(ports, ownA, { id: deleted, acknowledged: true })
 })
-afterAll(() => server.close())
 
 const permissions = (...names: string[]) => ({
   createKey: names.includes('createKey'),

@@ -1,14 +1,9 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { bootstrapOrganization } from '../../src/organizations/bootstrap-organization.ts'
 import type { Change } from '../../src/ports.ts'
-import { startServer, type TestServer } from '../support/server.ts'
+import { serverOfFile } from '../support/file-server.ts'
 
-let server: TestServer
-
-beforeAll(async () => {
-  server = await startServer()
-})
-afterAll(() => server.close())
+const server = await serverOfFile()
 
 const owner = { subject: 'owner', name: 'Owner' }
 const slugs = async () => (await server.sql<{ slug: string }>('SELECT slug FROM organization ORDER BY slug')).map(({ slug }) => slug)

@@ -1,20 +1,16 @@
 import { request } from 'node:http'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { CreateApiKeyDocument } from '../generated/operations.ts'
-import { as, type Company, createCompany } from '../support/company.ts'
-import { startServer, type TestServer } from '../support/server.ts'
+import { as } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
 
-let server: TestServer
-let company: Company
+const { server, company } = await companyOfFile({ ALLOWED_ORIGINS: 'https://portal.example' })
 let authorization: string
 
 beforeAll(async () => {
-  server = await startServer({ ALLOWED_ORIGINS: 'https://portal.example' })
-  company = await createCompany(server)
   authorization = `Bearer ${await server.token('devA', 'a')}`
 })
-afterAll(() => server.close())
 
 interface Answer {
   status: number | undefined

@@ -1,20 +1,14 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { createAppInstance } from '../../src/instances/create-app-instance.ts'
 import { deleteAppInstance } from '../../src/instances/delete-app-instance.ts'
 import { revokeApiKeys } from '../../src/keys/revoke-api-keys.ts'
 import { CreateApiKeyDocument, DeleteSecretDocument, RevealSecretDocument, SecretsDocument } from '../generated/operations.ts'
 import { dump } from '../secrecy/search.ts'
-import { as, type Company, createCompany } from '../support/company.ts'
-import { dataOf, startServer, type TestServer } from '../support/server.ts'
+import { as } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
+import { dataOf } from '../support/server.ts'
 
-let server: TestServer
-let company: Company
-
-beforeAll(async () => {
-  server = await startServer()
-  company = await createCompany(server)
-})
-afterAll(() => server.close())
+const { server, company } = await companyOfFile()
 
 const saved = async (name: string, instanceId = company.I1) => {
   const input = { instanceId, name: 'ci', expiresInDays: 3, saveAsSecret: { name } }

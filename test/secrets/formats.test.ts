@@ -1,22 +1,16 @@
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { createSeals, type Seals } from '../../src/crypto/seal.ts'
 import { placesOf } from '../../src/secrets/model.ts'
 import { rewrapSecrets } from '../../src/secrets/rewrap-secrets.ts'
 import { CreateApiKeyDocument, RevealSecretDocument } from '../generated/operations.ts'
-import { as, type Company, createCompany, type Person } from '../support/company.ts'
-import { codesOf, dataOf, startServer, type TestServer } from '../support/server.ts'
+import { as, type Person } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
+import { codesOf, dataOf } from '../support/server.ts'
 
 const kek = (byte: number): Uint8Array => new Uint8Array(32).fill(byte)
 const [oldKek, newKek] = [kek(1), kek(2)]
 
-let server: TestServer
-let company: Company
-
-beforeAll(async () => {
-  server = await startServer({ SECRETS_KEK: Buffer.from(oldKek).toString('base64') })
-  company = await createCompany(server)
-})
-afterAll(() => server.close())
+const { server, company } = await companyOfFile({ SECRETS_KEK: Buffer.from(oldKek).toString('base64') })
 afterEach(() => server.sql('DELETE FROM secret RETURNING 1'))
 
 const create = async (name: string): Promise<string> => {

@@ -1,24 +1,18 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { createSeals } from '../../src/crypto/seal.ts'
 import { deleteSecret } from '../../src/secrets/delete-secret.ts'
 import { placesOf } from '../../src/secrets/model.ts'
 import { rewrapSecrets } from '../../src/secrets/rewrap-secrets.ts'
 import { CreateApiKeyDocument, RevealSecretDocument } from '../generated/operations.ts'
-import { as, type Company, createCompany } from '../support/company.ts'
-import { codesOf, dataOf, startServer, type TestServer } from '../support/server.ts'
+import { as } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
+import { codesOf, dataOf } from '../support/server.ts'
 
 const kek = (byte: number): Uint8Array => new Uint8Array(32).fill(byte)
 const [oldKek, newKek] = [kek(1), kek(2)]
 const both = createSeals([newKek, oldKek])
 
-let server: TestServer
-let company: Company
-
-beforeAll(async () => {
-  server = await startServer({ SECRETS_KEK: Buffer.from(oldKek).toString('base64') })
-  company = await createCompany(server)
-})
-afterAll(() => server.close())
+const { server, company } = await companyOfFile({ SECRETS_KEK: Buffer.from(oldKek).toString('base64') })
 
 const create = async (name: string): Promise<string> => {
   const input = { instanceId: company.I1, name: 'ci', expiresInDays: 3, saveAsSecret: { name } }

@@ -1,18 +1,12 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { setInstanceAccess } from '../../src/instances/set-instance-access.ts'
 import { revokeApiKeys } from '../../src/keys/revoke-api-keys.ts'
 import { CreateApiKeyDocument, RevealSecretDocument, SaveApiKeyAsSecretDocument, SecretsDocument } from '../generated/operations.ts'
-import { as, type Company, createCompany, type Person } from '../support/company.ts'
-import { codesOf, dataOf, startServer, type TestServer } from '../support/server.ts'
+import { as, type Person } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
+import { codesOf, dataOf } from '../support/server.ts'
 
-let server: TestServer
-let company: Company
-
-beforeAll(async () => {
-  server = await startServer()
-  company = await createCompany(server)
-})
-afterAll(() => server.close())
+const { server, company } = await companyOfFile()
 
 const create = (input: object = {}, by: Person = 'devA') =>
   server.graphql(CreateApiKeyDocument, { input: { instanceId: company.I1, name: 'ci', expiresInDays: 3, ...input } }, as(by))

@@ -1,19 +1,14 @@
 import { connect } from 'node:net'
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Company, createCompany } from '../support/company.ts'
-import { startServer, type TestServer } from '../support/server.ts'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { companyOfFile } from '../support/file-server.ts'
 
-let server: TestServer
-let company: Company
+const { server, company } = await companyOfFile()
 let bearer: string
 
 beforeAll(async () => {
-  server = await startServer()
-  company = await createCompany(server)
   bearer = `Bearer ${await server.token('ownA', 'a')}`
 })
-afterAll(() => server.close())
 
 const query = '{"query": "{ apps { id } }"}'
 const forms: Record<string, { path: string; accept: string; limit: number; good: () => string }> = {

@@ -1,18 +1,13 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
-import { type Company, createCompany } from '../support/company.ts'
-import { startServer, type TestServer } from '../support/server.ts'
+import { companyOfFile } from '../support/file-server.ts'
 
-let server: TestServer
-let company: Company
+const { server, company } = await companyOfFile()
 let authorization: string
 
 beforeAll(async () => {
-  server = await startServer()
-  company = await createCompany(server)
   authorization = `Bearer ${await server.token('ownA', 'a')}`
 })
-afterAll(() => server.close())
 
 /** Bytes that are no UTF-8: a stray one, an end too early, an overlong form, half of a surrogate pair, and more than Unicode has. */
 const broken: Record<string, number[]> = {

@@ -1,17 +1,15 @@
 import { serverAudits } from 'graphql-http'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { createCompany } from '../support/company.ts'
-import { startServer, type TestServer } from '../support/server.ts'
+import { serverOfFile } from '../support/file-server.ts'
 
-let server: TestServer
+const server = await serverOfFile()
 let authorization: string
 
 beforeAll(async () => {
-  server = await startServer()
   await createCompany(server)
   authorization = `Bearer ${await server.token('ownA', 'a')}`
 })
-afterAll(() => server.close())
 
 const auditsWith = (headers: Record<string, string>) =>
   serverAudits({

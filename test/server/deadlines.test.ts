@@ -2,20 +2,16 @@ import { type Client, createClient } from 'graphql-ws'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { CreateApiKeyDocument } from '../generated/operations.ts'
-import { as, type Company, createCompany } from '../support/company.ts'
+import { as, createCompany } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
 import { holdDatabase } from '../support/hold.ts'
 import { codesOf, type GraphQLAnswer, requestStatements, startServer, type TestServer } from '../support/server.ts'
 import { overEvents } from '../support/subscribe.ts'
 import { everyTransport, type Sent } from '../support/transports.ts'
 
-let server: TestServer
-let company: Company
-
-beforeAll(async () => {
-  server = await startServer({ OPERATION_TIMEOUT_MS: '600', WS_MAX_SOCKETS_PER_MEMBER: '1000' })
-  company = await createCompany(server)
-})
-afterAll(() => server.close())
+const first = await companyOfFile({ OPERATION_TIMEOUT_MS: '600', WS_MAX_SOCKETS_PER_MEMBER: '1000' })
+const { server } = first
+let { company } = first
 
 /** A socket of a member that is open before the database is held, and how an operation goes through it. */
 async function openSocket(at: TestServer): Promise<Client> {

@@ -1,15 +1,14 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { as, createCompany } from '../support/company.ts'
-import { codesOf, type GraphQLAnswer, startServer, type TestServer } from '../support/server.ts'
+import { serverOfFile } from '../support/file-server.ts'
+import { codesOf, type GraphQLAnswer } from '../support/server.ts'
 import { everyTransport } from '../support/transports.ts'
 
-let server: TestServer
+const server = await serverOfFile({ WS_MAX_MESSAGES_PER_MINUTE: '100000', WS_MAX_SOCKETS_PER_MEMBER: '1000' })
 
 beforeAll(async () => {
-  server = await startServer({ WS_MAX_MESSAGES_PER_MINUTE: '100000', WS_MAX_SOCKETS_PER_MEMBER: '1000' })
   await createCompany(server)
 })
-afterAll(() => server.close())
 
 const many = (count: number, each: (index: number) => string): string => Array.from({ length: count }, (_, index) => each(index)).join(' ')
 const doubles = (type: string, last: string, count = 150): string =>

@@ -1,20 +1,14 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { createSampledLog, maxCauses, maxFailureLines, maxRefusalLines } from '../../src/server/log-lines.ts'
 import { createMetrics } from '../../src/server/metrics.ts'
 import { createRefused, withRequest } from '../../src/server/request.ts'
 import { refusalsOf } from '../access/rows.ts'
-import { as, type Company, createCompany } from '../support/company.ts'
-import { codesOf, startServer, type TestServer } from '../support/server.ts'
+import { as } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
+import { codesOf, startServer } from '../support/server.ts'
 import { everyTransport } from '../support/transports.ts'
 
-let server: TestServer
-let company: Company
-
-beforeAll(async () => {
-  server = await startServer({ WS_MAX_SOCKETS_PER_MEMBER: '1000' })
-  company = await createCompany(server)
-})
-afterAll(() => server.close())
+const { server, company } = await companyOfFile({ WS_MAX_SOCKETS_PER_MEMBER: '1000' })
 // Each test has a minute of its own, and the log of none before it.
 beforeEach(() => {
   server.time.now = new Date(server.time.now.getTime() + 60_000)

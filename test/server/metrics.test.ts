@@ -1,19 +1,11 @@
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { KeyCountsDocument, type KeyCountsSubscription } from '../generated/operations.ts'
-import { type Company, createCompany } from '../support/company.ts'
-import { startServer, type TestServer } from '../support/server.ts'
+import { companyOfFile } from '../support/file-server.ts'
 import { overEvents, overWebSocket } from '../support/subscribe.ts'
 
 const onPostgres = process.env['TEST_STORE'] === 'postgresql'
 
-let server: TestServer
-let company: Company
-
-beforeAll(async () => {
-  server = await startServer()
-  company = await createCompany(server)
-})
-afterAll(() => server.close())
+const { server, company } = await companyOfFile()
 
 /** The metrics of this server, by name and labels. */
 async function metrics(): Promise<Record<string, number>> {

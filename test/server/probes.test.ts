@@ -1,20 +1,18 @@
 import { connect } from 'node:net'
 import { getIntrospectionQuery } from 'graphql'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { as, createCompany } from '../support/company.ts'
+import { serverOfFile } from '../support/file-server.ts'
 import { newSeed, seededRandom } from '../support/random.ts'
-import { startServer, type TestServer } from '../support/server.ts'
 
-let server: TestServer
+const server = await serverOfFile({ NODE_ENV: 'production', WS_MAX_SOCKETS_PER_MEMBER: '1000' })
 let authorization: string
 
 beforeAll(async () => {
-  server = await startServer({ NODE_ENV: 'production', WS_MAX_SOCKETS_PER_MEMBER: '1000' })
   await createCompany(server)
   authorization = `Bearer ${await server.token('ownA', 'a')}`
 })
-afterAll(() => server.close())
 
 interface Answer {
   status: number

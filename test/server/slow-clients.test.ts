@@ -1,15 +1,13 @@
 import { connect, type Socket } from 'node:net'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { as, createCompany } from '../support/company.ts'
-import { startServer, type TestServer } from '../support/server.ts'
+import { serverOfFile } from '../support/file-server.ts'
 
-let server: TestServer
+const server = await serverOfFile()
 
 beforeAll(async () => {
-  server = await startServer()
   await createCompany(server)
 })
-afterAll(() => server.close())
 
 /** What the server takes for headers and for a whole request, how often it looks, and what a busy machine may add. */
 const [headersMs, requestMs, lookMs, marginMs] = [10_000, 30_000, 2_000, 6_000]

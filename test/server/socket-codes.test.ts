@@ -1,19 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { connect } from 'node:net'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { removeMember } from '../../src/members/remove-member.ts'
-import { type Company, createCompany } from '../support/company.ts'
-import { startServer, type TestServer } from '../support/server.ts'
+import { companyOfFile } from '../support/file-server.ts'
 
-let server: TestServer
-let company: Company
-
-beforeAll(async () => {
-  server = await startServer()
-  company = await createCompany(server)
-})
-afterAll(() => server.close())
+const { server, company } = await companyOfFile()
 
 /** What the server says and how it closes, when these messages come in. `answer` writes what follows a message of the server. */
 const talk = (messages: object[], answer: (type: string) => object[] = () => []): Promise<{ said: string[]; code: number }> =>

@@ -1,5 +1,5 @@
 import { Client } from 'pg'
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { createApp } from '../../src/apps/create-app.ts'
 import { createAppInstance } from '../../src/instances/create-app-instance.ts'
 import { addMember } from '../../src/members/add-member.ts'
@@ -8,21 +8,18 @@ import { setMemberRole } from '../../src/members/set-member-role.ts'
 import { operations, outcomeOf } from '../access/cells.ts'
 import { createSubjects, keepSubjects, type Subjects } from '../access/subjects.ts'
 import { type Cell, cellsOf, rootFields, schema } from '../access/table.ts'
-import { as, type Company, createCompany } from '../support/company.ts'
-import { type GraphQLAnswer, requestStatements, startServer, type TestServer } from '../support/server.ts'
+import { as, type Company } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
+import { type GraphQLAnswer, requestStatements, type TestServer } from '../support/server.ts'
 import { everyTransport, type Sent } from '../support/transports.ts'
 
-let server: TestServer
-let company: Company
+const { server, company } = await companyOfFile({ WS_MAX_SOCKETS_PER_MEMBER: '1000' })
 let subjects: { fresh: Subjects; kept: Subjects }
 
 beforeAll(async () => {
-  server = await startServer({ WS_MAX_SOCKETS_PER_MEMBER: '1000' })
-  company = await createCompany(server)
   const fresh = await createSubjects(server, company)
   subjects = { fresh, kept: keepSubjects(fresh) }
 })
-afterAll(() => server.close())
 afterEach(() => vi.restoreAllMocks())
 
 const mutations = rootFields(schema).filter((field) => field.startsWith('Mutation.'))

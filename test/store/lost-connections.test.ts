@@ -1,13 +1,8 @@
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { type Lane, runAs, Work } from '../../src/store/work.ts'
-import { startServer, type TestServer } from '../support/server.ts'
+import { serverOfFile } from '../support/file-server.ts'
 
-let server: TestServer
-
-beforeAll(async () => {
-  server = await startServer()
-})
-afterAll(() => server.close())
+const server = await serverOfFile()
 
 /** Cuts the connections whose last statement was this one; answers how many there were. */
 const cut = async (statement: string): Promise<number> =>

@@ -1,23 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { PGlite } from '@electric-sql/pglite'
 import { Client } from 'pg'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { expect, inject, test } from 'vitest'
 import { openPostgres } from '../../src/store/client.ts'
 import { drift } from '../../src/store/schema-engine.ts'
-import { type Company, createCompany } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
 import { withDatabase } from '../support/postgres.ts'
-import { startServer, type TestServer } from '../support/server.ts'
 
 const onPostgres = process.env['TEST_STORE'] === 'postgresql'
 
-let server: TestServer
-let company: Company
-
-beforeAll(async () => {
-  server = await startServer()
-  company = await createCompany(server)
-})
-afterAll(() => server.close())
+const { server, company } = await companyOfFile()
 
 test('schema.prisma and the migrations agree', async () => {
   expect(await drift(new PGlite())).toBeNull()

@@ -1,27 +1,26 @@
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { beforeAll, expect, test, vi } from 'vitest'
 import { seedLarge } from '../../src/cli/seed.ts'
 import { createApiKey } from '../../src/keys/create-api-key.ts'
 import { verificationStore } from '../../src/verification/store.ts'
 import * as documents from '../generated/operations.ts'
+import { serverOfFile } from '../support/file-server.ts'
 import { planOf } from '../support/plan.ts'
 import { scanned } from '../support/plans.ts'
-import { dataOf, requestStatements, startServer, type TestServer } from '../support/server.ts'
+import { dataOf, requestStatements } from '../support/server.ts'
 import { overEvents } from '../support/subscribe.ts'
 import { seededOwner, widenSeed } from '../support/widen-seed.ts'
 
-let server: TestServer
+const server = await serverOfFile()
 let made: { saveToken: string; secretId: string }
 
 beforeAll(async () => {
-  server = await startServer()
   await seedLarge(server.app.database.client, { keys: 30_000, instances: 600, organizations: 3 })
   await widenSeed(server)
   const input = { instanceId: ids.instance, name: 'made', expiresInDays: 1 }
   const { saveToken } = await createApiKey(server.app.ports, seededOwner, input)
   const { secretId } = await createApiKey(server.app.ports, seededOwner, { ...input, saveAsSecret: { name: 'made' } })
   made = { saveToken: saveToken ?? '', secretId: secretId ?? '' }
-}, 120_000)
-afterAll(() => server.close())
+})
 
 const typed = (prefix: string, n = 0): string => `${prefix}_${String(n).padStart(26, '0')}`
 const ids = { instance: typed('ins'), app: typed('app'), key: typed('key'), member: typed('mem') }

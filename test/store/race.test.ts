@@ -1,22 +1,14 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { AuraError } from '../../src/errors.ts'
 import { createAppInstance } from '../../src/instances/create-app-instance.ts'
 import { deleteAppInstance } from '../../src/instances/delete-app-instance.ts'
 import { createApiKey } from '../../src/keys/create-api-key.ts'
 import { revokeApiKeys } from '../../src/keys/revoke-api-keys.ts'
-import { type Company, createCompany } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
 import { newSeed, seededRandom } from '../support/random.ts'
 import { recount } from '../support/recount.ts'
-import { startServer, type TestServer } from '../support/server.ts'
 
-let server: TestServer
-let company: Company
-
-beforeAll(async () => {
-  server = await startServer()
-  company = await createCompany(server)
-})
-afterAll(() => server.close())
+const { server, company } = await companyOfFile()
 
 const seed = newSeed()
 

@@ -1,19 +1,17 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { setInstanceAccess } from '../../src/instances/set-instance-access.ts'
 import { createApiKey } from '../../src/keys/create-api-key.ts'
 import * as documents from '../generated/operations.ts'
-import { as, type Company, createCompany } from '../support/company.ts'
-import { dataOf, requestStatements, startServer, type TestServer } from '../support/server.ts'
+import { as } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
+import { dataOf, requestStatements } from '../support/server.ts'
 
-let server: TestServer
-let company: Company
+const { server, company } = await companyOfFile()
 let keyIds: string[]
 let saveToken: string
 let secretId: string
 
 beforeAll(async () => {
-  server = await startServer()
-  company = await createCompany(server)
   keyIds = []
   for (const name of ['one', 'two', 'three', 'four']) keyIds.push((await company.createKey('devA', company.I1, name)).id)
   const { ports } = server.app
@@ -22,7 +20,6 @@ beforeAll(async () => {
   saveToken = (await createApiKey(ports, ownA, input)).saveToken ?? ''
   secretId = (await createApiKey(ports, ownA, { ...input, saveAsSecret: { name: 'now' } })).secretId ?? ''
 })
-afterAll(() => server.close())
 
 /** Statements of one request, the one that authenticates included; BEGIN and COMMIT do not count. */
 const costs: Record<string, { statements: number; variables: () => object }> = {

@@ -1,21 +1,18 @@
 import { connect } from 'node:net'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { formatKey } from '../../src/crypto/key-format.ts'
 import { newId } from '../../src/ids.ts'
 import { revokeApiKeys } from '../../src/keys/revoke-api-keys.ts'
-import { type Company, createCompany, type TestKey } from '../support/company.ts'
-import { startServer, type TestServer } from '../support/server.ts'
+import { createCompany, type TestKey } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
+import { startServer } from '../support/server.ts'
 
-let server: TestServer
-let company: Company
+const { server, company } = await companyOfFile()
 let key: TestKey
 
 beforeAll(async () => {
-  server = await startServer()
-  company = await createCompany(server)
   key = await company.createKey('devA', company.I1)
 })
-afterAll(() => server.close())
 
 const ask = (query: string, headers: Record<string, string> = {}, method = 'GET', at = server): Promise<Response> =>
   fetch(`${at.url}/v1/authorize${query}`, { method, headers })

@@ -1,18 +1,15 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { revokeApiKeys } from '../../src/keys/revoke-api-keys.ts'
-import { type Company, createCompany, type TestKey } from '../support/company.ts'
-import { requestStatements, startServer, type TestServer } from '../support/server.ts'
+import type { TestKey } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
+import { requestStatements } from '../support/server.ts'
 
-let server: TestServer
-let company: Company
+const { server, company } = await companyOfFile()
 let key: TestKey
 
 beforeAll(async () => {
-  server = await startServer()
-  company = await createCompany(server)
   key = await company.createKey('devA', company.I1)
 })
-afterAll(() => server.close())
 
 const ask = (body: unknown, headers: Record<string, string> = {}): Promise<Response> =>
   fetch(`${server.url}/v1/verify/batch`, { method: 'POST', headers, body: typeof body === 'string' ? body : JSON.stringify(body) })

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { createApp } from '../../src/apps/create-app.ts'
 import { createAppInstance } from '../../src/instances/create-app-instance.ts'
 import { deleteAppInstance } from '../../src/instances/delete-app-instance.ts'
@@ -13,17 +13,9 @@ import { deleteSecret } from '../../src/secrets/delete-secret.ts'
 import { revealSecret } from '../../src/secrets/reveal-secret.ts'
 import { saveApiKeyAsSecret } from '../../src/secrets/save-api-key-as-secret.ts'
 import { schema } from '../access/table.ts'
-import { type Company, createCompany } from '../support/company.ts'
-import { startServer, type TestServer } from '../support/server.ts'
+import { companyOfFile } from '../support/file-server.ts'
 
-let server: TestServer
-let company: Company
-
-beforeAll(async () => {
-  server = await startServer()
-  company = await createCompany(server)
-})
-afterAll(() => server.close())
+const { server, company } = await companyOfFile()
 
 let made = 0
 const unique = (): string => `m${made++}`

@@ -1,18 +1,11 @@
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { unavailable } from '../../src/errors.ts'
 import { runAs, Work } from '../../src/store/work.ts'
-import { as, type Company, createCompany } from '../support/company.ts'
+import { as } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
 import { holdDatabase } from '../support/hold.ts'
-import { startServer, type TestServer } from '../support/server.ts'
 
-let server: TestServer
-let company: Company
-
-beforeAll(async () => {
-  server = await startServer({ MAX_OPERATIONS_PER_MEMBER: '100' })
-  company = await createCompany(server)
-})
-afterAll(() => server.close())
+const { server, company } = await companyOfFile({ MAX_OPERATIONS_PER_MEMBER: '100' })
 
 test('verification waits for no operation, however many have all the connections there are for them', async () => {
   const { plaintext } = await company.createKey('devA', company.I1)

@@ -1,21 +1,13 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { AuraError } from '../../src/errors.ts'
 import { createApiKey } from '../../src/keys/create-api-key.ts'
 import { revokeApiKeys } from '../../src/keys/revoke-api-keys.ts'
 import { addMember } from '../../src/members/add-member.ts'
 import { removeMember } from '../../src/members/remove-member.ts'
-import { type Company, createCompany } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
 import { recount } from '../support/recount.ts'
-import { startServer, type TestServer } from '../support/server.ts'
 
-let server: TestServer
-let company: Company
-
-beforeAll(async () => {
-  server = await startServer()
-  company = await createCompany(server)
-})
-afterAll(() => server.close())
+const { server, company } = await companyOfFile()
 
 test('OR-03 no key is without a creator: the database refuses it, and a key whose creator was removed is refused with 200, never 500', async () => {
   const { ownA } = company.members

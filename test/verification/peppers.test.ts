@@ -1,20 +1,17 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { pepperOf } from '../../src/crypto/digest.ts'
-import { type Company, createCompany, type TestKey } from '../support/company.ts'
-import { startServer, type TestServer } from '../support/server.ts'
+import type { TestKey } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
 
 const text = (byte: number): string => Buffer.alloc(32, byte).toString('base64')
 const idOf = (byte: number): string => pepperOf(new Uint8Array(32).fill(byte)).id
 
-let server: TestServer
-let company: Company
+const { server, company } = await companyOfFile({ KEY_PEPPER: `${text(7)},${text(17)}` })
 let used: TestKey
 let agree: (known: ReadonlySet<string>) => void
 let unused: TestKey
 
 beforeAll(async () => {
-  server = await startServer({ KEY_PEPPER: `${text(7)},${text(17)}` })
-  company = await createCompany(server)
   // The beat, once a second, would agree on the first one again.
   const { digests } = server.app.ports
   agree = digests.agree
@@ -22,7 +19,6 @@ beforeAll(async () => {
   used = await company.createKey('devA', company.I1, 'used')
   unused = await company.createKey('devA', company.I1, 'unused')
 })
-afterAll(() => server.close())
 
 const pepperOfKey = async ({ id }: TestKey): Promise<string | undefined> =>
   (await server.sql<{ pepper: string }>('SELECT pepper_id AS pepper FROM key_digest WHERE key_id = $1', id))[0]?.pepper

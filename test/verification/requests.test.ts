@@ -1,21 +1,18 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { formatKey } from '../../src/crypto/key-format.ts'
 import { newId } from '../../src/ids.ts'
 import { RevokeApiKeyDocument } from '../generated/operations.ts'
-import { as, type Company, createCompany, type TestKey } from '../support/company.ts'
-import { dataOf, requestStatements, startServer, type TestServer } from '../support/server.ts'
+import { as, type TestKey } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
+import { dataOf, requestStatements } from '../support/server.ts'
 import { createVerification } from '../support/verifier.ts'
 
-let server: TestServer
-let company: Company
+const { server, company } = await companyOfFile()
 let key: TestKey
 
 beforeAll(async () => {
-  server = await startServer()
-  company = await createCompany(server)
   key = await company.createKey('devA', company.I1)
 })
-afterAll(() => server.close())
 
 test('VF-17 an unknown key is compared like a known one, revoked or not, so that the time tells nothing', async () => {
   const { ports } = server.app

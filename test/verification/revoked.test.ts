@@ -1,17 +1,11 @@
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { RevokeApiKeyDocument } from '../generated/operations.ts'
 import { verify } from '../prove/ask.ts'
-import { as, type Company, createCompany } from '../support/company.ts'
-import { dataOf, requestStatements, startServer, type TestServer } from '../support/server.ts'
+import { as } from '../support/company.ts'
+import { companyOfFile } from '../support/file-server.ts'
+import { dataOf, requestStatements } from '../support/server.ts'
 
-let server: TestServer
-let company: Company
-
-beforeAll(async () => {
-  server = await startServer()
-  company = await createCompany(server)
-})
-afterAll(() => server.close())
+const { server, company } = await companyOfFile()
 
 test('VF-05 after a revocation was answered, none of 10,000 verifications on the same node is valid', { timeout: 240_000 }, async () => {
   const { id, plaintext } = await company.createKey('devA', company.I1)

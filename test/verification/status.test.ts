@@ -1,18 +1,10 @@
 import fc from 'fast-check'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { decide } from '../../src/verification/decide.ts'
 import { verificationStore } from '../../src/verification/store.ts'
-import { type Company, createCompany } from '../support/company.ts'
-import { startServer, type TestServer } from '../support/server.ts'
+import { companyOfFile } from '../support/file-server.ts'
 
-let server: TestServer
-let company: Company
-
-beforeAll(async () => {
-  server = await startServer()
-  company = await createCompany(server)
-})
-afterAll(() => server.close())
+const { server, company } = await companyOfFile()
 
 type Status = 'REVOKED' | 'ORPHANED' | 'EXPIRED' | 'ACTIVE'
 
