@@ -1,3 +1,6 @@
+import { spawnSync } from 'node:child_process'
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { denialMs, reuseMs } from '../../src/verification/moment.ts'
@@ -156,6 +159,34 @@ test('a clock that is set an hour ahead or back opens no denied key and no ended
     for (const key of [revoked, short, long]) await recorder.verify(asked, key)
     expect(check(recorder.history)).toEqual([])
   }
+})
+
+test('a database that has become a standby opens nothing, a node that starts on it says so, and nodes that met it go on by themselves', async () => {
+  if (!onPostgres) return
+  const recorder = new Recorder()
+  const key = await newKey(recorder)
+  expect(await recorder.verify(asked, key)).toBe('VALID')
+  const { postgres, env } = ground.cluster
+  await postgres.stop('SIGQUIT')
+  writeFileSync(join(postgres.data, 'standby.signal'), '')
+  await postgres.start()
+  try {
+    await pause(reuseMs)
+    const ask = async (more: object) => {
+      const body = JSON.stringify({ key: key.text, instanceId })
+      return (await fetch(`${asked.url}/v1/verify`, { method: 'POST', body, ...more })).status
+    }
+    for (let use = 0; use < 3; use++) expect([await ask({}), await ask({ headers: { 'cache-control': 'no-cache' } })]).toEqual([503, 503])
+    const started = spawnSync(process.execPath, ['dist/main.js', 'serve'], { env: { ...env, PORT: '0', DATABASE_URL: postgres.url }, encoding: 'utf8' })
+    expect(started.status).not.toBe(0)
+    expect(started.stderr).toContain('standby')
+  } finally {
+    await postgres.stop('SIGQUIT')
+    rmSync(join(postgres.data, 'standby.signal'))
+    await postgres.start()
+  }
+  await expect.poll(() => recorder.verify(asked, key), { timeout: 20_000 }).toBe('VALID')
+  expect(check(recorder.history)).toEqual([])
 })
 
 test('each kind of repetition waits as long as the first', async () => {

@@ -51,7 +51,10 @@ beforeAll(async () => {
     expect([migrated.code, migrated.stderr]).toEqual([0, ''])
     const { DATABASE_URL = '', KEY_PEPPER = '', SECRETS_KEK = '' } = home.env
     servingUrl = asRole(DATABASE_URL, serving)
-    await runAsOwner(grants(new URL(DATABASE_URL).pathname.slice(1)))
+    const database = new URL(DATABASE_URL).pathname.slice(1)
+    // What PUBLIC may differs by version and by who set the server up: some give less than the default, older ones gave more.
+    await runAsOwner(`REVOKE CONNECT ON DATABASE ${database} FROM PUBLIC; REVOKE USAGE ON SCHEMA public FROM PUBLIC; GRANT CREATE ON SCHEMA public TO PUBLIC`)
+    await runAsOwner(grants(database))
     asOwner = runAsOwner
     server = await startServer({ DATABASE_URL: servingUrl, KEY_PEPPER, SECRETS_KEK })
   } else {
@@ -149,11 +152,17 @@ test('it deletes events that are older than 30 days, and no others, whatever it 
   )
   const ids = async () => (await server.sql<{ id: string }>('SELECT id FROM event ORDER BY id')).map((event) => event.id)
   const before = await ids()
+  await server.sql('SELECT public.delete_events_before(NULL)::text')
+  expect(await ids()).toEqual(before)
+  // Another clock, in a schema that comes before the database's own.
+  await asOwner('CREATE SCHEMA ahead')
+  await asOwner("CREATE FUNCTION ahead.now() RETURNS timestamptz LANGUAGE sql AS $$ SELECT timestamptz '2999-01-01' $$")
+  await asOwner(`GRANT USAGE ON SCHEMA ahead TO ${serving}`)
   await server.app.database.client.$transaction(async (session) => {
     // Tables of the session that have the same names.
     await session.$executeRawUnsafe('CREATE TEMP TABLE event ON COMMIT DROP AS SELECT * FROM public.event WHERE false')
     await session.$executeRawUnsafe('CREATE TEMP TABLE organization ON COMMIT DROP AS SELECT * FROM public.organization WHERE false')
-    await session.$executeRawUnsafe('SET LOCAL search_path = pg_temp, public')
+    await session.$executeRawUnsafe('SET LOCAL search_path = pg_temp, ahead, pg_catalog, public')
     await session.$queryRawUnsafe("SELECT public.delete_events_before('infinity')")
   })
   expect(await ids()).toEqual(before.filter((id) => id !== 'evt_31'))
