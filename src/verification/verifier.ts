@@ -9,15 +9,15 @@ import type { Marks } from './marks.ts'
 import { type Hand, type Moment, timeOf } from './moment.ts'
 import type { Rehashes } from './rehashes.ts'
 
-/** A failed verification is a value; an exception means that the server cannot know. `json`: the whole answer of `/v1/verify`. */
+/** A failed verification is a value; an exception means that the server cannot decide. `json`: the response of `/v1/verify`. */
 export type Outcome = { readonly code: 'VALID'; readonly json: string; readonly key: KeyIdentity } | { readonly code: RefusalCode; readonly json: string }
 
 export interface Verifier {
-  /** How many verifications were answered from memory, and how many asked the database. */
+  /** How many verifications were decided from memory, and how many read the database. */
   readonly tally: { readonly hits: number; readonly misses: number }
-  /** Whether the text opens the instance, from memory; null when the database must be asked. Called once the request has arrived. */
+  /** Decides from memory whether the key opens the instance; null if the database must be read. Called after the request arrived. */
   known(text: string, instanceId: string): Outcome | null
-  /** The same, with what a statement says that was sent after this call; `fresh`: whatever is in memory. Throws `Undecided`. */
+  /** The same, read by a statement sent after this call; `fresh` ignores what is in memory. Throws `Undecided`. */
   ask(text: string, instanceId: string, departures: Departures, fresh?: boolean): Promise<Outcome>
 }
 
@@ -40,7 +40,7 @@ const refusals: Readonly<Record<RefusalCode, Outcome>> = {
   EXPIRED: refusal('EXPIRED'),
 }
 
-/** Stands in for the digest of an unknown key, so that it takes as long to refuse as a known one. */
+/** Replaces the digest of an unknown key, so that its refusal takes as long as for a known one. */
 const noDigest = new Uint8Array(32)
 
 function entryOf(record: KeyRecord, { mark, sentAt }: Hand, now: number): Entry {
@@ -55,36 +55,37 @@ const isOld = ({ readAt }: Entry, now: Moment): boolean => now.mono - readAt >= 
 const valid = ({ key, json }: Entry): Outcome => ({ code: 'VALID', json, key })
 
 /**
- * Whether texts open instances. What was found valid stays in memory and counts while its organization's mark is the same: every denial moves the
- * mark in its own commit, so an entry that agrees with a mark is what the database said when that mark was read.
+ * Decides whether keys open instances. A valid key stays in memory and is used while its organization's mark is the same: every denial moves
+ * the mark in its own commit, so an entry with the same mark is what the database had when that mark was read.
  */
 export function createVerifier({ digests, moment, cache, marks, lookups, rehashes }: Ground): Verifier {
-  /** What an entry says at a moment; null when it says nothing any more. */
-  function fromEntry(text: string, entry: Entry, hand: Hand, now: Moment, instanceId: string): Outcome | null {
+  /** Decides by an entry at a moment; null if the entry is outdated. */
+  function fromEntry(entry: Entry, hand: Hand, now: Moment, instanceId: string): Outcome | null {
     if (entry.mark !== hand.mark || isOld(entry, now)) return null
     if (entry.key.instanceId !== instanceId) return refusals.WRONG_INSTANCE
     entry.usedAt = Math.max(entry.usedAt, timeOf(hand, now))
-    if (entry.usedAt < entry.expiresAt) return valid(entry)
-    cache.delete(text)
-    return refusals.EXPIRED
+    // After its end a key may have been revoked without a move of the mark: only the row says which refusal it is.
+    return entry.usedAt < entry.expiresAt ? valid(entry) : null
   }
 
-  async function fromRow(text: string, instanceId: string, departures: Departures, isKnown: boolean): Promise<Outcome> {
+  async function fromRow(text: string, instanceId: string, departures: Departures, entry: Entry | undefined): Promise<Outcome> {
     const parsed = parseKey(text)
     if (!parsed) return refusals.MALFORMED
-    const found: Found | null = await lookups[isKnown ? 'known' : 'unknown'].record(parsed.keyId, departures)
+    const found: Found | null = await lookups[entry ? 'known' : 'unknown'].record(parsed.keyId, departures)
     const record = found?.record
     const matches = digests.matches(parsed.plaintext, record?.pepperId ?? digests.currentId, record?.digest ?? noDigest)
     const { wall } = moment()
-    const code = found && matches ? decide(found.record, instanceId, new Date(wall)) : 'NOT_FOUND'
+    // Time does not go back for a key in memory.
+    const now = new Date(Math.max(wall, entry?.usedAt ?? 0))
+    const code = found && matches ? decide(found.record, instanceId, now) : 'NOT_FOUND'
     if (found && code === 'VALID') {
-      const entry = entryOf(found.record, found.hand, Math.max(wall, found.hand.databaseTime))
-      cache.set(text, entry)
+      const filled = entryOf(found.record, found.hand, Math.max(wall, found.hand.databaseTime))
+      cache.set(text, filled)
       rehashes.used(parsed.plaintext, found.record)
-      return valid(entry)
+      return valid(filled)
     }
-    // A key that is asked for another instance is as good as before.
-    if (isKnown && code !== 'WRONG_INSTANCE') cache.delete(text)
+    // A key that is sent for another instance stays valid.
+    if (entry && code !== 'WRONG_INSTANCE') cache.delete(text)
     return refusals[code as RefusalCode]
   }
 
@@ -97,7 +98,7 @@ export function createVerifier({ digests, moment, cache, marks, lookups, rehashe
       if (!entry) return null
       const now = moment()
       const hand = marks.inHand(entry.key.organizationId, now)
-      const outcome = hand && fromEntry(text, entry, hand, now, instanceId)
+      const outcome = hand && fromEntry(entry, hand, now, instanceId)
       if (outcome) tally.hits++
       return outcome
     },
@@ -108,10 +109,10 @@ export function createVerifier({ digests, moment, cache, marks, lookups, rehashe
       if (entry && !fresh && !isOld(entry, arrived)) {
         const { organizationId } = entry.key
         const hand = marks.inHand(organizationId, arrived) ?? (await marks.read(organizationId, departures))
-        const outcome = fromEntry(text, entry, hand, moment(), instanceId)
+        const outcome = fromEntry(entry, hand, moment(), instanceId)
         if (outcome) return outcome
       }
-      return fromRow(text, instanceId, departures, entry !== undefined)
+      return fromRow(text, instanceId, departures, entry)
     },
   }
 }

@@ -100,7 +100,18 @@ test('VF-10 a key in memory ends with the later of both clocks, and time never g
   m.clocks = { ...m.clocks, mono: m.clocks.mono + 19 }
   expect(await m.asks(text)).toBe('VALID')
   m.clocks = { ...m.clocks, mono: m.clocks.mono + 1 }
-  expect(await m.asks(text)).toBe('EXPIRED')
+  expect(await m.asks(text)).toBe('known EXPIRED')
+})
+
+test('a key in memory that was revoked after its end is REVOKED, although no mark moved', async () => {
+  m.clocks = { mono: 1_000, wall: end - 10, database: end - 10 }
+  const text = m.make()
+  expect(await m.codeOf(text)).toBe('VALID')
+  m.clocks = { mono: 1_010, wall: end, database: end }
+  const mark = m.mark
+  m.change(text, { revokedAt: new Date(end) })
+  m.mark = mark
+  expect(await m.asks(text)).toBe('known REVOKED')
 })
 
 test('no entry is used for longer than ten minutes', async () => {
