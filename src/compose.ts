@@ -25,10 +25,10 @@ import { createOwnMark, type OwnMark } from './verification/marks.ts'
 import { createRehashes, type Rehashes } from './verification/rehashes.ts'
 import { type VerificationStore, verificationStore } from './verification/store.ts'
 
-/** Stopping takes no longer, but for a moment: whoever sent SIGTERM follows with SIGKILL, mostly after ten seconds. */
+/** Stopping takes at most this long and a moment: SIGKILL follows SIGTERM, mostly after ten seconds. */
 const closingMs = 8_500
 
-/** What a test sets otherwise. */
+/** What a test replaces. */
 export interface Overrides {
   readonly clock?: Clock
   readonly log?: Log
@@ -46,18 +46,18 @@ export interface App extends Jobs {
   readonly lastUses: LastUses
   readonly rehashes: Rehashes
   readonly lines: SampledLog
-  /** The mark of the process that owns the embedded database; null where nodes share one. */
+  /** The mark of the process that owns the embedded database; null if nodes share one. */
   readonly ownMark: OwnMark | null
-  /** Calls it after each commit of a change. */
+  /** Calls `listener` after each commit of a change. */
   onChange(listener: (organizationId: string, version: bigint) => void): void
-  /** Steps of closing are taken in reverse order. */
+  /** Closing runs the steps in reverse order. */
   onClose(step: () => Promise<void> | void): void
   close(): Promise<void>
 }
 
 type Undo = () => Promise<void> | void
 
-/** Every step is tried, whatever became of those before; a database that does not answer holds up none of them for long. */
+/** Tries every step, even after one failed; a database that does not respond delays no step for long. */
 async function takeBack(undo: Undo[], log: Log): Promise<void> {
   const deadline = performance.now() + closingMs
   for (const step of undo.splice(0).reverse()) {
@@ -107,10 +107,10 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       changeBy: createChangeBy(stores, change),
       identify: limitFailures(createIdentify({ verifyToken, organizationClaim, defaultOrganization, now: () => clock.now() }), rateLimits),
       authenticate: limitFailures(createAuthenticate({ organizationClaim, members: stores.members }), rateLimits),
-      // Shared by all who come back at the same time: nobody's end stops it for the others.
+      // Shared by all clients that reconnect at once: if one disconnects, the others continue.
       authenticateLive: (identity) => runForAll(() => authenticateLive(identity)),
       propagate: () => {
-        // What waits for the other nodes keeps no other operation waiting.
+        // While it waits for the other nodes, no other operation waits for it.
         currentWork()?.leaveQueue()
         return propagate(nodes, log, ownMark)
       },

@@ -181,7 +181,7 @@ const schema = z.object(
   },
 )
 
-/** The settings as the README's table. A setting with no default says what holds without it. */
+/** The settings as the README's table. A setting with no default says what applies without it. */
 export function settingsTable(): string {
   const rows = Object.entries<Setting>(settings).map(([name, { reads, value, unset, effect }]) => [
     `\`${name}\``,
@@ -201,7 +201,7 @@ export interface Provider {
 
 export type Config = Readonly<z.infer<typeof schema>> & { readonly production: boolean; readonly provider: Provider | null }
 
-/** An empty text here is a mistake: the process would serve anybody, or serve from another database. */
+/** An empty text here is a mistake: the process would serve anybody, or use another database. */
 const neverEmpty = ['GATEWAY_TOKEN', 'DATABASE_URL']
 
 /** Returns the settings of this process. An empty variable counts as unset, except those of `neverEmpty`. Throws a `ConfigError` that lists all problems. */

@@ -13,7 +13,7 @@ export const errorCodes = [
 ] as const
 export type ErrorCode = (typeof errorCodes)[number]
 
-/** A refusal that the caller may read: its message and `extensions` reach the GraphQL answer as they are. */
+/** A refusal that the caller may read: its message and `extensions` reach the GraphQL response unchanged. */
 export class AuraError extends Error {
   override readonly name = 'AuraError'
   readonly extensions: {
@@ -33,7 +33,7 @@ export class AuraError extends Error {
 export const unauthenticated = (): AuraError =>
   new AuraError('UNAUTHENTICATED', 'Send a valid, unexpired token of a member of an organization as "Authorization: Bearer …".')
 
-/** For a valid token alone: it names no organization, and this server has several. */
+/** Only for a valid token: it names no organization, and this server has several. */
 export const organizationNeeded = (claim: string): AuraError =>
   new AuraError(
     'UNAUTHENTICATED',
@@ -48,25 +48,25 @@ export const forbidden = (message = 'Your role does not allow this.'): AuraError
 
 export const badInput = (field: string, message: string): AuraError => new AuraError('BAD_USER_INPUT', `${field}: ${message}`, field)
 
-/** Refuses a dialog whose agreement was not ticked. */
+/** Throws BAD_USER_INPUT if the caller did not acknowledge. */
 export function requireAcknowledged(acknowledged: boolean): void {
   if (!acknowledged) throw badInput('acknowledged', 'must be true: this cannot be undone')
 }
 
 export const conflict = (message: string, field?: string): AuraError => new AuraError('CONFLICT', message, field)
 
-/** More than is allowed: of something in a minute, or at once. Over HTTP it is 429, with the time to wait in `Retry-After` too. */
+/** Too many in a minute, or at once. Over HTTP this is 429, with the time to wait in `Retry-After` too. */
 export function rateLimited(message: string, retryAfterMs: number): AuraError {
   const error = new AuraError('RATE_LIMITED', message)
   const seconds = Math.max(1, Math.ceil(retryAfterMs / 1_000))
   return Object.assign(error, { extensions: { code: 'RATE_LIMITED', retryAfterMs, http: { status: 429, headers: { 'retry-after': String(seconds) } } } })
 }
 
-/** The feed cannot go on without a gap: read everything anew, then subscribe from there. */
+/** The feed cannot continue without a gap: read everything again, then subscribe from there. */
 export const resync = (): AuraError =>
   new AuraError('RESYNC', 'Events since this version are not all there. Read the current state again, and go on from its version.', 'after')
 
-/** Unless it is known that nothing was changed, it is not said: the connection may be lost at the commit, or after it. */
+/** Does not say that nothing was changed: the connection may be lost at the commit, or after it. */
 export const unavailable = (
   message = 'The database is busy or out of reach. A change may or may not have been made: look again, or repeat it with the same idempotencyKey.',
 ): AuraError => new AuraError('UNAVAILABLE', message)

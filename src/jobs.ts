@@ -10,25 +10,25 @@ import type { LastUses } from './verification/last-uses.ts'
 import type { Rehashes } from './verification/rehashes.ts'
 import type { VerificationStore } from './verification/store.ts'
 
-/** What a node does beside the requests. */
+/** The background jobs of a node. */
 export interface Jobs {
-  /** Moves what is due and writes what gathered. */
+  /** Expires keys that are due, then writes like `write`. */
   sweep(): Promise<void>
-  /** Writes what verification gathered: last uses, and digests under the current pepper. */
+  /** Writes what verification collected: last uses, and digests under the current pepper. */
   write(): Promise<void>
-  /** Re-wraps secrets under the current key-encryption key and format, and deletes what need not be kept. */
+  /** Re-wraps secrets under the current key-encryption key and format, and deletes data past its retention. */
   tidy(): Promise<void>
-  /** How many ACTIVE keys each pepper held when it was counted last; null where there is only one pepper, or nobody has counted yet. */
+  /** How many ACTIVE keys each pepper held at the last count; null if there is only one pepper, or before the first count. */
   keysPerPepper(): Readonly<Record<string, number>> | null
 }
 
-/** One of them, run again so many milliseconds after each end. */
+/** One job; it runs again this many milliseconds after each end. */
 interface Job {
   readonly everyMs: number
   readonly run: () => Promise<void>
 }
 
-/** All of them. `poll`: looks for changes of other nodes; null on a node that serves verification alone, which does only what that needs. */
+/** All jobs. `poll` reads changes of other nodes; null on a node that serves only verification, which runs only the jobs for that. */
 export const schedule = (
   { sweep, write, tidy, lines }: Jobs & { lines: { tell(): void } },
   { beat, poll }: { beat: () => Promise<void>; poll: (() => Promise<void>) | null },

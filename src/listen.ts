@@ -27,13 +27,13 @@ import { createHands, createMarks } from './verification/marks.ts'
 import type { VerificationStore } from './verification/store.ts'
 import { createVerifier } from './verification/verifier.ts'
 
-/** Connections that wait to be accepted, when clients come back all at once; beyond it they try again after seconds. The system may allow fewer. */
+/** How many connections may wait to be accepted when all clients reconnect; more retry after seconds. The system may allow fewer. */
 const backlog = 8_192
 
 export interface Listening {
-  /** The address that it serves at. */
+  /** The address of the server. */
   readonly url: string
-  /** Whether hints of other nodes arrive; null when there is nobody to listen to. */
+  /** Whether hints of other nodes arrive; null if this node does not listen. */
   isListening(): boolean | null
 }
 
@@ -69,7 +69,7 @@ function serveGraphQL({ ports, config }: App, addressOf: AddressOf) {
   }
 }
 
-/** Hears of the changes of other nodes, for as long as the app is open; null when nobody is to be listened to. */
+/** Listens for changes of other nodes while the app is open; null for the embedded database and for `off`. */
 function listenToNodes({ ports, config, metrics, onChange, onClose }: App): NodeHints | null {
   const url = config.DATABASE_LISTEN_URL ?? config.DATABASE_URL
   if (url === undefined || url === 'off') return null
@@ -79,7 +79,7 @@ function listenToNodes({ ports, config, metrics, onChange, onClose }: App): Node
   return nodeHints
 }
 
-/** Reads for verification, over connections that no operation takes; a statement that is silent is stopped, and its connection thrown away. */
+/** Reads for verification, over connections that no operation takes; a statement that gets no response is cancelled. */
 const inLane =
   <Asked, Answer>(read: (asked: Asked) => Promise<Answer>): ((asked: Asked) => Promise<Answer>) =>
   async (asked) => {
@@ -88,7 +88,7 @@ const inLane =
     return runAs(work, () => read(asked)).finally(() => clearTimeout(silence))
   }
 
-/** What verification of this node knows, and how it asks. */
+/** Verification: what this node knows, and how it reads. */
 function serveVerification({ ports, config, verification, lastUses, rehashes, ownMark }: App, addressOf: AddressOf) {
   const store: Pick<VerificationStore, 'marks' | 'records'> = {
     marks: inLane((ids) => verification.marks(ids)),
@@ -117,8 +117,8 @@ function serveVerification({ ports, config, verification, lastUses, rehashes, ow
 }
 
 /**
- * Joins the nodes, starts what runs beside the requests, and serves on the configured port until the app is closed. `SERVE` says which routes:
- * a process that serves verification alone runs no operation and follows nothing.
+ * Joins the nodes, starts the background jobs, and serves on the configured port until the app is closed. `SERVE` sets the routes:
+ * a process that serves only verification runs no operation and follows nothing.
  */
 export async function listen(app: App): Promise<Listening> {
   const { ports, config, metrics, nodes } = app
@@ -156,7 +156,7 @@ export async function listen(app: App): Promise<Listening> {
     health.stop()
     const closed = new Promise<void>((resolve) => server.close(() => resolve()))
     graphql?.eventStreams.close()
-    // Requests under way get this long.
+    // Open requests get this long.
     const impatience = setTimeout(() => server.closeAllConnections(), 5_000)
     server.closeIdleConnections()
     await Promise.all([sockets?.close(), closed])

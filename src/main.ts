@@ -2,5 +2,5 @@
 import { run } from './cli/commands.ts'
 
 process.exitCode = await run(process.argv)
-// What does not answer any more, such as a database that went away, must not keep a process that has stopped.
+// A resource that no longer responds, such as a lost database, must not keep a stopped process alive.
 setTimeout(() => process.exit(), 500).unref()

@@ -3,11 +3,11 @@ import { badInput } from './errors.ts'
 // Control, format-only and separator characters, and halves of surrogate pairs, hide what a name really is.
 const unprintable = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u200B\u200E\u200F\u202A-\u202E\u2060-\u2069\uFEFF]/u
 
-// Whatever leaves a mark: no space, nothing that only says how others are drawn, and none of the letters that are blank (fillers, the empty
+// Any character that is drawn: no space, no character that only changes how others are drawn, and no blank letter (fillers, the empty
 // Braille pattern, the empty note head).
 const visible = /[^\p{White_Space}\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}\p{Cs}\u115F\u1160\u2800\u3164\uFFA0\u{1D159}]/u
 
-/** The name trimmed and in NFC; BAD_USER_INPUT on `field` unless it then has 1 to 64 printable characters, one of them visible. */
+/** Returns the name trimmed and in NFC; throws BAD_USER_INPUT unless it then has 1 to 64 printable characters, one of them visible. */
 export function parseName(field: string, text: string): string {
   const name = text.trim().normalize('NFC')
   if (name === '') throw badInput(field, 'must not be empty')

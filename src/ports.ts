@@ -15,8 +15,8 @@ import type { SecretStore } from './secrets/store.ts'
 import type { LiveOperation, Subscriber } from './topic.ts'
 
 /**
- * The stores of all features, over the outer client or over one transaction. Their types are those of the stores themselves: written down once
- * more here, each method would stand in two places, and nobody else makes a store.
+ * The stores of all features, over the outer client or over one transaction. The types come from the stores themselves: an interface here
+ * would repeat each method, and there is no other implementation.
  */
 export interface Stores {
   readonly organizations: OrganizationStore
@@ -28,11 +28,11 @@ export interface Stores {
   readonly events: EventStore
 }
 
-/** The inside of one change: the organization is locked, and whatever is read here holds until the commit. */
+/** The inside of one change: the organization is locked, and what is read here holds until the commit. */
 export interface Locked extends Stores {
-  /** The time of the change, for its rows and its events alike. */
+  /** The time of the change, for its rows and its events. */
   readonly now: Date
-  /** Adds an event; its version is given at the end, in the order of the calls. */
+  /** Adds an event; its version is set at the end, in the order of the calls. */
   record(event: NewEvent): void
 }
 
@@ -43,12 +43,12 @@ export interface NewOrganization {
 }
 
 /**
- * The one way to change anything: locks the organization's row, runs `body` in later statements, numbers its events, commits,
- * then wakes the hub. `body` throws to undo everything. A new organization is made first, in the same transaction; CONFLICT if its slug is taken.
+ * The only way to change data: locks the organization's row, runs `body` in later statements, numbers its events, commits,
+ * then wakes the hub. `body` throws to roll back. A new organization is inserted first, in the same transaction; throws CONFLICT if its slug is taken.
  */
 export type Change = <Answer>(organization: string | NewOrganization, body: (locked: Locked) => Promise<Answer>) => Promise<Answer>
 
-/** What a look finds where there is nothing to change: this is the answer, and needs no lock. */
+/** `look` returns this if there is nothing to change: it holds the answer, which needs no lock. */
 export class Unchanged<Answer> {
   readonly answer: Answer
 
@@ -58,9 +58,9 @@ export class Unchanged<Answer> {
 }
 
 /**
- * A change that a member asks for. `look` throws what refuses it, and answers what it found. It reads only, and runs twice: without the lock, with
- * the role that the member was authenticated with, so that who is refused holds up nobody; then under the lock, with the role that they have
- * now, and what it finds there holds until the commit. `body` gets that alone. Where a look finds `Unchanged`, no body runs.
+ * A change that a member requests. `look` throws to refuse it, and returns what it found. It only reads, and runs twice: first without the lock,
+ * with the role that the member was authenticated with, so that a refused member blocks no one; then under the lock, with the current role,
+ * and what it finds there holds until the commit. `body` gets only that. If `look` returns `Unchanged`, `body` does not run.
  */
 export type ChangeBy = <Seen, Answer>(
   actor: Actor,
@@ -68,79 +68,79 @@ export type ChangeBy = <Seen, Answer>(
   body: (locked: Locked, scope: Scope, seen: Seen) => Promise<Answer>,
 ) => Promise<Answer>
 
-/** Time of day; the test's clock is set by hand. */
+/** Time of day; tests set their clock by hand. */
 export interface Clock {
   now(): Date
 }
 
-/** Everything that is live on this node: who follows what, and what they get. */
+/** All subscriptions and sockets on this node: what they follow, and what they get. */
 export interface Hub {
-  /** The organization has this version now: a change of this node's own, called after the commit. */
+  /** The organization has this version now, by a change of this node; called after the commit. */
   changed(organizationId: string, version: bigint): void
-  /** Another node says so; it may be wrong, or nobody. */
+  /** A hint says so; it may be wrong, or not from a node. */
   hinted(organizationId: string, version: bigint): void
   /** Hints may have been missed. */
   hintedAll(): void
   /** The versions of all organizations that are followed here, no older than `askedAt` (as of `performance.now()`). */
   polled(rows: readonly { id: string; version: bigint }[], askedAt: number): void
-  /** The organizations that somebody follows here. */
+  /** The organizations that are followed here. */
   followed(): string[]
   /** How many subscriptions are open, and how many groups they form. */
   readonly size: number
   readonly groups: number
   /**
-   * Starts to deliver to the subscriber, who gets what is there at once; answers how to leave. Throws UNAUTHENTICATED, FORBIDDEN or NOT_FOUND
-   * when its actor may not follow this, RESYNC when the past that it wants is not all there.
+   * Starts to deliver to the subscriber, first what exists now; returns a function to leave. Throws UNAUTHENTICATED, FORBIDDEN or NOT_FOUND
+   * if its actor may not follow this, RESYNC if past events that it wants are missing.
    */
   join(operation: LiveOperation, subscriber: Subscriber): Promise<() => void>
-  /** The member's scope, from memory when their organization is followed; null when they are none. */
+  /** The member's scope, from memory if their organization is followed; null if they are no member. */
   scopeOf(actor: Pick<Actor, 'organizationId' | 'memberId'>): Promise<Scope | null>
-  /** Calls `end` within a second once the member is removed, wherever; answers how to stop. Throws UNAUTHENTICATED when they are already. */
+  /** Calls `end` within a second after the member is removed, on any node; returns a function to stop. Throws UNAUTHENTICATED if they already are. */
   watch(actor: Actor, end: () => void): Promise<() => void>
 }
 
-/** What is counted while it happens. */
+/** What is counted as it happens. */
 export interface Metrics {
   delivered(answers: number): void
   conflated(): void
-  /** How long ago what is delivered now occurred. */
+  /** How long ago the event delivered now occurred. */
   lag(occurredAt: Date | null): void
-  /** A socket or a stream ended: with its close code, or why it was ended from here. */
+  /** A socket or a stream ended: its close code, or why this node ended it. */
   closed(reason: string): void
-  /** Somebody asked for what they have no right to, as often as `count`. */
+  /** A caller was refused with this code, `count` times. */
   refused(code: ErrorCode, count: number): void
-  /** Somebody was over a limit. */
+  /** A caller was over a limit. */
   rateLimited(limit: RateLimit | SizeLimit): void
-  /** Something failed that was no fault of the caller. */
+  /** Something failed, and the caller did not cause it. */
   failed(code: ErrorCode): void
-  /** Lines were not written, since others like them were. */
+  /** Log lines were left out, since similar ones were written. */
   linesLeftOut(count: number): void
-  /** A hint on the channel between the nodes was none. */
+  /** A message on the channel between the nodes was no hint. */
   hintDropped(): void
-  /** A verification was answered with this code. */
+  /** A verification returned this code. */
   verified(code: string): void
   /** A verification was not decided, for this reason. */
   undecided(reason: string): void
   /** A statement was sent for the verifications that wait in this lane. */
   lookedUp(lane: string, ids: number): void
-  /** A verification that asked the database took so many milliseconds. */
+  /** A verification that read the database took this many milliseconds. */
   asked(ms: number): void
 }
 
-/** What can be done only so often in a minute: by one member, or from one address. */
+/** What one member or one address may do only so often in a minute. */
 export type RateLimit = 'failed_credentials' | 'wrong_gateway_tokens' | 'key_creations' | 'secret_reveals' | 'secret_name_conflicts'
-/** What can only be open so often at once. */
+/** What may be open only so often at once. */
 export type SizeLimit = 'operations_per_socket' | 'streams_per_member' | 'operations_waiting'
 
-/** Counts on this node what `who` does, a member or an address. */
+/** Counts on this node what `who` (a member or an address) does. */
 export interface RateLimits {
-  /** Counts one more; throws RATE_LIMITED when the minute has no room for it. */
+  /** Counts one more; throws RATE_LIMITED if that exceeds the minute's limit. */
   spend(limit: RateLimit, who: string): Promise<void>
-  /** Counts nothing; throws RATE_LIMITED when the minute has no room for another. */
+  /** Counts nothing; throws RATE_LIMITED if one more exceeds the minute's limit. */
   requireLeft(limit: RateLimit, who: string): Promise<void>
 }
 
-/** How far a change had reached when it was answered. */
+/** How far a change had spread when its response was sent. */
 export interface Propagation {
   readonly nodes: number
   readonly waitedMs: number
@@ -154,7 +154,7 @@ export interface Log {
 
 /** Everything a use case, a resolver or a route can need; each names what it uses with `Pick`. */
 export interface Ports extends Stores {
-  /** For work that no member asks for; who has an actor takes `changeBy`. */
+  /** For work that no member requests; code with an actor uses `changeBy`. */
   readonly change: Change
   readonly changeBy: ChangeBy
   readonly clock: Clock
@@ -165,17 +165,17 @@ export interface Ports extends Stores {
   readonly cursors: Cursors
   readonly identify: Identify
   readonly authenticate: Authenticate
-  /** The same for what stays open, from memory where the hub knows: clients that come back all at once cost few statements. */
+  /** The same for connections that stay open, from memory if the hub knows: clients that all reconnect cost few statements. */
   readonly authenticateLive: Authenticate
-  /** Answers once every serving node refuses what was just denied. */
+  /** Resolves once every serving node refuses what was just denied. */
   readonly propagate: () => Promise<Propagation>
   readonly randomBytes: (size: number) => Uint8Array
   readonly maxKeyLifetimeDays: number
   /** How far back a feed can resume. */
   readonly eventRetentionDays: number
   readonly rateLimits: RateLimits
-  /** Writes down that somebody was refused something, and as often as `count`: at which field, and who; unless told, whoever sent the request under way. */
+  /** Logs and counts a refusal, `count` times: the field and the member; without `by`, the sender of the current request. */
   readonly refused: (code: ErrorCode, field: string | undefined, more?: { count?: number; by?: Pick<Actor, 'memberId' | 'organizationId'> }) => void
-  /** Lines of one cause and caller are written so often in a minute, then counted. */
+  /** Writes only so many lines of one cause and caller in a minute, then counts them. */
   readonly log: Log
 }

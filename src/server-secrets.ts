@@ -15,7 +15,7 @@ function readSecretFile(config: Config, name: string, mustExist = false): Uint8A
   return bytes
 }
 
-/** What tokens are signed with: as configured, or for the embedded database made once and kept in its folder. */
+/** The secret that signs tokens: configured, or for the embedded database made once and kept in its folder. */
 export const readAuthSecret = (config: Config): Uint8Array =>
   config.AUTH_SECRET !== undefined ? new TextEncoder().encode(config.AUTH_SECRET) : readSecretFile(config, 'auth-secret')
 
@@ -24,7 +24,7 @@ export const createVerifyToken = (config: Config, clock: Clock, log: Log): Verif
   return config.provider ? createProviderVerifier({ ...config.provider, now, log }) : createSecretVerifier(readAuthSecret(config), now)
 }
 
-/** Peppers and key-encryption keys, likewise; a file that the database was used with is never made anew. */
+/** The same for peppers and key-encryption keys; a file that the database was used with is never made again. */
 async function readKeySecrets(config: Config, database: Database): Promise<{ peppers: readonly Uint8Array[]; keks: readonly Uint8Array[] }> {
   const known = await knownFingerprints(database.client)
   return {
@@ -33,7 +33,7 @@ async function readKeySecrets(config: Config, database: Database): Promise<{ pep
   }
 }
 
-/** What is made of them, once the database agrees that they are those it was used with. */
+/** Returns what is made from them; throws `WrongDatabase` if the database was used with others. */
 export async function openServerSecrets(
   config: Config,
   database: Database,
@@ -47,7 +47,7 @@ export async function openServerSecrets(
   return { digests, seals, cursors: createCursors(peppers, () => digests.currentId) }
 }
 
-/** Says to the nodes that start later which ones are in use. */
+/** Stores which ones are in use, for nodes that start later. */
 export async function rememberServerSecrets({ client }: Pick<Database, 'client'>, { digests, seals }: Pick<Ports, 'digests' | 'seals'>): Promise<void> {
   await rememberFingerprint(client, 'pepper', digests.currentId)
   await rememberFingerprint(client, 'kek', seals.currentId)

@@ -6,12 +6,12 @@ export interface Setting<Reads extends z.ZodType = z.ZodType> {
   readonly reads: Reads
   /** What the text is, with its unit. */
   readonly value: string
-  /** What holds without the setting, where that is not the default of `reads`. */
+  /** What applies without the setting, if that is not the default of `reads`. */
   readonly unset?: string
   readonly effect: string
 }
 
-/** A whole number, with what `effect` says of it. */
+/** A whole number; `effect` says what it does. */
 export function count(least: number, most: number, unset: number, unit: string, effect: string) {
   const problem = `must be a whole number from ${least} to ${most}`
   const reads = z
@@ -35,7 +35,7 @@ export const secretList = z
   .refine((list) => list.every((bytes) => bytes !== null), 'must be 32 bytes in base64, or several of these with commas between them, the current one first')
   .transform((list) => list as Uint8Array[])
 
-/** A function of the database deletes events, and it keeps younger ones. */
+/** The database function that deletes events keeps younger ones. */
 export const minAuditDays = 30
 
 export const origins = z
@@ -66,7 +66,7 @@ export const addresses = z
   .refine((list) => list !== null, 'must be addresses or blocks such as 10.0.0.5 or 10.0.0.0/8, with commas between them, and not the block of all addresses')
   .transform((list) => list as BlockList)
 
-/** Plain HTTP is safe on this machine only: elsewhere an attacker on the network could answer with their own keys. */
+/** Plain HTTP is safe on this machine only: elsewhere an attacker on the network could send their own keys. */
 export function isSafeUrl(text: string): boolean {
   if (!URL.canParse(text)) return false
   const { protocol, hostname } = new URL(text)

@@ -1,6 +1,6 @@
 import type { OrganizationRole } from '../generated/prisma/enums.ts'
 
-/** Who asks: a present member, as the database said when the request came in. */
+/** The caller: a present member, as the database said when the request came. */
 export interface Actor {
   readonly memberId: string
   readonly organizationId: string
@@ -12,13 +12,13 @@ export interface Actor {
   readonly expiresAt: Date
 }
 
-/** What a request brings, unchecked: its `Authorization` value, and the organization that it names beside the token, if any. */
+/** What a request sends, unchecked: its `Authorization` value, and the organization that it names outside the token, if any. */
 export interface Credential {
   readonly authorization: string | null | undefined
   readonly organization: unknown
 }
 
-/** What a valid credential says by itself, before anything is looked up. */
+/** What a valid credential says by itself, before any lookup. */
 export interface Identity {
   readonly subject: string
   /** The organization that it names, an id or a slug; null when it names none. */
@@ -27,8 +27,8 @@ export interface Identity {
   readonly expiresAt: Date
 }
 
-/** Checks a credential without the database; throws UNAUTHENTICATED, with one text, for everything that is no valid one. */
+/** Checks a credential without the database; throws UNAUTHENTICATED, with one text, for every invalid one. */
 export type Identify = (credential: Credential) => Promise<Identity>
 
-/** The member that the identity is at this moment; throws UNAUTHENTICATED when it is none, or when it may mean several organizations. */
+/** Returns the identity's current member; throws UNAUTHENTICATED when there is none, or when several organizations are possible. */
 export type Authenticate = (identity: Identity) => Promise<Actor>

@@ -8,17 +8,17 @@ type Right = (who: Who) => boolean
 const isOrganizationOwner: Right = ({ role }) => role === 'OWNER'
 const isOwner: Right = ({ role }) => role === 'OWNER' || role === 'AURA_OWNER'
 
-/** Every role, each by its name: a role that is new has no right until it is written here. */
+/** Every role, each by name: a new role has no rights until it is added here. */
 export const isMember: Right = (who) => isOwner(who) || who.role === 'MEMBER'
 
-/** Rows of the organization that they have no role on, and those of deleted instances. */
+/** Includes rows that they have no role on, and rows of deleted instances. */
 export const seesEveryRow = isOwner
 export const mayCreateApps = isOwner
 export const mayCreateInstances = isOwner
 export const mayReadAuditLog = isOwner
 export const mayRevokeOrphans = isOwner
 export const mayManageMembers = isOrganizationOwner
-/** The values of other members' secrets, and what these are called. */
+/** The values and names of other members' secrets. */
 export const mayUseAllSecrets = isOrganizationOwner
 /** Subjects and addresses of other members. */
 export const maySeeContacts = isOrganizationOwner

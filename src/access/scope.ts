@@ -3,13 +3,13 @@ import { mayUseAllSecrets, seesEveryRow } from './rights.ts'
 
 declare const built: unique symbol
 
-/** Which rows exist for an actor. Only this file builds one; every root read and every write takes one first. */
+/** The rows that an actor can see. Only this file builds a scope; every root read and every write needs one. */
 export interface Scope {
   readonly [built]: true
   readonly organizationId: string
   readonly memberId: string
   readonly role: OrganizationRole
-  /** Whether every row of the organization is in it, those of deleted instances too. It filters rows; what somebody may do, `rights.ts` says. */
+  /** Whether it contains every row of the organization, including deleted instances. It only filters rows; `rights.ts` defines the rights. */
   readonly all: boolean
   /** Instances that the actor could see before this operation changed them: its payloads still show them. */
   readonly kept: readonly string[]
@@ -25,8 +25,8 @@ export const scopeOf = (actor: { organizationId: string; memberId: string; role:
   }) as Scope
 
 /**
- * Every row of the organization, for nobody in particular: what is executed once for all who were each checked before.
- * Reading who asks is a mistake there, and throws.
+ * Every row of the organization, without an actor: for executions that many clients share, after each was checked.
+ * Reading the actor there is a mistake, and throws.
  */
 export function scopeOfAll(organizationId: string): Scope {
   const nobody = (): never => {
@@ -45,7 +45,7 @@ export function scopeOfAll(organizationId: string): Scope {
   } as Scope
 }
 
-/** The scope of an operation's payloads after it changed an instance that the actor could see: as before the change. */
+/** The scope for an operation's payloads: an instance that it changed stays visible as before the change. */
 export const keepInstance = (scope: Scope, instanceId: string): Scope => ({ ...scope, kept: [...scope.kept, instanceId] })
 
 /** Filter on instances: all, or those that still exist and on which the member has a role. */

@@ -15,9 +15,9 @@ export const nodeRules: Rules = { Query: { node: requires(isMember), nodes: requ
 
 type Find = (id: string) => Promise<{ id: string } | null>
 
-/** Finds the row behind an id of any type, if it is in the actor's scope; ids of one type are one statement. */
+/** Finds the row with an id of any type, if it is in the actor's scope; one statement per type. */
 function createFind(context: Context, info: GraphQLResolveInfo): Find {
-  // What is selected of a type is planned with its first id, once for all of them.
+  // The selection of a type is planned once, with its first id.
   const queries = new Map<IdPrefix, object>()
   const queryOf = (prefix: IdPrefix): object => {
     const query = queries.get(prefix) ?? queryFromInfo({ context, info, typeName: nodeTypes[prefix].name })
@@ -40,14 +40,14 @@ builder.queryFields((t) => ({
   node: t.field({
     type: Node,
     nullable: true,
-    description: 'Whatever has this id; null when the viewer may see nothing with it.',
+    description: 'The row with this id; null when the viewer may not see one.',
     args: { id: t.arg.id({ required: true, description: 'An id of any type.' }) },
     resolve: (_root, { id }, context, info) => createFind(context, info)(id),
   }),
   nodes: t.field({
     type: [Node],
     nullable: { list: false, items: true },
-    description: 'The same for at most 100 ids, in their order.',
+    description: 'Like node, for at most 100 ids, in their order.',
     args: { ids: t.arg.idList({ required: true, description: 'Ids of any type.' }) },
     extensions: costOfNodes,
     resolve: (_root, { ids }, context, info) => {

@@ -1,5 +1,5 @@
 import { lexicographicSortSchema, printSchema as print } from 'graphql'
 import { createSchema } from './schema.ts'
 
-/** The SDL as it stands in `schema/schema.graphql` and is served at `/schema.graphql`. */
+/** The SDL that is in `schema/schema.graphql` and is served at `/schema.graphql`. */
 export const printSchema = (): string => `${print(lexicographicSortSchema(createSchema().schema))}\n`

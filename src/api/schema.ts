@@ -41,8 +41,8 @@ export const rules = {
 } satisfies Rules
 
 /**
- * The schema with its rules on: shield around every root field's `resolve`, the same rules around `subscribe`. And the same without rules,
- * in which answers of subscriptions are executed for many at once: each of them passed the rules and the hub's checks before.
+ * Returns the schema with rules: shield around every root field's `resolve`, the same rules around `subscribe`. And the schema without rules,
+ * which executes subscription responses for many clients at once: each client passed the rules and the hub's checks before.
  */
 export function createSchema(): { schema: GraphQLSchema; unguarded: GraphQLSchema } {
   const unguarded = paceSchema(builder.toSchema())
@@ -50,7 +50,7 @@ export function createSchema(): { schema: GraphQLSchema; unguarded: GraphQLSchem
     { Query: { '*': deny, ...rules.Query }, Mutation: { '*': deny, ...rules.Mutation }, Subscription: { '*': deny, ...rules.Subscription } },
     { allowExternalErrors: true, fallbackError: forbidden() },
   ).generate(unguarded) as Readonly<Record<string, unknown>>
-  // Of what shield makes only the root types: it allows every other field too, through promises, of which a large answer had a million.
+  // Only shield's root types: it also wraps every other field in promises, and a large response had a million of them.
   const guarded = applyMiddleware(unguarded, Object.fromEntries(Object.keys(rules).map((root) => [root, guards[root]])))
   return { schema: guardSubscriptions(guarded, rules.Subscription), unguarded }
 }

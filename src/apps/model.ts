@@ -1,2 +1,2 @@
-/** More apps than this an organization cannot have. */
+/** The most apps that an organization can have. */
 export const maxApps = 200

@@ -9,7 +9,7 @@ builder.prismaObject('App', {
   select: { id: true },
   fields: (t) => ({
     slug: t.exposeString('slug', { description: 'Its short name, unique in the organization.' }),
-    name: t.exposeString('name', { description: 'Its name for people.' }),
+    name: t.exposeString('name', { description: 'Its display name.' }),
   }),
 })
 

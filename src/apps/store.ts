@@ -9,7 +9,7 @@ export const appStore = (client: Statements) => ({
   find: <Query extends Prisma.AppDefaultArgs>(query: Query, scope: Scope, by: { id: string } | { slug: string }) =>
     client.app.findFirst({ ...query, where: { ...by, organizationId: scope.organizationId } }),
 
-  /** Those of these apps that are in scope. */
+  /** The given apps that are in scope. */
   among: <Query extends Prisma.AppDefaultArgs>(query: Query, scope: Scope, ids: readonly string[]) =>
     client.app.findMany({ ...query, where: { organizationId: scope.organizationId, id: { in: [...ids] } } }),
 

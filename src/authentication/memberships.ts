@@ -5,8 +5,8 @@ import type { OrganizationStore } from '../organizations/store.ts'
 import type { Hub } from '../ports.ts'
 
 /**
- * Finds members as the database does, but for clients that come back all at once: many in one statement, and those whom it knows from
- * memory, with the role that the hub says they have by now.
+ * Finds members as the database does, but for many clients that reconnect at once: many members in one statement, and known members
+ * from memory, with their current role from the hub.
  */
 export function createMemberships(
   members: Pick<MemberStore, 'bySubjects'>,
@@ -25,7 +25,7 @@ export function createMemberships(
     { batchScheduleFn: batchSchedule() },
   )
 
-  // Shared by all who come within 50 ms, and kept for nobody else: another node may make an organization at any time.
+  // Shared by all callers within 50 ms, and not cached: another node can create an organization at any time.
   const existing = new DataLoader<'all', readonly { id: string }[]>(
     async (asked) => {
       const found = await organizations.firstTwo()
@@ -41,14 +41,14 @@ export function createMemberships(
         known.clear(key)
         throw error
       })
-      // Nobody is not kept: who asks for what is not there could fill the memory.
+      // Missing members are not cached: callers could fill the memory with them.
       if (!member) {
         known.clear(key)
         return []
       }
       const scope = await hub.scopeOf(member)
       if (scope) return [{ ...member, role: scope.role }]
-      // Removed meanwhile; the same person may be another member by now.
+      // Removed since; the same person can be a new member now.
       known.clear(key)
     }
   }

@@ -3,19 +3,19 @@ import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, type
 import { unauthenticated, unavailable } from '../errors.ts'
 import type { Log } from '../ports.ts'
 
-/** The claims of a token; throws UNAUTHENTICATED for one that is not valid, UNAVAILABLE when that cannot be known. */
+/** Returns the claims of a token; throws UNAUTHENTICATED if it is invalid, UNAVAILABLE if it cannot be checked. */
 export type VerifyToken = (token: string) => Promise<JWTPayload>
 
 const embeddedAlgorithm = 'HS256'
 const embeddedIssuer = 'aura-keys'
 /** Signatures that an identity provider may use; never a shared secret, and never none. */
 const providerAlgorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519']
-/** How far the provider's clock and ours may be apart. */
+/** How much the provider's clock and ours may differ. */
 const skewSeconds = 5
-/** How old the provider's keys may get before they are read again; the old ones go on meanwhile, and while it does not answer. */
+/** How old the provider's keys may get before a reload; the old ones stay in use meanwhile, and while it does not respond. */
 const refreshMs = 10 * 60 * 1000
 
-/** Signs what `createSecretVerifier` accepts. `ttl`: a span such as `1h`. */
+/** Signs a token for `createSecretVerifier`. `ttl`: a duration such as `1h`. */
 export function signToken(
   secret: Uint8Array,
   claims: { subject: string; organization: string; organizationClaim: string; ttl: string | Date },
@@ -31,7 +31,7 @@ export function signToken(
 
 const requiredClaims = ['sub', 'exp']
 
-/** Tokens signed with HS256 under `secret`, and only those. `now` is read at every call. */
+/** Accepts only tokens signed with HS256 and `secret`. `now` is read at every call. */
 export function createSecretVerifier(secret: Uint8Array, now: () => Date): VerifyToken {
   const key = createSecretKey(secret)
   return async (token) => {
@@ -43,7 +43,7 @@ export function createSecretVerifier(secret: Uint8Array, now: () => Date): Verif
   }
 }
 
-// What says that the token is bad; everything else says that the provider could not be asked.
+// These errors mean a bad token; all others mean that the provider is unreachable.
 const badToken = [
   errors.JWTExpired,
   errors.JWTClaimValidationFailed,
@@ -56,11 +56,11 @@ const badToken = [
   errors.JOSENotSupported,
 ]
 
-/** Tokens of an identity provider, checked with the keys that it publishes at `url`. */
+/** Checks tokens of an identity provider with the keys that it publishes at `url`. */
 export function createProviderVerifier(provider: { url: string; issuer: string; audience: string; now: () => Date; log: Log }): VerifyToken {
   const keys = createRemoteJWKSet(new URL(provider.url), { cacheMaxAge: Number.POSITIVE_INFINITY, cooldownDuration: 5_000, timeoutDuration: 3_000 })
   let readAt: number | null = null
-  // An unknown key is read for at once; known ones are read again from time to time, so that withdrawn ones end.
+  // An unknown key is fetched at once; known keys are reloaded now and then, so that withdrawn ones stop.
   const getKey: JWTVerifyGetKey = async (header, token) => {
     if (readAt !== null && performance.now() - readAt > refreshMs) {
       readAt = performance.now()

@@ -3,7 +3,7 @@ import { AuraError, nothingChanged } from '../errors.ts'
 import { type Change, type ChangeBy, type Stores, Unchanged } from '../ports.ts'
 import { isTransient } from '../store/client.ts'
 
-/** A change that a member asks for; see `ChangeBy` in `ports.ts` for what it promises. `stores` are those outside of any transaction. */
+/** A change by a member; see `ChangeBy` in `ports.ts` for its guarantees. `stores` are outside any transaction. */
 export const createChangeBy =
   (stores: Stores, change: Change): ChangeBy =>
   async (actor, look, body) => {
@@ -12,7 +12,7 @@ export const createChangeBy =
         if (error instanceof AuraError) return error
         throw error
       })
-      // Who gets their answer here may have been removed since they were authenticated: then that is the answer.
+      // An actor whose result is decided here can have been removed since authentication: then this throws.
       if (found instanceof AuraError || found instanceof Unchanged) await stores.members.scopeNow(actor)
       if (found instanceof AuraError) throw found
       return found

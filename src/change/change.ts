@@ -5,7 +5,7 @@ import { type Database, isTransient, isUniqueViolation, lockOrganization, setLoc
 import { currentWork } from '../store/work.ts'
 import { createStores } from './stores.ts'
 
-/** Runs what is for one organization one after another, so that of this node's connections only one waits for the organization's lock. */
+/** Runs the changes of one organization one at a time, so that only one connection of this node waits for the organization's lock. */
 function createSequences(): <Answer>(organizationId: string, run: () => Promise<Answer>) => Promise<Answer> {
   const last = new Map<string, Promise<void>>()
   return (organizationId, run) => {
@@ -23,7 +23,7 @@ function createSequences(): <Answer>(organizationId: string, run: () => Promise<
   }
 }
 
-/** The one way to change anything; see `Change` in `ports.ts` for what it promises. `denied` is called once a COMMIT was sent after which keys may open less. */
+/** The only way to change anything; see `Change` in `ports.ts` for its guarantees. Calls `denied` once it sent a COMMIT that can take access from keys. */
 export function createChange(
   { client, statementMs }: Pick<Database, 'client' | 'statementMs'>,
   clock: Clock,
@@ -46,7 +46,7 @@ export function createChange(
             throw isUniqueViolation(error) ? conflict(`slug: the organization ${founded.slug} exists already`, 'slug') : error
           })
         }
-        // Alone and first: what a later statement reads, it reads after the lock was had.
+        // Alone and first: later statements read only after the lock is held.
         if (!(await lockOrganization(statements, organizationId, statementMs()))) throw new Error('the organization of a change does not exist')
         const now = clock.now()
         const events: NewEvent[] = []
@@ -63,7 +63,7 @@ export function createChange(
         if (error instanceof AuraError || !isTransient(error)) throw error
         throw committing ? unavailable() : nothingChanged()
       })
-      // Whatever became of the commit: it may be in force although nobody says so.
+      // Even after an error: the commit can still be in force.
       .finally(() => denies && denied())
     if (version !== null) changed(organizationId, version)
     return answer

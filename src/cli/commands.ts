@@ -40,7 +40,7 @@ function createProgram(): Command {
     .option('--demo', 'load the demo organizations into an empty PostgreSQL database (an empty embedded one gets them anyway)')
     .action(async ({ demo }: { demo?: boolean }) => {
       const config = loadConfig()
-      // Loaded here alone: the other commands need neither GraphQL nor the transports, which take half a second to load.
+      // Loaded only here: the other commands need neither GraphQL nor the transports, which take half a second to load.
       const { serve } = await import('./serve.ts')
       await serve(config, demo === true)
     })
@@ -98,7 +98,7 @@ function createProgram(): Command {
   return program
 }
 
-/** Runs one command line; answers the exit code: 2 for settings that cannot be. */
+/** Runs one command line; returns the exit code: 2 for bad settings. */
 export async function run(commandLine: readonly string[]): Promise<number> {
   try {
     await createProgram().parseAsync(commandLine)
@@ -118,7 +118,7 @@ export async function run(commandLine: readonly string[]): Promise<number> {
   }
 }
 
-// Messages of the database's client can hold its URL, and so a password.
+// Messages of the database client can hold its URL, and so a password.
 function startFailure(error: unknown): string {
   const { code, name, syscall, message } = error as NodeJS.ErrnoException
   if (code === 'EADDRINUSE') return 'the port is in use. Set PORT to another one.'

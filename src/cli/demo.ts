@@ -17,7 +17,7 @@ import { dayMs } from '../time.ts'
 /** The organizations that `loadDemo` makes. */
 export const demoSlugs = ['demo', 'other'] as const
 
-/** Who is in the demo organization; their subjects are their addresses. */
+/** Members of the demo organization; their subjects are their email addresses. */
 const people: readonly { subject: string; name: string; role: OrganizationRole }[] = [
   { subject: 'aura@demo.example', name: 'Amira Haddad', role: 'AURA_OWNER' },
   { subject: 'dev@demo.example', name: 'Diego Fontaine', role: 'MEMBER' },
@@ -28,14 +28,14 @@ const people: readonly { subject: string; name: string; role: OrganizationRole }
 interface InstancePlan {
   readonly name: string
   readonly status?: Exclude<InstanceStatus, 'DELETED'>
-  /** Who has a role on it besides the owners. */
+  /** Members with a role on it besides the owners. */
   readonly grants?: 'both' | 'dev'
   readonly deleted?: boolean
-  /** Its keys, by who made them; see `readKey` for the marks. */
+  /** Its keys, in the format that `readKey` reads. */
   readonly keys: string
 }
 
-// A key is `name:days ago:lifetime in days`, then `!` when it was revoked since and `@` when dev made it.
+// A key is `name:days ago:lifetime in days`, then `!` if it was revoked since and `@` if dev made it.
 const apps: readonly { slug: string; name: string; instances: readonly InstancePlan[] }[] = [
   {
     slug: 'cloud-functions',

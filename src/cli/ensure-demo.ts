@@ -3,8 +3,8 @@ import { demoState, discardHalfDemo, setDemoState } from '../store/demo-state.ts
 import { demoSlugs, loadDemo } from './demo.ts'
 
 /**
- * Loads the demo into an empty database if it is `wanted`, once: of nodes that start together one loads it and the others wait, and what a
- * killed one left half loaded is loaded anew. Answers whether all of the demo is there.
+ * Loads the demo once into an empty database if it is `wanted`: of nodes that start together one loads it and the others wait, and a demo
+ * that a killed node left half loaded is loaded again. Returns whether all of the demo is there.
  */
 export async function ensureDemo(app: App, wanted: boolean): Promise<boolean> {
   const { client } = app.database

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { printSchema } from '../api/print-schema.ts'
 import { settingsTable } from '../config.ts'
 
-/** Texts that follow from the code and are committed, by file, each made from what the file holds now. */
+/** Generated texts that are committed, by file, each made from the current text of the file. */
 const generated: Readonly<Record<string, (now: string) => string>> = {
   'schema/schema.graphql': printSchema,
   'README.md': (now) =>

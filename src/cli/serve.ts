@@ -3,7 +3,7 @@ import type { Config } from '../config.ts'
 import { listen } from '../listen.ts'
 import { ensureDemo } from './ensure-demo.ts'
 
-/** What to type next, in the shell that the reader has. */
+/** Returns what to type next in the reader's shell. */
 function welcome(url: string, config: Config, demo: boolean): string {
   const lines = [`aura-keys serves at ${url}/graphql${config.production ? '' : ' (open it in a browser to explore)'}`]
   lines.push(

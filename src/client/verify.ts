@@ -1,4 +1,4 @@
-/** A key that opens the instance, and whose it is. */
+/** A key that opens the instance, and its owners. */
 export interface ValidKey {
   readonly valid: true
   readonly code: 'VALID'
@@ -11,36 +11,36 @@ export interface ValidKey {
   readonly expiresAt: string
 }
 
-/** A key that does not, and why. */
+/** A refused key and the reason. */
 export interface RefusedKey {
   readonly valid: false
   readonly code: 'MALFORMED' | 'NOT_FOUND' | 'WRONG_INSTANCE' | 'REVOKED' | 'ORPHANED' | 'EXPIRED'
 }
 
 export interface VerifierOptions {
-  /** Where aura-keys is, such as `http://127.0.0.1:4000`. */
+  /** URL of aura-keys, such as `http://127.0.0.1:4000`. */
   readonly url: string
-  /** The `GATEWAY_TOKEN` of the server. Without it none is sent. */
+  /** The `GATEWAY_TOKEN` of the server; not sent by default. */
   readonly gatewayToken?: string | undefined
-  /** How long to wait for an answer, in milliseconds; 3,000 by default. The server gives up after 2,000, so less loses its reason. */
+  /** Response timeout in milliseconds; 3,000 by default. The server gives up after 2,000, so a shorter timeout loses its reason. */
   readonly timeoutMs?: number
-  /** Is told why, whenever it cannot be known whether a key is valid; for logs. */
+  /** Gets the reason if it is unknown whether a key is valid; for logs. */
   readonly onUnknown?: (reason: unknown) => void
 }
 
 export interface Verifier {
-  /** Asks the server, every time. Throws when it cannot be known whether the key is valid: then nobody may pass. */
+  /** Asks the server every time. Throws if it is unknown whether the key is valid: then refuse the request. */
   verify(key: string, instanceId: string): Promise<ValidKey | RefusedKey>
 }
 
-/** Asks over `fetch`, whose connections stay open between questions. Keeps no answers, so that a revoked key is refused at once. */
+/** Uses `fetch`, whose connections stay open between requests. Keeps no results, so that a revoked key is refused at once. */
 export function createVerifier({ url, gatewayToken, timeoutMs = 3_000, onUnknown }: VerifierOptions): Verifier {
   const route = new URL('/v1/verify', url)
   const headers = { 'content-type': 'application/json', ...(gatewayToken === undefined ? {} : { 'x-aura-gateway-token': gatewayToken }) }
   const ask: Verifier['verify'] = async (key, instanceId) => {
     const body = JSON.stringify({ key, instanceId })
     const response = await fetch(route, { method: 'POST', headers, body, redirect: 'error', signal: AbortSignal.timeout(timeoutMs) })
-    // Read whatever the status is: a connection with an unread answer is not used again.
+    // Reads the body for every status: a connection with an unread body is not reused.
     const text = await response.text()
     // No key is that long.
     if (response.status === 413) return { valid: false, code: 'MALFORMED' }
@@ -78,7 +78,7 @@ const refusal = (status: number, error: string, headers: Record<string, string> 
   body: code === undefined ? { error } : { error, code },
 })
 
-/** As `/v1/authorize` decides. `X-Api-Key` wins, since `Authorization` may be meant for the application. */
+/** Same rules as `/v1/authorize`. `X-Api-Key` wins, since `Authorization` may belong to the application. */
 async function admit(verifier: Verifier, instanceId: string, apiKey: Header, authorization: Header): Promise<ValidKey | Refusal> {
   const key = apiKey === undefined ? /^Bearer +(\S+)$/i.exec(String(authorization))?.[1] : String(apiKey)
   if (!key) return refusal(401, 'Send a key as "Authorization: Bearer aura_…" or "X-Api-Key: aura_…".', { 'www-authenticate': challenge })
@@ -100,7 +100,7 @@ interface NodeResponse {
   writeHead(status: number, headers: Record<string, string>): { end(text: string): unknown }
 }
 
-/** For Express, Connect and plain `node:http`: calls `next` with `request.auraKey`, or answers 401, 403 or 503 and calls nothing. */
+/** For Express, Connect and plain `node:http`: sets `request.auraKey` and calls `next`, or responds with 401, 403 or 503. */
 export const express =
   (verifier: Verifier, instanceId: string) =>
   async (request: NodeRequest, response: NodeResponse, next: () => void): Promise<void> => {
@@ -116,7 +116,7 @@ interface FastifyReply {
   send(body: object): unknown
 }
 
-/** For Fastify, as a hook `onRequest`: sets `request.auraKey`, or answers. */
+/** For Fastify's `onRequest` hook: sets `request.auraKey`, or responds. */
 export const fastify =
   (verifier: Verifier, instanceId: string) =>
   async (request: NodeRequest, reply: FastifyReply): Promise<unknown> => {
@@ -131,7 +131,7 @@ interface HonoContext {
   set(name: 'auraKey', key: ValidKey): void
 }
 
-/** For Hono: sets `auraKey` of the context, or answers. */
+/** For Hono: sets the context's `auraKey`, or responds. */
 export const hono =
   (verifier: Verifier, instanceId: string) =>
   async (context: HonoContext, next: () => Promise<void>): Promise<Response | undefined> => {

@@ -1,22 +1,22 @@
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
 import { pepperOf } from './digest.ts'
 
-/** A value, and what tells its row from its equals. */
+/** A value, and what distinguishes rows with that value. */
 export type Position = readonly string[]
 
-/** Cursors that only the server can make, each good for one organization and one list. */
+/** Cursors that only the server can make, each valid for one organization and one list. */
 export interface Cursors {
   /** `list` names the organization and the order, `position` a row. */
   seal(list: string, position: Position): string
-  /** The position; null when the cursor was changed or is of another list. */
+  /** The position; null if the cursor was changed or is of another list. */
   open(list: string, cursor: string): Position | null
 }
 
 const macBytes = 16
 
 /**
- * `peppers`: 32 bytes each; the signing keys are derived under a label of their own. `currentId` names the pepper to sign with, which every
- * serving node knows; cursors under the others are good too, so that a change of peppers refuses none.
+ * `peppers`: 32 bytes each; the signing keys are derived under their own label. `currentId` names the pepper to sign with, which every
+ * serving node knows; cursors under the others are valid too, so that a change of peppers rejects no cursor.
  */
 export function createCursors(peppers: readonly Uint8Array[], currentId: () => string): Cursors {
   const keys = new Map(peppers.map((pepper) => [pepperOf(pepper).id, new Uint8Array(hkdfSync('sha256', pepper, '', 'aura-keys cursor', 32))]))

@@ -1,18 +1,18 @@
 import { createHash, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
 import type { Plaintext } from './key-format.ts'
 
-/** 32 secret bytes that are not in the database, and the public id that rows name them by. */
+/** 32 secret bytes that are not in the database, and their public id in rows. */
 export interface Pepper {
   readonly id: string
   readonly bytes: Uint8Array
 }
 
-/** HMAC-SHA-256 of whole keys under the current pepper; older peppers still compare. */
+/** HMAC-SHA-256 of whole keys under the current pepper; older peppers still match. */
 export interface Digests {
   readonly pepperIds: readonly string[]
-  /** The one that is written with. */
+  /** The pepper of new digests. */
   readonly currentId: string
-  /** Tells which ids every serving node knows: new digests are made under the newest of them. */
+  /** Takes the ids that every serving node knows: new digests use the newest of them. */
   agree(known: ReadonlySet<string>): void
   digest(plaintext: Plaintext): { pepperId: string; digest: Uint8Array }
   /** Constant-time; false for a pepper that is not configured. */

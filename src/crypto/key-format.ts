@@ -14,7 +14,7 @@ function base62(value: bigint, length: number): string {
 
 const checksum = (body: string): string => base62(BigInt(crc32(body)), 6)
 
-/** The text of a key. Prints as `[redacted]` however it is printed; only `expose` gives the text. */
+/** The text of a key. Always prints as `[redacted]`; only `expose` returns the text. */
 export class Plaintext {
   readonly #text: string
 
@@ -22,7 +22,7 @@ export class Plaintext {
     this.#text = text
   }
 
-  /** The text itself. Called where a plaintext is digested and where it leaves the process, nowhere else. */
+  /** The text itself. Called only where a plaintext is digested, sealed or cut to a hint, or leaves the process. */
   expose(): string {
     return this.#text
   }
@@ -47,7 +47,7 @@ export function formatKey(keyId: string, secret: Uint8Array): Plaintext {
   return new Plaintext(body + checksum(body))
 }
 
-/** The id of the key that the text names; null when the text is not a key or its checksum is wrong. Nothing is trimmed. */
+/** The key id and the plaintext; null if the text is not a key or its checksum is wrong. Nothing is trimmed. */
 export function parseKey(text: string): { keyId: string; plaintext: Plaintext } | null {
   const match = keyPattern.exec(text)
   if (!match || checksum(text.slice(0, -6)) !== match[3]) return null
@@ -57,5 +57,5 @@ export function parseKey(text: string): { keyId: string; plaintext: Plaintext } 
 /** What people recognise a key by: `aura_01jx…9f3k`, the start of its id and the end of its checksum. */
 export const keyHint = (plaintext: Plaintext): string => `${plaintext.expose().slice(0, 9)}…${plaintext.expose().slice(-4)}`
 
-/** The text without any key that stands in it, whole or in part. */
+/** Returns the text with every key in it redacted, whole or in part. */
 export const redactKeys = (text: string): string => text.replace(/aura_[0-9a-z]{26}_[0-9A-Za-z]*/gi, '[redacted]')

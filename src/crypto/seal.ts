@@ -1,9 +1,9 @@
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto'
 
-/** What something sealed is bound to: opening it anywhere else fails. */
+/** What a sealed value is bound to: opening it anywhere else fails. */
 export type Place = readonly (string | number)[]
 
-/** How a value is sealed. Format 1 opens, and is made only while a serving node knows no other; format 2 binds more. */
+/** How a value is sealed. Format 1 opens, but is written only while a serving node knows no other; format 2 binds more. */
 type Format = 1 | 2
 
 /** What a value is bound to, by format. */
@@ -13,32 +13,32 @@ export type Places = Readonly<Record<Format, Place>>
 export interface Seals {
   /** Ids of the configured key-encryption keys, the newest first. */
   readonly kekIds: readonly string[]
-  /** What a node tells the others that it knows: those, and the formats after the first. */
+  /** What a node tells the others that it knows: these ids, and the formats after the first. */
   readonly knownIds: readonly string[]
-  /** The one that is written with: the newest that every serving node knows. */
+  /** The key for new values: the newest that every serving node knows. */
   readonly currentId: string
-  /** The format that is written, likewise. */
+  /** The format of new values, chosen the same way. */
   readonly format: Format
-  /** Tells which ids every serving node knows. */
+  /** Takes the ids that every serving node knows. */
   agree(known: ReadonlySet<string>): void
   seal(places: Places, value: string): { kekId: string; sealed: Uint8Array }
-  /** Null for whatever is not exactly what `seal` made for this place under a configured key. */
+  /** Null for anything that `seal` did not make exactly so, for this place under a configured key. */
   open(places: Places, sealed: Uint8Array): string | null
   /**
-   * The same value with its data key wrapped anew under the current key, and sealed anew if that is in an older format than the current one;
+   * The same value with its data key wrapped again under the current key, and sealed again if its format is older than the current one;
    * null as for `open`.
    */
   rewrap(places: Places, sealed: Uint8Array): { kekId: string; sealed: Uint8Array } | null
-  /** A text that only the server opens, for the same place. */
+  /** A text that only the server can open, for the same place. */
   sealToken(place: Place, value: string): string
   openToken(place: Place, token: string): string | null
 }
 
-/** Among the ids that a node knows: it opens format 2. */
+/** A node with this id among those it knows opens format 2. */
 const format2Id = 'seal-format-2'
-/** Save tokens have a format of their own, which never changed: none is older than 15 minutes. */
+/** Save tokens have their own format, which never changed: no token is older than 15 minutes. */
 const tokenFormat = 1
-/** AES-256-GCM with random 96-bit nonces and whole tags; the only algorithm there is. */
+/** AES-256-GCM with random 96-bit nonces and whole tags; the only algorithm. */
 const algorithm = 1
 const ivBytes = 12
 const tagBytes = 16
@@ -73,18 +73,18 @@ function encrypt(key: Uint8Array, bound: Buffer, value: Uint8Array): Buffer {
 
 function decrypt(key: Uint8Array, bound: Buffer, sealed: Uint8Array): Buffer | null {
   if (sealed.length < ivBytes + tagBytes) return null
-  // Without `authTagLength` Node takes a truncated tag for a whole one.
+  // Without `authTagLength` Node accepts a truncated tag as a whole one.
   const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, ivBytes), { authTagLength: tagBytes })
   decipher.setAAD(bound).setAuthTag(sealed.subarray(sealed.length - tagBytes))
   try {
-    // What `update` gives is not verified yet: nothing leaves before `final` has agreed.
+    // What `update` returns is not verified yet: nothing leaves before `final` succeeds.
     return Buffer.concat([decipher.update(sealed.subarray(ivBytes, sealed.length - tagBytes)), decipher.final()])
   } catch {
     return null
   }
 }
 
-/** `secrets`: 32 bytes each, the current one first. Each use has a key of its own, derived under its own label. */
+/** `secrets`: 32 bytes each, the current one first. Each use has its own key, derived under its own label. */
 export function createSeals(secrets: readonly Uint8Array[]): Seals {
   const keks = secrets.map(kekOf)
   const [newest] = keks
@@ -95,13 +95,13 @@ export function createSeals(secrets: readonly Uint8Array[]): Seals {
   const currentId = (): string => current.kek.id.toString('hex')
   const header = (format: number): Buffer => Buffer.concat([Buffer.from([format, algorithm]), current.kek.id])
 
-  /** The whole of a sealed value: `body` is the value, encrypted under the data key in the same format. */
+  /** Returns a whole sealed value: `body` is the value, encrypted under the data key in the same format. */
   const assemble = (format: Format, place: Place, dataKey: Uint8Array, body: Uint8Array): { kekId: string; sealed: Uint8Array } => {
     const wrapped = encrypt(current.kek.wrap, bind(`data key under ${currentId()}`, format, place), dataKey)
     return { kekId: currentId(), sealed: new Uint8Array(Buffer.concat([header(format), wrapped, body])) }
   }
 
-  /** The data key and the encrypted value of what `seal` made. */
+  /** Returns the data key and the encrypted value of what `seal` made. */
   function unwrap(places: Places, sealed: Uint8Array): { format: Format; dataKey: Buffer; body: Uint8Array } | null {
     const format = formatOf(sealed)
     if (format === null || sealed.length < headerBytes + wrappedBytes || sealed[1] !== algorithm) return null

@@ -10,9 +10,9 @@ const AuditLogFilter = builder.inputType('AuditLogFilter', {
   description: 'Which entries; an omitted or null member means no restriction.',
   fields: (t) => ({
     kinds: t.field({ type: [EventKindEnum], description: 'Any of these; an empty list matches nothing.' }),
-    actorId: t.id({ description: 'What this member did.' }),
-    apiKeyId: t.id({ description: 'What concerned this key.' }),
-    instanceId: t.id({ description: 'What concerned this instance or its keys.' }),
+    actorId: t.id({ description: 'Entries by this member.' }),
+    apiKeyId: t.id({ description: 'Entries about this key.' }),
+    instanceId: t.id({ description: 'Entries about this instance or its keys.' }),
     since: t.field({ type: 'DateTime', description: 'From then on.' }),
     until: t.field({ type: 'DateTime', description: 'Before then.' }),
   }),

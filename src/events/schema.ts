@@ -10,7 +10,7 @@ export const EventKindEnum = builder.enumType('EventKind', {
     [EventKind.API_KEY_CREATED]: { description: 'A key was created.' },
     [EventKind.API_KEY_REVOKED]: { description: 'A key was revoked.' },
     [EventKind.API_KEY_ORPHANED]: { description: 'A key lost its instance or its creator.' },
-    [EventKind.API_KEY_EXPIRED]: { description: "A key's time was over." },
+    [EventKind.API_KEY_EXPIRED]: { description: 'A key expired.' },
     [EventKind.API_KEY_SAVED_AS_SECRET]: { description: 'A key was saved as a secret.' },
     [EventKind.INSTANCE_CREATED]: { description: 'An instance was created.' },
     [EventKind.INSTANCE_DELETED]: { description: 'An instance was deleted; an event for each of its keys follows.' },
@@ -25,7 +25,7 @@ export const EventKindEnum = builder.enumType('EventKind', {
 })
 
 export const Event = builder.prismaObject('Event', {
-  description: 'One change, in order, per organization: an entry of the audit log.',
+  description: 'One change of an organization, in order: an audit log entry.',
   interfaces: [Node],
   select: { id: true },
   fields: (t) => ({
@@ -34,7 +34,7 @@ export const Event = builder.prismaObject('Event', {
     occurredAt: t.expose('occurredAt', { type: 'DateTime', description: 'When it happened.' }),
     actor: t.relation('actor', { nullable: true, description: 'Who did it. Null: the server itself (expiry).' }),
     subjectName: t.string({
-      description: "What it was about, as it was called then. The names of other members' secrets are told to organization owners only.",
+      description: "The name of its subject at that time. Only organization owners see the names of other members' secrets.",
       select: { kind: true, subjectName: true, actorId: true },
       resolve: (event, _arguments, { scope }) => subjectNameFor(scope, event),
     }),

@@ -19,11 +19,11 @@ export const countLimit = 10_000
 const eventsIn = (scope: Scope) => (scope.all ? { organizationId: scope.organizationId } : { id: { in: [] } })
 
 export const eventStore = (client: Statements) => ({
-  /** Those of these events that are in scope. */
+  /** The given events that are in scope. */
   among: <Query extends Prisma.EventDefaultArgs>(query: Query, scope: Scope, ids: readonly string[]) =>
     client.event.findMany({ ...query, where: { AND: [eventsIn(scope), { id: { in: [...ids] } }] } }),
 
-  /** Those that are of a key in scope, which everybody who may see the key may read, as changes of that key. */
+  /** The given events of keys in scope: everybody who may see a key may read them, as changes of that key. */
   keyChangesAmong: <Query extends Prisma.EventDefaultArgs>(query: Query, scope: Scope, ids: readonly string[]) =>
     client.event.findMany({
       ...query,
@@ -38,9 +38,9 @@ export const eventStore = (client: Statements) => ({
       take: page.take,
     }),
 
-  /** How many events match, never more than one above `countLimit`; `order` is the one in which an index leads to them. */
+  /** How many events match, at most one above `countLimit`; `order` is one for which an index finds them. */
   count: (scope: Scope, where: Prisma.EventWhereInput, order: 'version' | 'occurredAt'): Promise<number> =>
-    // Without an order Prisma asks for that of the id, whose index leads through every organization.
+    // Without an order Prisma sorts by id, whose index covers every organization.
     client.event.count({ where: { AND: [eventsIn(scope), where] }, orderBy: { [order]: 'desc' }, take: countLimit + 1 }),
 
   /** Events above `after` in their order, with the client's selection; row and scope in one statement. */
@@ -52,8 +52,8 @@ export const eventStore = (client: Statements) => ({
     (await client.event.findUnique({ where: { organizationId_version: { organizationId, version } }, select: { occurredAt: true } }))?.occurredAt ?? null,
 
   /**
-   * What happened above `after`, and the version up to which: from one statement, so that nothing falls between them. When the newest event
-   * occurred, whose rights changed, and which apps and instances were concerned by anything.
+   * Returns what happened after `after`, and up to which version, in one statement, so that no event is missed between the two. Includes when
+   * the newest event occurred, whose rights changed, and which apps and instances were affected.
    */
   since: async (organizationId: string, after: bigint | null): Promise<Since> => {
     const [row] = await client.$queryRaw<Since[]>`
@@ -70,14 +70,14 @@ export const eventStore = (client: Statements) => ({
     return row
   },
 
-  /** Deletes events that are older, but none of the last 30 days; answers how many there were. */
+  /** Deletes events before `moment`, but none of the last 30 days; returns how many. */
   deleteBefore: async (moment: Date): Promise<number> => {
     const [row] = await client.$queryRaw<{ deleted: bigint }[]>`SELECT delete_events_before(${moment}::timestamptz) AS deleted`
     return Number(row?.deleted)
   },
 
   /**
-   * Gives the events the next versions of the organization, in their order, and moves its version on, in one statement.
+   * Stores the events under the organization's next versions, in order, and advances its version, in one statement.
    * The caller holds the organization's lock.
    */
   append: async (organizationId: string, occurredAt: Date, events: readonly NewEvent[]): Promise<bigint> => {

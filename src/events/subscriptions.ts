@@ -28,13 +28,13 @@ const feed = (
     return context.ports.events.following({ select }, where(context.scope), from, upTo, take)
   })
 
-/** A feed reads as many events at once, each with the whole selection, and looks whether the first is still there. */
+/** A feed reads this many events at once, each with the whole selection, and checks that the first still exists. */
 const costOfFeed = cost({ statements: 2, rows: feedBatch })
 
-/** Where a feed starts: what the transport says wins over the argument. */
+/** Where a feed starts: the transport's value overrides the argument. */
 const start = ({ resumeAfter }: Context, after: bigint | null | undefined): bigint | null => resumeAfter ?? after ?? null
 
-const after = 'Go on from this version: first what was missed since then. RESYNC when that is too long ago, or still to come.'
+const after = 'Continue after this version: first the missed changes. RESYNC when it is too old, or in the future.'
 
 builder.subscriptionFields((t) => ({
   apiKeyChanged: t.field({

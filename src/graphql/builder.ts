@@ -9,13 +9,13 @@ import { createReload } from './reload.ts'
 /** How many rows a list has in all. */
 export interface Total {
   readonly total: number
-  /** Whether counting came to the end. */
+  /** Whether counting reached the end. */
   readonly isExact: boolean
 }
 
 export interface SchemaTypes {
   Context: Context
-  /** What every page has beside its rows: a count that is taken when it is asked for. */
+  /** What every page has besides its rows: a count, taken when a client selects it. */
   Connection: { count: () => Promise<Total> }
   PrismaTypes: PrismaTypes
   DefaultFieldNullability: false
@@ -39,9 +39,9 @@ export const builder = new SchemaBuilder<SchemaTypes>({
     cursorType: 'String',
     edgesFieldOptions: { description: 'The rows of the page, each with its cursor.', nullable: { list: false, items: false } },
     nodeFieldOptions: { description: 'The row.', nullable: false },
-    cursorFieldOptions: { description: 'The place of the row in this list, to go on from. Good only for this list and organization.' },
-    pageInfoTypeOptions: { description: 'Where a page stands in its list.' },
-    pageInfoFieldOptions: { description: 'Where the page stands in the list.' },
+    cursorFieldOptions: { description: "The row's position in this list, to continue from. Valid only for this list and organization." },
+    pageInfoTypeOptions: { description: 'Where a page is in its list.' },
+    pageInfoFieldOptions: { description: 'Where the page is in the list.' },
     hasNextPageFieldOptions: { description: 'Whether rows follow the page.' },
     hasPreviousPageFieldOptions: { description: 'Whether rows come before the page.' },
     startCursorFieldOptions: { description: 'The cursor of the first row; null on an empty page.' },
@@ -59,5 +59,5 @@ export const builder = new SchemaBuilder<SchemaTypes>({
 })
 
 builder.queryType({ description: 'What can be read.' })
-builder.mutationType({ description: 'What can be changed. Every field is nullable, so that one refusal never erases another answer.' })
+builder.mutationType({ description: 'What can be changed. Every field is nullable, so one refusal never erases another result.' })
 builder.subscriptionType({ description: 'What can be watched.' })

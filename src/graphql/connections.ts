@@ -12,12 +12,12 @@ interface Texts {
   readonly total: string
 }
 
-/** A page as resolvers answer it. */
+/** A page as resolvers return it. */
 export type Page<Row> = ReturnType<Keyset<Row>['connect']> & SchemaTypes['Connection']
 
 /**
- * The connection and the edge of a list of these rows. `limited`: counting can stop early, which `totalCountIsExact` tells; what it costs the
- * list says itself. Any other count is one statement for all pages of a step.
+ * Creates the connection and edge types for these rows. `limited`: counting can stop early, which `totalCountIsExact` shows; the list
+ * declares that cost itself. Any other count is one statement for all pages of one step.
  */
 export function countedConnection<Row extends object>(type: ObjectRef<typeof builder.$inferSchemaTypes, Row>, name: string, texts: Texts, limited = false) {
   return builder.connectionObject(
@@ -45,23 +45,23 @@ export function countedConnection<Row extends object>(type: ObjectRef<typeof bui
   )
 }
 
-/** Takes a count at most once, and only if somebody asks for it. */
+/** Runs a count at most once, and only when a client selects it. */
 const once = (count: () => Promise<Total>): (() => Promise<Total>) => {
   let taken: Promise<Total> | null = null
   return () => (taken ??= count())
 }
 
 export const exactly = (total: number): Total => ({ total, isExact: true })
-/** Of a count that goes no further than one above the limit. */
+/** For a count that stops at one above the limit. */
 export const upTo = (limit: number, count: number): Total => ({ total: Math.min(count, limit), isExact: count <= limit })
 
-/** What the rows of a page were read for, as a connection. */
+/** Returns the rows of a page as a connection. */
 export const connectionOf = <Row extends object>(page: Keyset<Row>, rows: readonly Row[], count: () => Promise<Total>): Page<Row> => ({
   ...page.connect(rows),
   count: once(count),
 })
 
-/** The query for the rows of a connection: what is selected of them, and what the order needs. */
+/** The query for a connection's rows: the client's selection, and what the order needs. */
 export const queryOfRows = <const Select extends Record<string, true | object>>(
   context: Context,
   info: GraphQLResolveInfo,
@@ -70,14 +70,14 @@ export const queryOfRows = <const Select extends Record<string, true | object>>(
 ): { select: Select } => queryFromInfo({ context, info, typeName, path: ['edges', 'node'], select: select as Record<string, true> }) as { select: Select }
 
 interface List<Row> {
-  /** Tells its cursors from those of other lists. */
+  /** Binds cursors to this list. */
   readonly name: string
   readonly order: KeysetOrder<Row>
   readonly read: (page: Keyset<Row>['query']) => Promise<readonly Row[]>
   readonly count: () => Promise<Total>
 }
 
-/** A page of a list of the organization. */
+/** Reads one page of an organization's list. */
 export async function readPage<Row extends object>(
   list: PageArguments,
   { ports, scope }: Context,

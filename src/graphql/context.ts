@@ -10,15 +10,15 @@ import { createRows, type Rows } from './rows.ts'
 export interface Context {
   readonly actor: Actor
   readonly ports: Ports
-  /** What the operation's reads see. A mutation that takes rows out of the actor's sight keeps them in it for its payload. */
+  /** What the operation can read. When a mutation removes rows from the actor's scope, its payload still shows them. */
   readonly scope: Scope
-  /** Key counts by organization, app or instance id, gathered into one statement per step of the execution; null out of scope. */
+  /** Key counts by organization, app or instance id, batched into one statement per execution step; null when out of scope. */
   readonly counts: DataLoader<string, Counts | null>
-  /** Rows that a list's rows point to, gathered likewise. */
+  /** Rows that list rows refer to, batched the same way. */
   readonly rows: Rows
-  /** In which turns rows are executed. */
+  /** Schedules the execution of rows. */
   readonly pace: Pace
-  /** From which version a stream goes on, when the transport says so; it wins over the argument. */
+  /** The version to resume a stream after, if the transport sends one; overrides the argument. */
   readonly resumeAfter: bigint | null
 }
 
@@ -33,7 +33,7 @@ export function createContext(ports: Ports, actor: Actor, resumeAfter: bigint | 
     rows: createRows(ports, scope, pace),
     counts: new DataLoader<string, Counts | null>(
       async (ids) => {
-        // `viewer.organizations` also shows the caller's other organizations, each with what they see there.
+        // `viewer.organizations` also shows the caller's other organizations, each with the keys they see there.
         const isElsewhere = (id: string): boolean => id.startsWith('org_') && id !== actor.organizationId
         const [here, others] = [ids.filter((id) => !isElsewhere(id)), ids.filter(isElsewhere)]
         const counted = await Promise.all([
@@ -48,7 +48,7 @@ export function createContext(ports: Ports, actor: Actor, resumeAfter: bigint | 
   }
 }
 
-/** A context for executions whose answer goes to many: nobody in particular asks, and a resolver that wants to know who throws. */
+/** A context for executions whose result goes to many clients: it has no actor, and a resolver that reads one throws. */
 export function createSharedContext(ports: Ports, scope: Scope): Context {
   const nobody = (): never => {
     throw new Error('a shared execution is for nobody in particular')

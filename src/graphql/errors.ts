@@ -3,27 +3,27 @@ import { redactKeys } from '../crypto/key-format.ts'
 import { AuraError, type ErrorCode, errorCodes, unavailable } from '../errors.ts'
 import type { Ports } from '../ports.ts'
 
-/** What tells a failure apart without its message, which may hold values. */
+/** Describes a failure without its message, which can contain values. */
 const describe = (error: unknown): object => {
   const { name, code, stack } = error instanceof Error ? (error as Error & { code?: unknown }) : { name: typeof error, code: undefined, stack: undefined }
   return { error: name, code, stack: stack?.split('\n').filter((line) => /^\s+at /.test(line)) }
 }
 
-/** What is written down: what one has no right to, and what one does too often. */
+/** Refusals that are recorded: missing rights, and too many calls. */
 const refusals: readonly ErrorCode[] = ['UNAUTHENTICATED', 'FORBIDDEN', 'NOT_FOUND', 'RATE_LIMITED']
 
 /**
- * Makes any error fit to leave the process: refusals as they are, errors of the document as QUERY_REJECTED,
- * a database out of reach as UNAVAILABLE, everything else logged without its message and answered as INTERNAL.
+ * Makes any error safe for clients: refusals stay as they are, document errors become QUERY_REJECTED,
+ * an unreachable database becomes UNAVAILABLE; everything else is logged without its message and becomes INTERNAL.
  */
 export function createMaskError(
   options: Pick<Ports, 'log' | 'refused'> & {
     metrics: Pick<Ports['metrics'], 'failed'>
     requestId: () => string | undefined
-    /** What a line of the log says of who sent the request under way. */
+    /** What a log line says about the sender of the current request. */
     caller: () => object
     isTransient: (error: unknown) => boolean
-    /** Whether errors of a document say what names there are. */
+    /** Whether document errors suggest existing names. */
     suggestions: boolean
   },
 ) {
@@ -42,11 +42,11 @@ export function createMaskError(
       return at(original)
     }
     if (error && (original === null || (original instanceof GraphQLError && !path))) {
-      // Only these: Yoga puts the original error of bad JSON there, which repeats the body.
+      // Only these: Yoga also puts the error of bad JSON there, which repeats the body.
       const { field, http, requestId, retryAfterMs } = error.extensions
-      // A code of the list is one that was given here before: what builds a context masks its errors itself.
+      // A known code was set here earlier: the context builder masks its own errors.
       const code = errorCodes.find((each) => each === error.extensions['code']) ?? 'QUERY_REJECTED'
-      // Yoga marks bad bodies and bad documents alike as 200 under `application/json`; only a document that was read earns that.
+      // Yoga gives bad bodies and bad documents 200 under `application/json`; only a document that was read may get it.
       const status = http && !source && !nodes ? { ...http, spec: false } : http
       const message = redactKeys(options.suggestions ? error.message : error.message.replace(/ Did you mean .*$/s, ''))
       return new GraphQLError(message, {

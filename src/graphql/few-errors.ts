@@ -1,10 +1,10 @@
 import { GraphQLError } from 'graphql'
 
-/** Errors of one answer: more tell nobody more. */
+/** Errors per response: more do not help. */
 export const maxErrors = 20
-/** A message repeats names of the document, which may be as long as it is. */
+/** A message repeats names, which can be as long as the document. */
 const maxMessageLength = 1_000
-/** An error can be at as many places as the document has fields. */
+/** One error can have as many places as the document has fields. */
 const maxPlaces = 20
 
 function short(error: GraphQLError): GraphQLError {
@@ -19,7 +19,7 @@ function short(error: GraphQLError): GraphQLError {
   })
 }
 
-/** The errors as one answer may have them: the last one says how many were left out. They are masked, so that none has a value in it. */
+/** Limits the errors of one response: the last one says how many were left out. They are masked, so none contains a value. */
 export function fewErrors(errors: readonly GraphQLError[]): GraphQLError[] {
   const left = errors.length > maxErrors ? errors.slice(maxErrors - 1) : []
   const few = errors.slice(0, errors.length - left.length).map(short)

@@ -2,7 +2,7 @@ import type { GraphQLSchema } from 'graphql'
 import { forbidden } from '../errors.ts'
 import type { Rule } from './rules.ts'
 
-/** Puts each subscription's rule before its `subscribe`: shield wraps only `resolve`, so a denied source would open all the same. */
+/** Checks each subscription's rule before `subscribe`: shield wraps only `resolve`, so a denied source would still open. */
 export function guardSubscriptions(schema: GraphQLSchema, rules: Readonly<Record<string, Rule>>): GraphQLSchema {
   for (const [name, field] of Object.entries(schema.getSubscriptionType()?.getFields() ?? {})) {
     const open = field.subscribe

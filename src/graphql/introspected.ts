@@ -16,8 +16,8 @@ const [schemaType, typeType] = ['__Schema', '__Type'].map((name) => introspectio
 ]
 
 /**
- * Counts the objects of an introspection's answer. What it asks for stands in memory, so it is counted exactly, by the resolvers that answer it;
- * a part with more than `enough` ends the counting.
+ * Counts the objects in an introspection response. The schema is in memory, so the real resolvers give an exact count;
+ * counting stops when one part has more than `enough`.
  */
 export function countIntrospected(
   schema: GraphQLSchema,

@@ -3,20 +3,20 @@ import { countedTo, createMeasure } from './measure.ts'
 import { mostRepeated } from './repeated-names.ts'
 
 export const maxTokens = 2_000
-/** Where an error stands is said in lines, which are counted anew for each: a document needs no more of them than tokens. */
+/** graphql-js counts the lines again for the location of each error. A document does not need more lines than tokens. */
 const maxLines = 2_000
 const maxDepth = 12
 const maxAliases = 50
-/** An alias stands in every row of the answer. */
+/** Every row of the response repeats the alias. */
 const maxAliasLength = 100
-/** Fields of one name that are merged: validation compares each with each. */
+/** Merged fields of one name: validation compares every pair. */
 const maxRepeatedNames = 50
 const maxDirectives = 5
 const maxRootMutationFields = 5
 /** The whole schema is a megabyte; tools read it once. */
 const maxSchemas = 1
 const maxTypes = 5
-/** Inside `__schema` and `__type`, where neither depth nor rows are counted. */
+/** Inside `__schema` and `__type`, where depth is not counted. */
 const maxIntrospectionAliases = 5
 
 export const rejected = (message: string): GraphQLError => new GraphQLError(message, { extensions: { code: 'QUERY_REJECTED' } })
@@ -82,7 +82,7 @@ function names(context: ValidationContext): ASTVisitor {
   }
 }
 
-/** Refuses `__schema` and `__type` wherever they stand; `__typename` stays. */
+/** Rejects `__schema` and `__type` everywhere; `__typename` stays allowed. */
 const introspection: ValidationRule = (context) => ({
   Field: (field) => {
     if (field.name.value === '__schema' || field.name.value === '__type') {
@@ -91,7 +91,7 @@ const introspection: ValidationRule = (context) => ({
   },
 })
 
-/** The limits on documents, the same on every transport. The work of each grows with the document, and not with what its fragments spread. */
+/** Document limits, the same on every transport. The work of each grows with the document's text, not with its spread fragments. */
 export const limitRules = (options: { introspection: boolean }): readonly ValidationRule[] => [
   shape,
   directives,

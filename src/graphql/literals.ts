@@ -10,10 +10,10 @@ import {
 } from 'graphql'
 import { fieldName, maxListItems, noNul, tooLong } from './variables.ts'
 
-/** The required field that an input object lacks, if that is the error. */
+/** The missing required field of an input object, if that is the error. */
 const missingIn = (error: GraphQLError): string | undefined => /^Field "\w+\.(\w+)" of required type/.exec(error.message)?.[1]
 
-/** What is wrong, in words that do not repeat the value, which may be a secret. */
+/** Describes the error without the value, which can be a secret. */
 function reasonOf(error: GraphQLError): string {
   const own = error.originalError as { extensions?: { code?: string } } | undefined
   if (own?.extensions?.code === 'BAD_USER_INPUT') return error.originalError?.message.replace(/^\w+: /, '') ?? ''
@@ -21,9 +21,9 @@ function reasonOf(error: GraphQLError): string {
   return missingIn(error) === undefined ? 'has a value of the wrong type' : 'is required'
 }
 
-/** graphql-js' rule on literals, whose errors name the field and never the value, like those on variables. */
+/** graphql-js' rule on literals, with errors that name the field and never the value, as for variables. */
 export function literals(context: ValidationContext): ASTVisitor {
-  // Where the visit is: rules report what they are at.
+  // The current position: rules report errors at it.
   let argument = ''
   const trail: string[] = []
   const place: ASTVisitor = {

@@ -2,7 +2,7 @@ import type { Counts } from '../keys/model.ts'
 import type { Topic } from '../topic.ts'
 import type { Context } from './context.ts'
 
-/** Events above `after` with the client's own selection, as `context` may see them. */
+/** Reads events above `after` that `context` may see, with the client's selection. */
 type Read<Row> = (context: Context, after: bigint, upTo: bigint, take: number) => Promise<Row[]>
 
 interface Source {
@@ -12,9 +12,9 @@ interface Source {
 }
 
 /**
- * What a subscription field opens: not a stream of its own, but what there is to follow, and how its answers are made. The hub follows it,
- * once for all whose answers are the same. It is an async iterable in name only, since graphql-js asks for one; what it would bring is what the
- * field resolves from.
+ * What a subscription field opens: not its own stream, but a topic to follow and how to make its responses. The hub follows it once for all
+ * subscribers with the same responses. It is an async iterable only in name, because graphql-js requires one; `Value` is what the field
+ * resolves from.
  */
 export class LiveSource<Value> implements AsyncIterable<Value>, Source {
   readonly topic: Topic
@@ -38,13 +38,13 @@ const otherKind = (): never => {
 
 type Subject = Omit<Topic, 'source'>
 
-/** Follows the counts of these organizations, apps and instances; the field resolves from what `answer` makes of those that changed. */
+/** Follows the counts of these organizations, apps and instances; the field resolves from what `answer` returns for changed ones. */
 export const countsSource = <Value>(topic: Subject & { ids: readonly string[] }, answer: (changed: readonly Counts[]) => Value): LiveSource<Value> => {
   const { ids, ...subject } = topic
   return new LiveSource<Value>({ topic: { ...subject, source: { kind: 'counts', ids } }, ofCounts: answer, read: otherKind })
 }
 
-/** Follows events after a version; the field resolves from each of the rows that `read` brings. */
+/** Follows events after a version; the field resolves from each row that `read` returns. */
 export const feedSource = <Row extends { version: bigint }>(topic: Subject & { after: bigint | null }, read: Read<Row>): LiveSource<Row> => {
   const { after, ...subject } = topic
   return new LiveSource<Row>({ topic: { ...subject, source: { kind: 'feed', after } }, ofCounts: otherKind, read })

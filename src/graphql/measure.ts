@@ -1,10 +1,10 @@
 import { type DocumentNode, type FieldNode, type FragmentDefinitionNode, Kind, type SelectionSetNode } from 'graphql'
 
-/** What a selection set has in it, with its fragments spread. */
+/** The contents of a selection set, with its fragments spread. */
 export interface Measure {
   readonly depth: number
   readonly aliases: number
-  /** Fields of the set itself, not of what is inside them. */
+  /** Fields of the set itself, without nested ones. */
   readonly fields: number
   readonly schemas: number
   readonly types: number
@@ -12,7 +12,7 @@ export interface Measure {
   readonly introspected: number
 }
 
-/** Nothing is counted further: fragments that each spread the next one twice would otherwise be more than a number can say. */
+/** Counting stops here: fragments that each spread the next one twice would otherwise exceed the range of a number. */
 export const countedTo = 1_000_000
 
 const none: Measure = { depth: 0, aliases: 0, fields: 0, schemas: 0, types: 0, introspected: 0 }
@@ -32,7 +32,7 @@ function withField({ name, alias }: FieldNode, inner: Measure, root: boolean): M
   const isSchema = name.value === '__schema'
   const isType = name.value === '__type'
   return {
-    // Introspection is exempt from the depth, by the field's own name and only at the root.
+    // Introspection is exempt from the depth, by field name (not alias) and only at the root.
     depth: root && (isSchema || isType) ? 1 : 1 + inner.depth,
     aliases: sum(inner.aliases, alias ? 1 : 0),
     fields: 1,
@@ -42,7 +42,7 @@ function withField({ name, alias }: FieldNode, inner: Measure, root: boolean): M
   }
 }
 
-/** Measures selection sets of a document; each fragment is measured once, however often it is used. `root`: the set is an operation's own. */
+/** Measures the selection sets of a document, each fragment only once. `root`: the set belongs directly to the operation. */
 export function createMeasure(document: DocumentNode): (set: SelectionSetNode, root: boolean) => Measure {
   const fragments = new Map<string, FragmentDefinitionNode>()
   for (const definition of document.definitions) if (definition.kind === Kind.FRAGMENT_DEFINITION) fragments.set(definition.name.value, definition)
@@ -52,7 +52,7 @@ export function createMeasure(document: DocumentNode): (set: SelectionSetNode, r
     const key = `${root} ${name}`
     const before = known.get(key)
     if (before) return before
-    // A fragment inside itself is another rule's to refuse; here it only must not be followed for ever.
+    // Another rule rejects a fragment inside itself; this one only must not loop forever.
     known.set(key, none)
     const fragment = fragments.get(name)
     const measure = fragment ? ofSet(fragment.selectionSet, root) : none

@@ -2,16 +2,16 @@ import type { Scope } from '../access/scope.ts'
 import type { IdPrefix } from '../ids.ts'
 import type { Stores } from '../ports.ts'
 
-/** Finds those of these ids that are in scope, with the client's selection. */
+/** Finds the given rows that are in scope, with the client's selection. */
 type Among = (query: never, scope: Scope, ids: readonly string[]) => Promise<{ id: string }[]>
 
 interface NodeType {
-  /** Its name in the schema, and that of its Prisma model. */
+  /** The name of the type and of its Prisma model. */
   readonly name: string
   readonly among: (stores: Stores) => Among
 }
 
-/** Every type that has a global id, by the prefix of its ids: all that the API knows of how its rows are found. */
+/** Every type with a global id, by id prefix: all that the API knows about how to find its rows. */
 export const nodeTypes = {
   org: { name: 'Organization', among: ({ organizations }) => organizations.among },
   mem: { name: 'Member', among: ({ members }) => members.among },
@@ -26,7 +26,7 @@ type Finder<Prefix extends IdPrefix> = ReturnType<(typeof nodeTypes)[Prefix]['am
 /** A row of the type with this prefix, with a selection that only the client knows. */
 export type NodeRow<Prefix extends IdPrefix> = Finder<Prefix> extends (...parameters: never[]) => Promise<(infer Row)[]> ? Row : never
 
-/** The type behind an id; null where its prefix is none. */
+/** Returns the prefix of an id; null when it is unknown. */
 export const prefixOf = (id: string): IdPrefix | null => {
   const prefix = id.slice(0, id.indexOf('_'))
   return Object.hasOwn(nodeTypes, prefix) ? (prefix as IdPrefix) : null

@@ -1,4 +1,4 @@
-/** No row, where there is none to read. The Prisma plugin reports a field that ignored the client's selection: so it is looked at. */
+/** Returns null when there is no row. It reads the selection, because the Prisma plugin reports a field that ignores it. */
 export function nothing(query: object): null {
   Object.values(query)
   return null

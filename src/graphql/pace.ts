@@ -10,26 +10,26 @@ import {
   isObjectType,
 } from 'graphql'
 
-/** Operations of fewer rows are executed without a pause: they hold the event loop no longer than one turn. */
+/** Operations with fewer rows run without a pause: they block the event loop no longer than one turn. */
 export const minPacedRows = 300
-/** How long the rows of one turn may take, in milliseconds; everybody else gets theirs in between. */
+/** How long the rows of one turn may take, in milliseconds; other requests run between turns. */
 const turnMs = 10
-/** Rows of a turn before it is known how long they take. */
+/** Rows of a turn until their duration is known. */
 const firstRows = 10
 const [fewestRows, mostRows] = [5, 1_000]
 
-/** Where rows stand: all of one place are fields of the same selections. */
+/** Where rows are: all rows of one place have the same selections. */
 type Place = string
 
-/** Executes an operation with pauses: rows go on in turns, those of one place together, and what they ask for is read when all have asked. */
+/** Executes an operation with pauses: rows continue in turns, grouped by place, and their reads are sent once all rows have asked. */
 export interface Pace {
-  /** The operation reads at most so many rows. Until it is said, they may be many. */
+  /** Sets the operation's maximum of rows. Before this call, it is paced. */
   expect(rows: number): void
-  /** It has so many rows that it is executed with pauses. */
+  /** Whether the operation has enough rows to need pauses. */
   readonly isPaced: boolean
-  /** The row itself, or a promise of it that is kept in its turn. */
+  /** Returns the row, or a promise that resolves in its turn. */
   row<Row>(row: Row, place: Place): Row | Promise<Row>
-  /** For a DataLoader: calls once everything that runs has asked for what it needs. */
+  /** For a DataLoader: calls `read` once all running rows have asked. */
   readonly whenAsked: (read: () => void) => void
 }
 
@@ -40,7 +40,7 @@ export function createPace(): Pace {
   const places = new Map<Place, (() => void)[]>()
   const asking: (() => void)[] = []
 
-  /** After all promises that can be kept now, as a DataLoader waits by itself. */
+  /** Runs after all promises that can settle now, like a DataLoader's default. */
   const settled = (then: () => void): void => void Promise.resolve().then(() => process.nextTick(then))
 
   function turn(): void {
@@ -61,8 +61,8 @@ export function createPace(): Pace {
     })
   }
 
-  // A timer, behind those of the Prisma plugin: it gathers rows to read again by timers, and each turn must begin with none gathered, so that
-  // all turns of a place ask for the same.
+  // A timer that fires after those of the Prisma plugin, which batches rows to reload by timers: each turn must start with an empty batch, so
+  // that all turns of a place ask for the same.
   const next = (): void => void setTimeout(turn)
 
   return {
@@ -98,13 +98,13 @@ type Resolved = (resolved: unknown, context: { pace: Pace }, info: GraphQLResolv
 const paced: Resolved = (rows, { pace }, info) => {
   if (!Array.isArray(rows)) return rows
   const place = placeOf(info)
-  // What is promised has turns of its own.
+  // Promised rows have their own turns.
   return rows.map((row: unknown) => (row instanceof Promise || row === null ? row : pace.row(row, place)))
 }
 
 const pacedEvent: Resolved = (event, { pace }, info) => pace.row(event, info.fieldName)
 
-/** Executes the rows of every list in turns, and so the events of a feed. In place: order, nulls and paths of errors stay what they are. */
+/** Executes the rows of every list, and the events of a feed, in turns. Changes `schema` in place; order, nulls and error paths stay. */
 export function paceSchema(schema: GraphQLSchema): GraphQLSchema {
   for (const type of Object.values(schema.getTypeMap())) {
     if (!isObjectType(type) || isIntrospectionType(type)) continue

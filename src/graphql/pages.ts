@@ -14,10 +14,10 @@ export interface PageArguments {
 /** A total order of rows: by one value, which every row has, then by id. */
 export interface KeysetOrder<Row> {
   readonly name: string
-  /** The column that tells rows with equal values apart; `id` unless given. */
+  /** The column that breaks ties between equal values; `id` by default. */
   readonly unique?: string
   readonly direction: 'asc' | 'desc'
-  /** The row's value as the cursor keeps it. */
+  /** The row's value as the cursor stores it. */
   value(row: Row): string
   orderBy(direction: 'asc' | 'desc'): object
   /** Rows whose value is on that side of the given one. */
@@ -27,7 +27,7 @@ export interface KeysetOrder<Row> {
 
 export interface Keyset<Row> {
   readonly query: { where: object; orderBy: object[]; take: number }
-  /** Turns what the query brought into a connection. */
+  /** Turns the rows of the query into a connection. */
   connect(rows: readonly Row[]): {
     edges: { cursor: string; node: Row }[]
     pageInfo: { hasNextPage: boolean; hasPreviousPage: boolean; startCursor: string | null; endCursor: string | null }
@@ -42,11 +42,11 @@ function pageSize(field: string, value: number): number {
 function after<Row>(order: KeysetOrder<Row>, direction: 'asc' | 'desc', [value = '', id]: Position): object {
   const operator = direction === 'asc' ? 'gt' : 'lt'
   const tail = { [order.unique ?? 'id']: { [operator]: id } }
-  // The first condition says nothing new, but an index can start there: a page far behind costs no more than the first.
+  // The first condition is redundant, but an index can start there: a late page costs no more than the first.
   return { AND: [order.beyond(`${operator}e`, value), { OR: [order.beyond(operator, value), { AND: [order.equal(value), tail] }] }] }
 }
 
-/** A page by keyset: `list` names what is listed, so that a cursor of another list or organization is refused. */
+/** Keyset pagination: `list` names the list, so that a cursor of another list or organization is rejected. */
 export function keyset<Row extends object>(page: PageArguments, order: KeysetOrder<Row>, cursors: Cursors, list: string): Keyset<Row> {
   if (page.first != null && page.last != null) throw badInput('last', 'give first or last, not both')
   if (page.after != null && page.before != null) throw badInput('before', 'give after or before, not both')
@@ -70,7 +70,7 @@ export function keyset<Row extends object>(page: PageArguments, order: KeysetOrd
     connect: (rows) => {
       const more = rows.length > size
       const taken = rows.slice(0, size)
-      // Signed when it is asked for: a hundred signatures cost more than a hundred rows.
+      // Signed only when read: a hundred signatures cost more than a hundred rows.
       const edges = (backward ? taken.reverse() : taken).map((node) => ({
         node,
         get cursor() {

@@ -22,40 +22,40 @@ import { rejected } from './limits.ts'
 import type { Pace } from './pace.ts'
 import { defaultPageSize, maxPageSize } from './pages.ts'
 
-/** Statements that one operation may send: as many as five changes need with what they made, or four with all around it. */
+/** Statements that one operation may send: enough for five changes with their results, or four with everything around them. */
 export const maxStatements = 60
-/** Rows that one operation may read: what a statement brings is decoded in one turn of the event loop, and written out in one. */
+/** Rows that one operation may read: the rows of a statement are decoded in one turn of the event loop and written in one. */
 export const maxRows = 4_500
-/** What a list counts that the database reads whole for each row that it stands in, since no index has its filter and order. */
+/** Rows charged for a list that the database reads whole for each parent row, because no index has its filter and order. */
 export const scanRows = 1_000
-/** What a mutation sends inside its change, with the lock and the events. */
+/** Statements that a mutation sends inside its change, with lock and events. */
 const changeStatements = 10
 /** Sums stop here. */
 const tooMuch = 1e12
 
-/** What a field costs beyond its place in a row; what is left out costs nothing. */
+/** What a field costs besides its place in a row; an omitted part costs nothing. */
 export interface Cost {
-  /** Statements for all rows that it stands in together. */
+  /** Statements for all parent rows together. */
   readonly statements?: number
-  /** Statements for each row that it stands in. */
+  /** Statements for each parent row. */
   readonly statementsPerRow?: number
-  /** How many rows it has, for each row that it stands in. */
+  /** Its rows for each parent row. */
   readonly rows?: number
-  /** How often the database reads a whole list, for each row that it stands in. */
+  /** How often the database reads a whole list for each parent row. */
   readonly scans?: number
 }
 
-/** Arguments as they were sent, with variables in their places: valid, but not coerced. `asks` are the names of fields right below. */
+/** `args`: as sent, with variables filled in; valid, but not coerced. `asks`: the names of the fields directly below. */
 export type CostOf = (args: Readonly<Record<string, unknown>>, asks: ReadonlySet<string>) => Cost
 
-/** For `extensions` of a field: what it costs, where the default does not say it. */
+/** For `extensions` of a field: its cost, when the default does not fit. */
 export const cost = (of: Cost | CostOf): { cost: CostOf } => ({ cost: typeof of === 'function' ? of : () => of })
 
-/** Rows of a page by its arguments. More than a page may hold is refused where it is read, with a text of its own. */
+/** Rows of a page by its arguments. The read itself rejects a page that is too large, with its own message. */
 export const pageRows = ({ first, last }: { first?: unknown; last?: unknown }): number =>
   Math.min(Math.max(Number(last ?? first ?? defaultPageSize), 0), maxPageSize)
 
-/** Whether a filter says anything. */
+/** Whether a filter has a value. */
 export const isFiltered = (filter: unknown): boolean =>
   typeof filter === 'object' && filter !== null && Object.values(filter).some((value) => value !== null && value !== undefined)
 
@@ -65,8 +65,8 @@ const isRow = (type: GraphQLNamedType): boolean => isInterfaceType(type) || type
 const isEdge = (type: GraphQLNamedType): boolean => type.name.endsWith('Edge')
 
 /**
- * What a field costs that says nothing: a row of a table is joined to the row that it belongs to, or read by a statement of its own; a list has
- * as many rows as a page that nobody sized. Edges are the rows of their page.
+ * The cost of a field that declares none: a table row is joined to its parent row, or needs its own statement; a list has as many rows as
+ * a page of default size. Edges are the rows of their page.
  */
 function usualCost(field: FieldDefinition, parent: GraphQLNamedType): Cost {
   const type = getNamedType(field.type)
@@ -75,7 +75,7 @@ function usualCost(field: FieldDefinition, parent: GraphQLNamedType): Cost {
   return { statements: row && field.extensions['pothosPrismaRelationField'] === undefined ? 1 : 0, rows: list ? defaultPageSize : row ? 1 : 0 }
 }
 
-/** For one row that a selection stands in. */
+/** For one parent row of a selection. */
 interface Sum {
   statements: number
   statementsPerRow: number
@@ -89,13 +89,13 @@ export interface Price {
   readonly rows: number
 }
 
-/** Adds up a valid operation; each fragment is measured once for a type, however often it is spread. */
+/** Adds up the cost of a valid operation; each fragment is measured only once. */
 function measure({ schema, document }: ExecutionArgs, operation: OperationDefinitionNode, variables: Readonly<Record<string, unknown>>): Price {
   const fragments = new Map(document.definitions.flatMap((each) => (each.kind === Kind.FRAGMENT_DEFINITION ? [[each.name.value, each] as const] : [])))
   const known = new Map<string, Sum>()
   const introspected = countIntrospected(schema, fragments, maxRows)
 
-  /** The names of fields right below, whatever fragments they stand in. */
+  /** The names of the fields directly below, through all fragments. */
   function asked(set: SelectionSetNode | undefined, names = new Set<string>(), spread = new Set<string>()): Set<string> {
     for (const selection of set?.selections ?? []) {
       if (selection.kind === Kind.FIELD) names.add(selection.name.value)
@@ -112,7 +112,7 @@ function measure({ schema, document }: ExecutionArgs, operation: OperationDefini
     Object.fromEntries((field.arguments ?? []).map(({ name, value }) => [name.value, valueFromASTUntyped(value, variables)]))
 
   function ofField(field: FieldNode, parent: GraphQLNamedType): Sum {
-    // What stands in a row once is part of the row; under aliases it can stand there often.
+    // A plain field is part of its row; under aliases it can be there many times.
     const aliases = field.alias ? 1 : 0
     if (field.name.value === SchemaMetaFieldDef.name) return { ...nothing, rows: aliases + introspected(field.selectionSet, [schema]) }
     if (field.name.value === TypeMetaFieldDef.name) {
@@ -126,7 +126,7 @@ function measure({ schema, document }: ExecutionArgs, operation: OperationDefini
     const isChange = parent === schema.getMutationType()
     const usual = isChange ? { statements: changeStatements } : usualCost(definition, parent)
     const { statements = 0, statementsPerRow = 0, rows = 0, scans = 0 } = declared ? declared(argumentsOf(field), asked(field.selectionSet)) : usual
-    // A connection is the way to its rows; of other objects that are no rows there is one.
+    // A connection counts as its rows; any other object that is not a row counts as one.
     const times = isListType(getNullableType(definition.type)) || type.name.endsWith('Connection') ? (isEdge(type) ? 1 : rows) : Math.max(rows, 1)
     return {
       statements: Math.min(statements + inner.statements, tooMuch),
@@ -165,12 +165,12 @@ function measure({ schema, document }: ExecutionArgs, operation: OperationDefini
   return { statements: statements + statementsPerRow, rows }
 }
 
-/** Of operations without variables, whose price is always the same. Documents are kept between requests, and these with them. */
+/** Prices of operations without variables, which never change. Documents are cached between requests, and prices with them. */
 const prices = new WeakMap<OperationDefinitionNode, Price>()
 
 /**
- * The most statements that an operation can send while it is executed, and the most rows that these can read: sizes of pages are multiplied
- * where one stands in the rows of another, and added where they stand side by side. The document and the variables are valid.
+ * The most statements that an operation can send, and the most rows that they can read: page sizes are multiplied when one page is inside
+ * the rows of another, and added when pages are side by side. The document and the variables are valid.
  */
 export function priceOf(args: ExecutionArgs): Price {
   const operation = getOperationAST(args.document, args.operationName)
@@ -189,7 +189,7 @@ export function priceOf(args: ExecutionArgs): Price {
 
 const numbers = (...counts: readonly number[]): string[] => counts.map((count) => (count >= tooMuch ? 'countless' : count.toLocaleString('en')))
 
-/** Refuses an operation that costs more than one may, before anything of it is read, and says to its context how much it reads. */
+/** Rejects an operation above the limits before it reads anything, and tells its context how many rows it reads. */
 export function priceErrors(args: ExecutionArgs): GraphQLError[] {
   const { statements, rows } = priceOf(args)
   const { pace } = args.contextValue as { pace?: Pace }

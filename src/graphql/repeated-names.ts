@@ -1,12 +1,12 @@
 import { type DocumentNode, Kind, type SelectionSetNode } from 'graphql'
 
-/** The fields of one name that stand in sets which are merged, and the set of what is inside them. */
+/** The fields of one name in merged sets, and the set of their nested fields. */
 interface Named {
   count: number
   inner: number | null
 }
 
-/** Sets of selections that are merged, since an answer has one object for them: each is known by a number, and united ones by one of theirs. */
+/** Selection sets that are merged, because the response has one object for them. A number identifies each; united sets share one number. */
 function createSets() {
   const parents: number[] = []
   const names: Map<string, Named>[] = []
@@ -20,7 +20,7 @@ function createSets() {
     return root
   }
 
-  /** Unites two sets, and with them what stands in both under one name. The smaller moves into the larger, so that no name moves often. */
+  /** Unites two sets, and the nested sets that both have under one name. The smaller moves into the larger, so no name moves often. */
   function unite(one: number, other: number): void {
     const waiting: [number, number][] = [[one, other]]
     for (let pair = waiting.pop(); pair; pair = waiting.pop()) {
@@ -36,7 +36,7 @@ function createSets() {
     }
   }
 
-  /** Counts fields in a set; answers two inner sets that are merged from now on. */
+  /** Counts fields in a set; returns two inner sets that must be united. */
   function add(set: number, name: string, count: number, inner: number | null): [number, number] | null {
     const known = names[set]?.get(name)
     if (!known) {
@@ -64,8 +64,8 @@ function createSets() {
 }
 
 /**
- * The name under which the most fields are merged, and how many: each pair of them is compared when the document is validated. A field of a
- * fragment counts once, wherever the fragment is spread.
+ * Returns the name with the most merged fields, and their number: validation compares each pair of them. A field of a fragment counts
+ * once, wherever the fragment is spread.
  */
 export function mostRepeated(document: DocumentNode): { name: string; count: number } {
   const sets = createSets()

@@ -6,11 +6,11 @@ import type { Stores } from '../ports.ts'
 import { type NodeRow, nodeTypes } from './node-types.ts'
 import type { Pace } from './pace.ts'
 
-/** Facts of rows that no selection says. */
+/** Facts of rows outside any selection. */
 interface Facts {
-  /** An event of a key in scope, for whoever may not read the audit log. */
+  /** An event of a key in scope, for members without the audit log. */
   keyChange: NodeRow<'evt'>
-  /** How many instances an app has that match the query. */
+  /** How many instances of an app match the query. */
   instanceCount: number
   /** How many members have a role on an instance. */
   accessCount: number
@@ -23,8 +23,8 @@ type Found<Of extends Kind> = Of extends IdPrefix ? NodeRow<Of> : Of extends key
 
 export interface Rows {
   /**
-   * What is found for the id, null if nothing is in scope; that of one kind and query is one statement per step of the execution. A query for rows
-   * selects their id, by which they are told apart.
+   * Returns what is found for the id, null if nothing is in scope; one statement per kind, query and execution step. A query for rows must
+   * select the id, which identifies them.
    */
   load<Of extends Kind>(kind: Of, query: object, id: string): Promise<Found<Of> | null>
 }
@@ -51,7 +51,7 @@ export function createRows(stores: Stores, scope: Scope, pace: Pace): Rows {
     instanceRole: (_query, { memberId }, ids) => stores.instances.rolesOf(memberId, ids),
   }
   const readerOf = (kind: Kind): Read => (kind in facts ? facts[kind as keyof Facts] : byId(nodeTypes[kind as IdPrefix].among(stores)))
-  // One query object often stands for a hundred rows.
+  // A hundred rows often share one query object.
   const texts = new WeakMap<object, string>()
   const textOf = (query: object): string => {
     const text = texts.get(query) ?? JSON.stringify(query)
@@ -76,7 +76,7 @@ export function createRows(stores: Stores, scope: Scope, pace: Pace): Rows {
   }
   const loader = new DataLoader<Asked, unknown>(read, { cache: false, batchScheduleFn: pace.whenAsked })
   return {
-    // The loader is one for all kinds: what it brings for a kind is of the type that the kind says.
+    // One loader serves all kinds: what it returns for a kind has the type of that kind.
     load: async <Of extends Kind>(kind: Of, query: object, id: string) =>
       pace.row((await loader.load({ kind, query, id })) as Found<Of> | null, `${kind} ${textOf(query)}`),
   }

@@ -20,6 +20,6 @@ export interface Rules {
   readonly Subscription?: Readonly<Record<string, Rule>>
 }
 
-/** Lets in those who have the right. `no_cache`: any other cache freezes a decision for a subscription's life. */
+/** Allows actors with the right. `no_cache`: any other cache keeps one decision for a subscription's whole life. */
 export const requires = (right: (actor: Actor) => boolean): Rule =>
   rule({ cache: 'no_cache' })((_parent: unknown, _arguments: unknown, { actor }: { actor: Actor }) => right(actor))

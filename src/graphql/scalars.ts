@@ -2,7 +2,7 @@ import { badInput } from '../errors.ts'
 import { builder } from './builder.ts'
 
 const rfc3339 = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/i
-// The year 0 is one before Christ in PostgreSQL, which Prisma cannot write; both hold all that is between.
+// Year 0 is 1 BC in PostgreSQL, which Prisma cannot write; both support every date between these two.
 const earliest = Date.parse('0001-01-01T00:00:00Z')
 const latest = Date.UTC(10_000, 0, 1)
 
@@ -10,7 +10,7 @@ function parseDateTime(value: unknown): Date {
   const match = typeof value === 'string' ? rfc3339.exec(value) : null
   if (!match) throw badInput('DateTime', 'must be a date and time with a zone, such as 2026-12-31T23:59:59Z')
   const [, year, month, day, hour, minute, second] = match.map(Number) as [number, number, number, number, number, number, number]
-  // Date.parse moves the 30th of February to March: the fields must survive the way there and back.
+  // Date.parse moves the 30th of February to March: the fields must survive the round trip.
   const calendar = new Date(Date.UTC(year, month - 1, day, hour, minute, second))
   const real = calendar.getUTCMonth() === month - 1 && calendar.getUTCDate() === day && calendar.getUTCHours() === hour
   const instant = new Date(Date.parse(match[0]))
@@ -21,7 +21,7 @@ function parseDateTime(value: unknown): Date {
 }
 
 builder.scalarType('DateTime', {
-  description: 'A moment in RFC 3339: answers are in UTC with milliseconds; input needs a zone.',
+  description: 'A timestamp in RFC 3339: output is in UTC with milliseconds; input needs a zone.',
   serialize: (value) => value.toISOString(),
   parseValue: parseDateTime,
 })

@@ -1,9 +1,8 @@
 import { type DocumentNode, type GraphQLSchema, getNamedType, TypeInfo, visit, visitWithTypeInfo } from 'graphql'
 
 /**
- * The fields whose answer depends on the row alone, not on who asks: only operations that select nothing else share their executions.
- * A field that is not named here is never shared, so a new one costs executions until somebody has thought about it, and tells nobody
- * anything.
+ * Fields whose result depends only on the row, not on the caller: only operations that select nothing else share their executions.
+ * A field that is not listed is never shared, so a new field costs extra executions until it is added here, but leaks nothing.
  */
 export const shareable: Readonly<Record<string, readonly string[]>> = {
   Subscription: ['keyCounts', 'keyCountsOf', 'apiKeyChanged', 'events'],
@@ -19,13 +18,13 @@ export const shareable: Readonly<Record<string, readonly string[]>> = {
 
 interface Analysis {
   readonly isShareable: boolean
-  /** The variable that says where a feed goes on, if it says nothing else: answers do not depend on it. */
+  /** The variable that says where a feed resumes, if it has no other use: responses do not depend on it. */
   readonly resumeVariable: string | null
 }
 
 const analyses = new WeakMap<DocumentNode, Analysis>()
 
-/** Whether an operation's answers depend on nothing but its text, its variables and what is in sight. `document` is valid. */
+/** Whether an operation's responses depend only on its text, its variables and what is in scope. `document` is valid. */
 export function analyse(schema: GraphQLSchema, document: DocumentNode): Analysis {
   const known = analyses.get(document)
   if (known) return known

@@ -10,7 +10,7 @@ import {
 } from 'graphql'
 import { redactKeys } from '../crypto/key-format.ts'
 
-// GraphQL over HTTP: what was not executed is 400, but 200 to clients that know only `application/json`.
+// GraphQL over HTTP: no execution means 400, but 200 for clients that accept only `application/json`.
 const http = { spec: true, status: 400 }
 
 const badAt =
@@ -18,27 +18,27 @@ const badAt =
   (field: string, message: string): GraphQLError =>
     new GraphQLError(`${field}: ${message}`, { nodes, extensions: { code: 'BAD_USER_INPUT', field, http } })
 
-/** What is said of a text that PostgreSQL could not hold, in variables and literals alike. */
+/** The error for text that PostgreSQL cannot store, in variables and in literals. */
 export const noNul = 'must not contain the character U+0000'
 
 /** Each item can become a parameter of a statement. */
 export const maxListItems = 100
 export const tooLong = `may have at most ${maxListItems} items`
 
-/** No input has as many levels. What walks through values calls itself at each, and so ends where the stack does. */
+/** No input has as many levels. Code that walks through values is recursive, so more levels could overflow the stack. */
 const maxNesting = 20
-/** More tell nobody more. */
+/** More do not help. */
 const maxVariableErrors = 10
-/** Members of inputs may be called anything, and each error repeats where it is. */
+/** Input members can have any name, and each error repeats its path. */
 const maxFieldLength = 200
 
-/** What an error calls the field at a path; without a path it has another name. */
+/** A field's name in errors: its path, or `otherwise` without a path. */
 export const fieldName = (path: readonly string[], otherwise: string): string => redactKeys(path.join('.') || otherwise).slice(0, maxFieldLength)
 
 const isDeeper = (value: unknown, levels: number): boolean =>
   typeof value === 'object' && value !== null && (levels === 0 || Object.values(value).some((item) => isDeeper(item, levels - 1)))
 
-/** What is wrong with a value whatever its type: where, and why. */
+/** Finds the faults of a value of any type: where, and why. */
 function* faults(value: unknown, path: readonly string[]): Generator<[path: readonly string[], reason: string]> {
   if (typeof value === 'string' && value.includes('\0')) yield [path, noNul]
   if (typeof value !== 'object' || value === null) return
@@ -49,7 +49,7 @@ function* faults(value: unknown, path: readonly string[]): Generator<[path: read
 
 const enough = Symbol('enough errors')
 
-/** The first errors that `find` reports; it is left when there are enough. */
+/** Returns the first errors of `find`, and stops it when there are enough. */
 function firstErrors(find: (report: (error: GraphQLError) => void) => void): GraphQLError[] {
   const errors: GraphQLError[] = []
   try {
@@ -62,7 +62,7 @@ function firstErrors(find: (report: (error: GraphQLError) => void) => void): Gra
   return errors
 }
 
-/** What graphql-js finds wrong with a value, without the value. */
+/** The reason that graphql-js found, without the value. */
 function reasonOf(error: GraphQLError, inner: string | undefined): string {
   const own = error.originalError as { extensions?: { code?: string } } | undefined
   if (own?.extensions?.code === 'BAD_USER_INPUT') return error.originalError?.message.replace(/^\w+: /, '') ?? ''
@@ -71,12 +71,12 @@ function reasonOf(error: GraphQLError, inner: string | undefined): string {
 }
 
 /**
- * What is wrong with the variables, each naming its field. graphql-js finds the same, but its messages repeat the values,
- * which may be secrets. `field` is the path inside the input.
+ * Returns the errors of the variables, each with its field. graphql-js finds the same, but its messages repeat the values,
+ * which can be secrets. `field` is the path inside the input.
  */
 export function variableErrors({ schema, document, operationName, variableValues }: ExecutionArgs): GraphQLError[] {
   const operation = getOperationAST(document, operationName)
-  // Those too that the operation does not declare: they tell one subscription from another.
+  // Undeclared variables too: they also distinguish one subscription from another.
   const deep = Object.keys(variableValues ?? {}).filter((name) => isDeeper(variableValues?.[name], maxNesting))
   if (deep.length > 0) return deep.slice(0, maxVariableErrors).map((name) => badAt(null)(fieldName([], name), `may have at most ${maxNesting} levels`))
   return firstErrors((report) => {

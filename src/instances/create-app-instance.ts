@@ -7,7 +7,7 @@ import { newId } from '../ids.ts'
 import { parseName } from '../names.ts'
 import type { Ports, Stores } from '../ports.ts'
 
-/** Adds an instance to an app: a new one, whatever an older one of the same name was. `status`: ACTIVE unless given. */
+/** Adds an instance to an app; it is always new, even with the name of an older one. `status`: ACTIVE by default. */
 export async function createAppInstance(
   ports: Pick<Ports, 'changeBy'>,
   actor: Actor,

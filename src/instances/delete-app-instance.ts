@@ -6,8 +6,8 @@ import { keyEvent } from '../events/model.ts'
 import { type Ports, type Propagation, type Stores, Unchanged } from '../ports.ts'
 
 /**
- * Deletes an instance for good and orphans its keys in the same change; answers once every node refuses them.
- * Deleting it again answers the same without a second event, and counts no key.
+ * Deletes an instance for good and orphans its keys in the same change; returns once every node refuses them.
+ * A repeated deletion succeeds without a second event, and counts no key.
  */
 export async function deleteAppInstance(
   ports: Pick<Ports, 'changeBy' | 'propagate'>,

@@ -10,7 +10,7 @@ import { AppInstance, InstanceRoleEnum } from './schema.ts'
 import { setInstanceAccess } from './set-instance-access.ts'
 
 const CreateAppInstanceInput = builder.inputType('CreateAppInstanceInput', {
-  description: 'The new instance is ACTIVE; of the statuses only DELETED concerns its keys.',
+  description: 'The new instance is ACTIVE; only the status DELETED affects its keys.',
   fields: (t) => ({
     appId: t.id({ required: true, description: 'The app, `app_…`.' }),
     name: t.string({ required: true, description: '1 to 64 characters after trimming. Need not be unique.' }),
@@ -26,11 +26,11 @@ const DeleteAppInstanceInput = builder.inputType('DeleteAppInstanceInput', {
 })
 
 const SetInstanceAccessInput = builder.inputType('SetInstanceAccessInput', {
-  description: 'Who gets which role where; role null takes the access away.',
+  description: 'Who gets which role where; role null removes the access.',
   fields: (t) => ({
     instanceId: t.id({ required: true, description: 'The instance, `ins_…`.' }),
     memberId: t.id({ required: true, description: 'The member, `mem_…`, of the same organization.' }),
-    role: t.field({ type: InstanceRoleEnum, description: 'The new role; null takes the access away.' }),
+    role: t.field({ type: InstanceRoleEnum, description: 'The new role; null removes the access.' }),
   }),
 })
 
@@ -38,7 +38,7 @@ interface Changed {
   instanceId: string
 }
 
-/** In place: loaders have the same scope, but of the context that resolvers get the transport makes a copy. */
+/** In place: loaders share this scope object, but the transport copies the context that resolvers get. */
 const keep = ({ scope }: Context, instanceId: string): void => void Object.assign(scope, keepInstance(scope, instanceId))
 
 const CreateAppInstancePayload = builder.objectRef<Changed>('CreateAppInstancePayload').implement({
@@ -60,8 +60,8 @@ const DeleteAppInstancePayload = builder.objectRef<Changed & { orphanedKeys: num
       description: 'The instance as it is now.',
       resolve: (query, { instanceId }, _arguments, context) => changedRow(context, 'ins', query, instanceId),
     }),
-    orphanedKeys: t.exposeInt('orphanedKeys', { description: 'How many keys became orphans by this call.' }),
-    propagation: t.expose('propagation', { type: Propagation, description: 'Which nodes refuse the keys by now: all that serve.' }),
+    orphanedKeys: t.exposeInt('orphanedKeys', { description: 'How many keys this call orphaned.' }),
+    propagation: t.expose('propagation', { type: Propagation, description: 'All serving nodes refuse the keys now.' }),
   }),
 })
 
@@ -87,7 +87,7 @@ builder.mutationFields((t) => ({
   deleteAppInstance: t.field({
     type: DeleteAppInstancePayload,
     nullable: true,
-    description: 'Deletes an instance and orphans its keys, which no longer verify anywhere when this answers.',
+    description: 'Deletes an instance and orphans its keys; when this returns, they no longer verify anywhere.',
     args: { input: t.arg({ type: DeleteAppInstanceInput, required: true, description: 'Which one.' }) },
     resolve: async (_root, { input }, context) => {
       const answer = await deleteAppInstance(context.ports, context.actor, input)
@@ -98,7 +98,7 @@ builder.mutationFields((t) => ({
   setInstanceAccess: t.field({
     type: SetInstanceAccessPayload,
     nullable: true,
-    description: 'Grants, changes or takes away a role on one instance. For organization owners, Aura Owners and the OWNERs of the instance.',
+    description: 'Grants, changes or removes a role on one instance. For organization owners, Aura Owners and the OWNERs of the instance.',
     args: { input: t.arg({ type: SetInstanceAccessInput, required: true, description: 'Who, where, which role.' }) },
     resolve: async (_root, { input }, context) => {
       await setInstanceAccess(context.ports, context.actor, input)

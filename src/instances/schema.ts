@@ -10,7 +10,7 @@ import { cost, isFiltered, pageRows } from '../graphql/price.ts'
 import { containing } from '../graphql/search.ts'
 
 const InstanceStatusEnum = builder.enumType('InstanceStatus', {
-  description: 'What an instance is doing. Of these only DELETED concerns its keys.',
+  description: 'The state of an instance. Only DELETED affects its keys.',
   values: {
     [InstanceStatus.INITIALIZING]: { description: 'Being set up.' },
     [InstanceStatus.ACTIVE]: { description: 'Serving.' },
@@ -47,7 +47,7 @@ const InstancePermissions = builder.objectRef<Permissions>('InstancePermissions'
     }),
     revokeOrphanedKeys: t.boolean({ description: 'Revoke orphaned keys.', resolve: ({ scope }) => mayRevokeOrphans(scope) }),
     controlAccess: t.boolean({
-      description: 'Grant and take away roles on it.',
+      description: 'Grant and remove roles on it.',
       resolve: ({ exists, scope, role }) => exists && mayControlInstance(scope, role),
     }),
     delete: t.boolean({ description: 'Delete it.', resolve: ({ exists, scope, role }) => exists && mayControlInstance(scope, role) }),
@@ -55,20 +55,20 @@ const InstancePermissions = builder.objectRef<Permissions>('InstancePermissions'
 })
 
 export const AppInstance = builder.prismaObject('AppInstance', {
-  description: 'One deployed thing under an app; a key opens exactly one.',
+  description: 'One deployed instance of an app; a key opens exactly one.',
   interfaces: [Node],
   select: { id: true },
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'Its name for people.' }),
-    status: t.expose('status', { type: InstanceStatusEnum, description: 'What it is doing.' }),
-    app: t.relation('app', { description: 'The app that it is an instance of.' }),
-    createdBy: t.relation('createdBy', { description: 'Who created it, also when removed since.' }),
+    name: t.exposeString('name', { description: 'Its display name.' }),
+    status: t.expose('status', { type: InstanceStatusEnum, description: 'Its state.' }),
+    app: t.relation('app', { description: 'The app that it belongs to.' }),
+    createdBy: t.relation('createdBy', { description: 'Who created it, even if removed since.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was created.' }),
     deletedAt: t.expose('deletedAt', { type: 'DateTime', nullable: true, description: 'When it was deleted; null while it exists.' }),
     viewerRole: t.field({
       type: InstanceRoleEnum,
       nullable: true,
-      description: "The viewer's own role on it; null without one, as organization owners may be.",
+      description: "The viewer's own role on it; null without one (organization owners need none).",
       extensions: cost({ statements: 1 }),
       select: (_arguments, { scope }) => grant(scope),
       resolve: ({ access }) => access[0]?.role ?? null,
@@ -96,7 +96,7 @@ const AppInstanceConnection = countedConnection(AppInstance, 'AppInstance', {
 const InstanceFilter = builder.inputType('InstanceFilter', {
   description: 'Which instances; an omitted or null member means no restriction.',
   fields: (t) => ({
-    search: t.string({ description: 'Part of the name, ASCII letters in either case.' }),
+    search: t.string({ description: 'Part of the name, ASCII case ignored.' }),
     status: t.field({ type: [InstanceStatusEnum], description: 'Any of these; an empty list matches nothing.' }),
   }),
 })
@@ -105,7 +105,7 @@ interface ListArguments extends PageArguments {
   filter?: typeof InstanceFilter.$inferInput | null | undefined
 }
 
-// Deleted ones only when asked for by name.
+// DELETED ones only when the filter names them.
 const matching = ({ filter }: ListArguments, scope: Scope) => ({
   AND: [
     instancesIn(scope),
@@ -177,7 +177,7 @@ builder.prismaObjectField('AppInstance', 'access', (t) =>
     type: InstanceAccessConnection,
     nullable: true,
     description: "Who has which role here, by the members' names; null unless the viewer may control access.",
-    // The role of whoever asks is looked up too. Names stand in another table, so that all who have a role are read and sorted.
+    // The caller's role is read too. Names are in another table, so everybody with a role is read and sorted.
     extensions: cost((list) => ({ statements: 2, rows: pageRows(list), scans: 1 })),
     args: t.arg.connectionArgs(),
     select: (list, context, nestedSelection) => {
@@ -188,7 +188,7 @@ builder.prismaObjectField('AppInstance', 'access', (t) =>
     resolve: async ({ id, deletedAt, access }, list, context) => {
       const { rows, scope } = context
       if (deletedAt !== null) return null
-      // Their role on the instance is looked up only where it decides.
+      // Their role on the instance is read only when it decides.
       if (!mayControlInstance(scope, null) && !mayControlInstance(scope, await rows.load('instanceRole', {}, id))) return null
       return connectionOf(accessPage(list, context), access, async () => exactly((await rows.load('accessCount', {}, id)) ?? 0))
     },

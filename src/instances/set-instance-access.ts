@@ -5,7 +5,7 @@ import { conflict, forbidden, notFound } from '../errors.ts'
 import type { InstanceRole } from '../generated/prisma/enums.ts'
 import type { Ports, Stores } from '../ports.ts'
 
-/** Gives a present member a role on the instance, changes it, or with null takes it away. Saying what holds already changes nothing. */
+/** Gives a present member a role on the instance, changes it, or removes it with null. The same role again changes nothing. */
 export async function setInstanceAccess(
   ports: Pick<Ports, 'changeBy'>,
   actor: Actor,

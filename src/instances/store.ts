@@ -12,11 +12,11 @@ export interface InstanceFacts {
 }
 
 export const instanceStore = (client: Statements) => ({
-  /** Those of these instances that are in scope. */
+  /** The given instances that are in scope. */
   among: <Query extends Prisma.AppInstanceDefaultArgs>(query: Query, scope: Scope, ids: readonly string[]) =>
     client.appInstance.findMany({ ...query, where: { AND: [instancesIn(scope), { id: { in: [...ids] } }] } }),
 
-  /** How many instances match, for each of these apps in which one does. */
+  /** How many instances match, for each of these apps with a match. */
   countsByApp: async (where: Prisma.AppInstanceWhereInput, appIds: readonly string[]): Promise<Map<string, number>> => {
     const rows = await client.appInstance.groupBy({ by: ['appId'], where: { AND: [{ appId: { in: [...appIds] } }, where] }, _count: { _all: true } })
     return new Map(rows.map(({ appId, _count }) => [appId, _count._all]))
@@ -48,13 +48,13 @@ export const instanceStore = (client: Statements) => ({
   roleOf: async (instanceId: string, memberId: string): Promise<InstanceRole | null> =>
     (await client.instanceAccess.findUnique({ where: { memberId_instanceId: { memberId, instanceId } }, select: { role: true } }))?.role ?? null,
 
-  /** The member's roles on those of these instances where they have one. */
+  /** The member's roles on these instances, where they have one. */
   rolesOf: async (memberId: string, ids: readonly string[]): Promise<Map<string, InstanceRole>> => {
     const rows = await client.instanceAccess.findMany({ where: { memberId, instanceId: { in: [...ids] } }, select: { instanceId: true, role: true } })
     return new Map(rows.map(({ instanceId, role }) => [instanceId, role]))
   },
 
-  /** How many members have a role on each of these instances where anybody has. */
+  /** How many members have a role, for each of these instances with any. */
   accessCounts: async (ids: readonly string[]): Promise<Map<string, number>> => {
     const rows = await client.instanceAccess.groupBy({ by: ['instanceId'], where: { instanceId: { in: [...ids] } }, _count: { _all: true } })
     return new Map(rows.map(({ instanceId, _count }) => [instanceId, _count._all]))

@@ -28,8 +28,8 @@ export interface CreatedKey {
 }
 
 /**
- * Makes a key that opens one instance. The plaintext exists only in the answer: what is stored is its digest, and with `saveAsSecret` the
- * sealed value, in the same change. A repeated idempotency key answers the key that it made and makes nothing.
+ * Creates a key that opens one instance. The plaintext exists only in the response: the database stores its digest, and with `saveAsSecret`
+ * the sealed value, in the same change. A repeated idempotency key returns its earlier key and creates nothing.
  */
 export async function createApiKey(
   ports: Pick<Ports, 'changeBy' | 'digests' | 'randomBytes' | 'maxKeyLifetimeDays' | 'seals' | 'rateLimits' | 'refused'>,

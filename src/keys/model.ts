@@ -6,7 +6,7 @@ import type { ApiKeyStatus, InstanceRole, OrphanReason } from '../generated/pris
 import { isId } from '../ids.ts'
 import { dayMs } from '../time.ts'
 
-/** What verification decides on. */
+/** The input of verification. */
 export interface KeyRecord {
   id: string
   name: string
@@ -23,7 +23,7 @@ export interface KeyRecord {
   expiresAt: Date
   /** When it was stored as EXPIRED. */
   expiredAt: Date | null
-  /** The database's time when it answered. */
+  /** The database's time of this read. */
   readAt: Date
   /** The mark of its organization in the same snapshot. */
   mark: string
@@ -70,7 +70,7 @@ export function parseIdempotencyKey(text: string | null | undefined): string | n
 /** How long an idempotency key is remembered. */
 export const idempotencyMs = dayMs
 
-/** What tells one input of createApiKey from another: the fields as they were sent. */
+/** Identifies one input of createApiKey: a hash of the fields as they were sent. */
 export const inputHash = (input: {
   instanceId: string
   name: string
@@ -83,7 +83,7 @@ export const inputHash = (input: {
   return createHash('sha256').update(raw).digest()
 }
 
-/** When a new key ends, from exactly one of the two forms. */
+/** When a new key ends, from exactly one of the two fields. */
 export function expiration(
   input: { expiresAt?: Date | null | undefined; expiresInDays?: number | null | undefined },
   now: Date,
@@ -102,15 +102,15 @@ export function expiration(
   return end
 }
 
-/** Last uses before this stand for keys that were never used, see `KeyUse` in schema.prisma. */
+/** A last use before this means that the key was never used, see `KeyUse` in schema.prisma. */
 export const firstUse = new Date(0)
 
 /** When the key of this row was last used; null when it never was. */
 export const usedAt = (use: { lastUsedAt: Date } | null): Date | null => (use && use.lastUsedAt >= firstUse ? use.lastUsedAt : null)
 
 /**
- * Whether the counters know how many keys of a subject match, and which app or instance within it they are asked for: where the filter says no
- * more than status, app and instance.
+ * Returns which app or instance within the subject to read from the counters, when they know how many keys match: when the filter has no more
+ * than status, app and instance. Else null.
  */
 export function countable(filter: object | null | undefined, isOrganization: boolean, subjectId?: string): { narrower: string | undefined } | null {
   const { status: _, appId, instanceId, ...others } = (filter ?? {}) as Record<string, unknown>

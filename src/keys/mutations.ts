@@ -33,11 +33,11 @@ const CreateApiKeyInput = builder.inputType('CreateApiKeyInput', {
     expiresInDays: t.int({ description: 'In how many days it ends, from 1 to maxKeyLifetimeDays. Exactly one of expiresAt and expiresInDays.' }),
     saveAsSecret: t.field({
       type: NewSecretInput,
-      description: 'Store the key as a secret in the same transaction; the answer then holds no plaintext.',
+      description: 'Stores the key as a secret in the same transaction; the response then has no plaintext.',
     }),
     idempotencyKey: t.string({
       description:
-        'Unique per member, stored in the database for 24 h, 1 to 128 printable ASCII characters. Repeating it with the same input answers the same key, with plaintext and saveToken null, and creates nothing; with another input: CONFLICT.',
+        'Unique per member, stored in the database for 24 h, 1 to 128 printable ASCII characters. Repeating it with the same input returns the same key, with plaintext and saveToken null, and creates nothing; with another input: CONFLICT.',
     }),
   }),
 })
@@ -103,12 +103,12 @@ const RevokeApiKeyPayload = builder.objectRef<{ keyId: string; propagation: Prop
         return changedRow(context, 'ins', query, instanceId)
       },
     }),
-    propagation: t.expose('propagation', { type: Propagation, description: 'Which nodes refuse the key by now: all that serve.' }),
+    propagation: t.expose('propagation', { type: Propagation, description: 'All serving nodes refuse the key now.' }),
   }),
 })
 
 const RevokeApiKeyResult = builder.objectRef<RevocationResult>('RevokeApiKeyResult').implement({
-  description: 'What became of one key of revokeApiKeys.',
+  description: 'The outcome for one key of revokeApiKeys.',
   fields: (t) => ({
     id: t.id({ description: 'The id as it was sent.', resolve: ({ id }) => redactKeys(id) }),
     apiKey: t.prismaField({
@@ -129,7 +129,7 @@ const RevokeApiKeysPayload = builder.objectRef<{ results: RevocationResult[]; pr
       description: 'One for each id, in the order of the input.',
       extensions: cost({ rows: maxPageSize }),
     }),
-    propagation: t.expose('propagation', { type: Propagation, description: 'Which nodes refuse the keys by now: all that serve.' }),
+    propagation: t.expose('propagation', { type: Propagation, description: 'All serving nodes refuse the keys now.' }),
   }),
 })
 
@@ -137,7 +137,7 @@ builder.mutationFields((t) => ({
   createApiKey: t.field({
     type: CreateApiKeyPayload,
     nullable: true,
-    description: 'Creates a key that opens one instance, and shows its plaintext this once.',
+    description: 'Creates a key that opens one instance, and shows its plaintext once.',
     args: { input: t.arg({ type: CreateApiKeyInput, required: true, description: 'The key.' }) },
     resolve: (_root, { input }, { ports, actor }) => createApiKey(ports, actor, input),
   }),
@@ -145,14 +145,14 @@ builder.mutationFields((t) => ({
     type: RevokeApiKeyPayload,
     nullable: true,
     extensions: cost({ statements: 8 }),
-    description: 'Revokes a key for good: when this answers, no node verifies it. Repeating it answers the same.',
+    description: 'Revokes a key for good: when this returns, no node accepts it. Repeating it returns the same.',
     args: { input: t.arg({ type: RevokeApiKeyInput, required: true, description: 'Which one.' }) },
     resolve: async (_root, { input }, { ports, actor }) => ({ keyId: input.id, ...(await revokeApiKey(ports, actor, input)) }),
   }),
   revokeApiKeys: t.field({
     type: RevokeApiKeysPayload,
     nullable: true,
-    description: 'Up to 100 at once, each with its own outcome, one propagation.',
+    description: 'Revokes up to 100 keys, each with its own outcome, in one propagation.',
     args: { input: t.arg({ type: RevokeApiKeysInput, required: true, description: 'Which ones.' }) },
     resolve: async (_root, { input }, { ports, actor }) => {
       const revoked = await revokeApiKeys(ports, actor, input)

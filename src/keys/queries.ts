@@ -12,7 +12,7 @@ import { countable, firstUse } from './model.ts'
 import { ApiKey, ApiKeyStatusEnum, costOfKeys } from './schema.ts'
 import { countLimit } from './store.ts'
 
-/** What every order can read of a row. */
+/** The columns that the orders read. */
 interface SortableKey {
   id: string
   name: string
@@ -22,7 +22,7 @@ interface SortableKey {
 }
 const sortable = { id: true, name: true, createdAt: true, expiresAt: true, use: { select: { lastUsedAt: true } } } as const
 
-/** By last use, of which each key has a row; `on` leads to it from what is listed. */
+/** By last use, one row per key; `on` gives the path to it from the listed row. */
 const byLastUse = (on: (part: object) => object, unique: string): KeysetOrder<SortableKey> => {
   const date = byDate('LAST_USED_AT_DESC', 'lastUsedAt', 'desc')
   return {
@@ -41,8 +41,8 @@ const orders = {
   CREATED_AT_DESC: { description: 'Newest first.', order: byDate('CREATED_AT_DESC', 'createdAt', 'desc') },
   CREATED_AT_ASC: { description: 'Oldest first.', order: byDate('CREATED_AT_ASC', 'createdAt', 'asc') },
   NAME_ASC: { description: 'By name, in the order of code points.', order: byName },
-  EXPIRES_AT_ASC: { description: 'What ends first, first.', order: byDate('EXPIRES_AT_ASC', 'expiresAt', 'asc') },
-  LAST_USED_AT_DESC: { description: 'Last used first; never used ones last, newest first.', order: byLastUse((part) => ({ use: part }), 'id') },
+  EXPIRES_AT_ASC: { description: 'Soonest expiry first.', order: byDate('EXPIRES_AT_ASC', 'expiresAt', 'asc') },
+  LAST_USED_AT_DESC: { description: 'Last used first; never used keys last, newest first.', order: byLastUse((part) => ({ use: part }), 'id') },
 } satisfies Record<string, { description: string; order: KeysetOrder<SortableKey> }>
 
 const ApiKeyOrder = builder.enumType('ApiKeyOrder', {
@@ -60,9 +60,9 @@ const ApiKeyFilter = builder.inputType('ApiKeyFilter', {
     appId: t.id({ description: 'Keys of this app.' }),
     instanceId: t.id({ description: 'Keys of this instance.' }),
     createdById: t.id({ description: 'Keys that this member created.' }),
-    search: t.string({ description: 'Part of the name, ASCII letters in either case, or of the hint.' }),
-    expiresBefore: t.field({ type: 'DateTime', description: 'Keys that end before then.' }),
-    unusedSince: t.field({ type: 'DateTime', description: 'Not used since then, never used included.' }),
+    search: t.string({ description: 'Part of the name or of the hint, ASCII case ignored.' }),
+    expiresBefore: t.field({ type: 'DateTime', description: 'Keys that expire before then.' }),
+    unusedSince: t.field({ type: 'DateTime', description: 'Keys not used since then, or never used.' }),
   }),
 })
 
@@ -92,7 +92,7 @@ const orderOf = (list: ListArguments): KeysetOrder<SortableKey> => orders[list.o
 const pageOf = (list: ListArguments, { scope, ports }: Context, order = orderOf(list)): Keyset<SortableKey> =>
   keyset<SortableKey>(list, order, ports.cursors, `keys:${scope.organizationId}`)
 
-/** How often a page is read whose keys go out of sight meanwhile. */
+/** Reads of a page whose keys leave the scope meanwhile. */
 const maxTries = 3
 
 const selectionOf = (context: Context, info: GraphQLResolveInfo) => queryOfRows(context, info, 'ApiKey', sortable)
@@ -104,14 +104,14 @@ async function pageByKey(list: ListArguments, context: Context, query: Query): P
   return (await context.ports.keys.page(query, context.scope, page)) as (NodeRow<'key'> & SortableKey)[]
 }
 
-/** Starts at the rows of last uses, whose index has the order; what was asked for is read of the page alone. */
+/** Starts at the rows of last uses, whose index has the order; the selection is read only for the page. */
 async function pageByUse(list: ListArguments, context: Context, query: Query, within: Prisma.ApiKeyWhereInput = {}): Promise<SortableKey[]> {
   const { where, orderBy, take } = pageOf(list, context, rowsByLastUse).query
   const page = { where, matching: { AND: [within, matching(list)] }, orderBy: orderBy as Prisma.KeyUseOrderByWithRelationInput[], take }
   for (let tries = 0; tries < maxTries; tries++) {
     const ids = await context.ports.keys.idsByUse(context.scope, page)
     const rows = await Promise.all(ids.map((id) => context.rows.load('key', query, id)))
-    // One went out of sight in between: a page that is short by it would pass for the last one.
+    // A key left the scope in between: a page without it would look like the last one.
     if (!rows.includes(null)) return rows as (NodeRow<'key'> & SortableKey)[]
   }
   throw unavailable('Keys of this page go out of sight while it is read. Try again.')
@@ -120,7 +120,7 @@ async function pageByUse(list: ListArguments, context: Context, query: Query, wi
 const statuses = ['ACTIVE', 'EXPIRED', 'ORPHANED', 'REVOKED'] as const
 const columns = { ACTIVE: 'active', EXPIRED: 'expired', ORPHANED: 'orphaned', REVOKED: 'revoked' } as const
 
-/** How many keys match within the organization, an app or an instance: from the counters where the filter allows it, else counted up to a limit. */
+/** How many keys match within the organization, an app or an instance: from the counters if the filter allows it, else counted up to a limit. */
 async function totalOf({ filter }: ListArguments, { scope, ports, counts }: Context, subjectId: string, within: Prisma.ApiKeyWhereInput): Promise<Total> {
   const counted = countable(filter, subjectId === scope.organizationId, subjectId)
   if (!counted) {
@@ -145,7 +145,7 @@ const ApiKeyConnection = countedConnection(
 builder.objectField(ApiKeyConnection, 'version', (t) =>
   t.field({
     type: 'Version',
-    description: "The organization's version, read before the rows: what changed after it is not in them.",
+    description: "The organization's version, read before the rows: pass it to apiKeyChanged(after:) to continue from there.",
     resolve: (_page, _arguments, { actor }) => actor.organizationVersion,
   }),
 )
@@ -153,7 +153,7 @@ builder.objectField(ApiKeyConnection, 'version', (t) =>
 const listArguments = {
   ...builder.args((t) => ({
     filter: t.field({ type: ApiKeyFilter, description: 'Which keys.' }),
-    orderBy: t.field({ type: ApiKeyOrder, defaultValue: 'CREATED_AT_DESC', description: 'In which order.' }),
+    orderBy: t.field({ type: ApiKeyOrder, defaultValue: 'CREATED_AT_DESC', description: 'The order.' }),
   })),
 }
 
@@ -196,7 +196,7 @@ for (const [type, within] of [
       extensions: costOfKeys(false),
       args: { ...listArguments, ...t.arg.connectionArgs() },
       select: (list, context, nestedSelection) => {
-        // Joined to its row, this order would have every key written out before the page is cut: it is read by itself, as for the organization.
+        // As a join, this order would produce every key before the page is cut: it is read separately, as for the organization.
         const { where, orderBy, take } = pageOf(list, context).query
         const query = { where: { AND: [keysIn(context.scope), where, matching(list)] }, orderBy, take, select: sortable }
         const keys = isByUse(list) ? null : nestedSelection(query, ['edges', 'node'])

@@ -3,7 +3,7 @@ import { forbidden, notFound } from '../errors.ts'
 import type { Ports, Propagation } from '../ports.ts'
 import { revokeApiKeys } from './revoke-api-keys.ts'
 
-/** Revokes one key; a repetition answers the same. NOT_FOUND out of scope, FORBIDDEN when the key is not the actor's to revoke. */
+/** Revokes one key; a repetition returns the same. Throws NOT_FOUND out of scope, FORBIDDEN when the actor may not revoke it. */
 export async function revokeApiKey(
   ports: Pick<Ports, 'changeBy' | 'propagate'>,
   actor: Actor,

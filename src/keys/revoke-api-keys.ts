@@ -11,12 +11,12 @@ export interface RevocationResult {
   errorCode: Extract<ErrorCode, 'NOT_FOUND' | 'FORBIDDEN'> | null
 }
 
-/** More keys than this one call cannot revoke. */
+/** The most keys that one call can revoke. */
 const maxKeys = 100
 
 /**
- * Revokes each key that the actor may revoke, in one change, and answers once every node refuses them.
- * A key that is revoked already counts as revoked: nothing is written, and its first `revokedAt` stands.
+ * Revokes each key that the actor may revoke, in one change, and returns once every node refuses them.
+ * A key that is already revoked counts as revoked: nothing is written, and its first `revokedAt` stays.
  */
 export async function revokeApiKeys(
   ports: Pick<Ports, 'changeBy' | 'propagate'>,

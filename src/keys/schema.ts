@@ -9,7 +9,7 @@ export const ApiKeyStatusEnum = builder.enumType('ApiKeyStatus', {
   description: 'Exactly one, first match wins: REVOKED, ORPHANED, EXPIRED, ACTIVE. Only ACTIVE authenticates.',
   values: {
     [ApiKeyStatus.ACTIVE]: { description: 'Opens its instance.' },
-    [ApiKeyStatus.EXPIRED]: { description: 'Its time is over.' },
+    [ApiKeyStatus.EXPIRED]: { description: 'It has expired.' },
     [ApiKeyStatus.ORPHANED]: { description: 'Its instance was deleted or its creator was removed.' },
     [ApiKeyStatus.REVOKED]: { description: 'Somebody revoked it, for good.' },
   } as const,
@@ -27,8 +27,8 @@ const RevokeRefusalEnum = builder.enumType('RevokeRefusal', {
   description: 'Why the viewer may not revoke this key.',
   values: {
     ALREADY_REVOKED: { description: 'It is revoked.' },
-    NOT_YOUR_KEY: { description: 'Somebody else created it, and the viewer is no OWNER of the instance.' },
-    ORPHAN_NEEDS_OWNER: { description: 'Orphaned keys are for organization owners and Aura Owners.' },
+    NOT_YOUR_KEY: { description: 'Another member created it, and the viewer is not OWNER of the instance.' },
+    ORPHAN_NEEDS_OWNER: { description: 'Only organization owners and Aura Owners revoke orphaned keys.' },
   } as const,
 })
 
@@ -36,11 +36,11 @@ export const KeyCounts = builder.objectRef<{ active: number; expired: number; or
   description: 'How many keys the viewer may see there, by status.',
   fields: (t) => ({
     active: t.exposeInt('active', { description: 'Keys that authenticate.' }),
-    expired: t.exposeInt('expired', { description: 'Keys whose time is over.' }),
+    expired: t.exposeInt('expired', { description: 'Keys that have expired.' }),
     orphaned: t.exposeInt('orphaned', { description: 'Keys whose instance was deleted or whose creator was removed.' }),
     revoked: t.exposeInt('revoked', { description: 'Revoked keys: history, not part of the total.' }),
     total: t.int({ description: 'active + expired + orphaned', resolve: (counts) => counts.active + counts.expired + counts.orphaned }),
-    version: t.expose('version', { type: 'Version', description: "The organization's version that the numbers belong to; drop what is not newer." }),
+    version: t.expose('version', { type: 'Version', description: "The organization's version of these numbers; ignore a message that is not newer." }),
   }),
 })
 
@@ -49,8 +49,8 @@ export const ApiKey = builder.prismaObject('ApiKey', {
   interfaces: [Node],
   select: { id: true },
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'Its name for people. Need not be unique.' }),
-    hint: t.exposeString('hint', { description: 'What people recognise it by: the start and the end of the plaintext.' }),
+    name: t.exposeString('name', { description: 'Its display name. Need not be unique.' }),
+    hint: t.exposeString('hint', { description: 'To recognise the key: the start and the end of the plaintext.' }),
     status: t.expose('status', { type: ApiKeyStatusEnum, description: 'Whether it authenticates, and if not, why.' }),
     orphanReason: t.field({
       type: OrphanReasonEnum,
@@ -60,14 +60,14 @@ export const ApiKey = builder.prismaObject('ApiKey', {
       resolve: (key) => key.orphanReason,
     }),
     app: t.relation('app', { description: 'The app of its instance.' }),
-    instance: t.relation('instance', { description: 'The instance that it opens. Also when deleted: who may see the key may see that its instance was.' }),
-    createdBy: t.relation('createdBy', { description: 'Who created it, also when removed since.' }),
+    instance: t.relation('instance', { description: 'The instance that it opens, even if deleted: a viewer who may see the key may see that.' }),
+    createdBy: t.relation('createdBy', { description: 'Who created it, even if removed since.' }),
     createdAt: t.expose('createdAt', { type: 'DateTime', description: 'When it was created.' }),
     expiresAt: t.expose('expiresAt', { type: 'DateTime', description: 'When it stops opening its instance.' }),
     lastUsedAt: t.field({
       type: 'DateTime',
       nullable: true,
-      description: 'When it last verified, to about a minute; null when it never did.',
+      description: 'When it last passed verification, to about a minute; null if never.',
       select: { use: { select: { lastUsedAt: true } } },
       resolve: (key) => usedAt(key.use),
     }),
@@ -103,7 +103,7 @@ for (const type of ['Organization', 'App', 'AppInstance'] as const) {
     t.field({
       type: KeyCounts,
       description: 'How many keys the viewer may see there, by status.',
-      // Those of the caller's other organizations are a statement more.
+      // The caller's other organizations need one more statement.
       extensions: cost({ statements: type === 'Organization' ? 2 : 1 }),
       select: { id: true },
       resolve: async ({ id }, _arguments, { counts }) => {
@@ -115,10 +115,10 @@ for (const type of ['Organization', 'App', 'AppInstance'] as const) {
   )
 }
 
-/** Orders for which the keys of an app or an instance have an index; for others the database reads all of them. */
+/** Orders with an index for the keys of an app or an instance; for others the database reads all keys. */
 const orderedInRows = ['CREATED_AT_DESC', 'CREATED_AT_ASC']
 
-/** What a list of keys costs, of the organization or of what stands in a row. */
+/** The cost of a list of keys, at the root or inside a row. */
 export const costOfKeys = (isRoot: boolean) =>
   cost((list, asks) => {
     const { filter, orderBy } = list as { filter?: object; orderBy?: string }
@@ -127,7 +127,7 @@ export const costOfKeys = (isRoot: boolean) =>
     const order = orderBy ?? 'CREATED_AT_DESC'
     return {
       statements: 1 + (isCounted ? 1 - counts : 0),
-      // By last use first the ids are read, then the keys, for each row by itself.
+      // For last use, each row reads first the ids, then the keys.
       statementsPerRow: counts + (order === 'LAST_USED_AT_DESC' ? 2 : 0),
       rows: pageRows(list),
       scans: counts + Math.max(isFiltered(filter) ? 1 : 0, isRoot || orderedInRows.includes(order) ? 0 : 1),

@@ -25,7 +25,7 @@ export interface KeyFacts {
   instanceRole: InstanceRole | null
 }
 
-/** A key whose stored state a statement moved. */
+/** A key whose stored state a statement changed. */
 export interface MovedKey {
   id: string
   name: string
@@ -37,7 +37,7 @@ export interface MovedKey {
 export const countLimit = 10_000
 
 export const keyStore = (client: Statements) => ({
-  /** Those of these keys that are in scope. */
+  /** The given keys that are in scope. */
   among: <Query extends Prisma.ApiKeyDefaultArgs>(query: Query, scope: Scope, ids: readonly string[]) =>
     client.apiKey.findMany({ ...query, where: { AND: [keysIn(scope), { id: { in: [...ids] } }] } }),
 
@@ -47,7 +47,7 @@ export const keyStore = (client: Statements) => ({
     page: { where: Prisma.ApiKeyWhereInput; orderBy: Prisma.ApiKeyOrderByWithRelationInput[]; take: number },
   ) => client.apiKey.findMany({ ...query, ...page, where: { AND: [keysIn(scope), page.where] } }),
 
-  /** Ids of such a page in the order of their last use, of which there is a row for each key. */
+  /** Ids of such a page in the order of last use; each key has a row for it. */
   idsByUse: async (
     scope: Scope,
     page: { where: Prisma.KeyUseWhereInput; matching: Prisma.ApiKeyWhereInput; orderBy: Prisma.KeyUseOrderByWithRelationInput[]; take: number },
@@ -62,9 +62,9 @@ export const keyStore = (client: Statements) => ({
     return rows.map(({ keyId }) => keyId)
   },
 
-  /** How many keys match, never more than one above `countLimit`. */
+  /** How many keys match, at most one above `countLimit`. */
   count: (scope: Scope, where: Prisma.ApiKeyWhereInput): Promise<number> =>
-    // Without an order Prisma asks for that of the id, whose index leads through every organization.
+    // Without an order Prisma sorts by id, whose index covers every organization.
     client.apiKey.count({ where: { AND: [keysIn(scope), where] }, orderBy: { createdAt: 'desc' }, take: countLimit + 1 }),
 
   /** Counts per organization, app or instance id, of exactly the keys in scope, and their version, from one statement. */
@@ -88,7 +88,7 @@ export const keyStore = (client: Statements) => ({
           LEFT JOIN key_count c ON c.subject_id = g.id
           WHERE o.id = ${scope.organizationId} GROUP BY s.id, o.version`,
 
-  /** The same for other organizations in which the subject is a present member: of the keys that they may see there. */
+  /** The same for other organizations where the subject is a present member: counts the keys that they may see there. */
   countsElsewhere: (subject: string, organizationIds: readonly string[]): Promise<Counts[]> => client.$queryRaw<Counts[]>`
     SELECT o.id AS "subjectId", o.version, coalesce(sum(c.active), 0)::int AS active, coalesce(sum(c.expired), 0)::int AS expired,
       coalesce(sum(c.orphaned), 0)::int AS orphaned, coalesce(sum(c.revoked), 0)::int AS revoked
@@ -122,7 +122,7 @@ export const keyStore = (client: Statements) => ({
       VALUES (${key.id}, ${key.organizationId}, ${key.appId}, ${key.instanceId}, ${key.createdById}, ${key.name}, ${key.hint}, ${key.createdAt}, ${key.expiresAt})
     ) INSERT INTO key_digest (key_id, pepper_id, digest) VALUES (${key.id}, ${stored.pepperId}, ${stored.digest})`,
 
-  /** What this idempotency key of the member made, if it is still remembered. */
+  /** What the member's idempotency key created, if it is still stored. */
   madeBefore: (memberId: string, key: string, now: Date) =>
     client.idempotentCreate.findFirst({
       where: { memberId, key, createdAt: { gt: new Date(now.getTime() - idempotencyMs) } },
@@ -134,13 +134,13 @@ export const keyStore = (client: Statements) => ({
     await client.idempotentCreate.upsert({ where: { memberId_key: { memberId, key } }, create: { memberId, key, ...row }, update: row, select: { key: true } })
   },
 
-  /** Forgets idempotency keys whose time is over. */
+  /** Deletes expired idempotency keys. */
   forget: (now: Date) => client.idempotentCreate.deleteMany({ where: { createdAt: { lte: new Date(now.getTime() - idempotencyMs) } } }),
 
   revoke: (ids: readonly string[], revokedAt: Date, revokedById: string) =>
     client.apiKey.updateMany({ where: { id: { in: [...ids] } }, data: { revokedAt, revokedById } }),
 
-  /** Every key of the instance, or of the creator, that is neither revoked nor an orphan already becomes one. */
+  /** Orphans every key of the instance or creator that is neither revoked nor already an orphan. */
   orphan: (of: { instanceId: string } | { createdById: string }, reason: OrphanReason): Promise<MovedKey[]> => client.$queryRaw<MovedKey[]>`
     WITH moved AS (
       UPDATE api_key SET orphan_reason = ${reason}::"OrphanReason"
@@ -149,13 +149,13 @@ export const keyStore = (client: Statements) => ({
       RETURNING id, name, app_id, instance_id
     ) SELECT id, name, app_id AS "appId", instance_id AS "instanceId" FROM moved ORDER BY id`,
 
-  /** Whether this transaction is the only one that expires keys of the organization; held until it ends. */
+  /** Whether only this transaction expires keys of the organization; the lock is held until it ends. */
   tryExpireAlone: async (organizationId: string): Promise<boolean> => {
     const [row] = await client.$queryRaw<{ alone: boolean }[]>`SELECT pg_try_advisory_xact_lock(hashtextextended(${organizationId}, 1)) AS alone`
     return row?.alone ?? false
   },
 
-  /** At most `limit` ACTIVE keys of the organization whose time has come become EXPIRED. */
+  /** Sets at most `limit` ACTIVE keys of the organization past their expiry to EXPIRED. */
   expire: (organizationId: string, now: Date, limit: number): Promise<MovedKey[]> => client.$queryRaw<MovedKey[]>`
     WITH due AS (
       SELECT id FROM api_key WHERE organization_id = ${organizationId} AND status = 'ACTIVE' AND expires_at <= ${now} ORDER BY expires_at, id LIMIT ${limit}
@@ -163,14 +163,14 @@ export const keyStore = (client: Statements) => ({
       UPDATE api_key k SET expired_at = ${now} FROM due WHERE k.id = due.id RETURNING k.id, k.name, k.app_id, k.instance_id, k.expires_at
     ) SELECT id, name, app_id AS "appId", instance_id AS "instanceId" FROM moved ORDER BY expires_at, id`,
 
-  /** Organizations that have an ACTIVE key whose time has come. */
+  /** Organizations with an ACTIVE key past its expiry. */
   organizationsWithDue: async (now: Date): Promise<string[]> => {
     const rows = await client.$queryRaw<{ id: string }[]>`
       SELECT DISTINCT organization_id AS id FROM api_key WHERE status = 'ACTIVE' AND expires_at <= ${now} ORDER BY id`
     return rows.map((row) => row.id)
   },
 
-  /** What a key's text is compared with, and when it ends. */
+  /** The digest to compare a key's text with, and its end. */
   digestOf: async (id: string): Promise<{ pepperId: string; digest: Uint8Array; expiresAt: Date } | null> => {
     const [row] = await client.$queryRaw<{ pepperId: string; digest: Uint8Array; expiresAt: Date }[]>`
       SELECT d.pepper_id AS "pepperId", d.digest, k.expires_at AS "expiresAt" FROM api_key k JOIN key_digest d ON d.key_id = k.id WHERE k.id = ${id}`

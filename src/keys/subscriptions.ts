@@ -11,10 +11,10 @@ import { isId } from '../ids.ts'
 import type { Counts } from './model.ts'
 import { KeyCounts } from './schema.ts'
 
-/** More apps and instances than this one subscription cannot watch. */
+/** The most apps and instances that one subscription can watch. */
 const maxSubjects = 100
 
-/** The counts of these, or of the whole organization. An instance has the same counts for everybody who may see it; an app has not. */
+/** The counts of these, or of the whole organization. An instance has the same counts for every viewer; an app does not. */
 function subjectsOf(appIds: readonly string[], instanceIds: readonly string[], organizationId: string): Parameters<typeof countsSource>[0] {
   const subjectIds = [...appIds, ...instanceIds]
   if (!appIds.every((id) => isId(id, 'app')) || !instanceIds.every((id) => isId(id, 'ins'))) throw notFound()
@@ -36,17 +36,17 @@ const KeyCountsOf = builder.objectRef<CountsOf>('KeyCountsOf').implement({
   description: 'The counts of one app or one instance.',
   fields: (t) => ({
     // The rows came with the client's selection, for all subjects in one statement.
-    app: t.expose('app', { type: getRefFromModel('App', builder), nullable: true, description: 'The app, when it was asked for by appIds.' }),
+    app: t.expose('app', { type: getRefFromModel('App', builder), nullable: true, description: 'The app, if it was in appIds.' }),
     instance: t.expose('instance', {
       type: getRefFromModel('AppInstance', builder),
       nullable: true,
-      description: 'The instance, when it was asked for by instanceIds.',
+      description: 'The instance, if it was in instanceIds.',
     }),
     counts: t.expose('counts', { type: KeyCounts, description: 'The numbers.' }),
   }),
 })
 
-/** Gives each subject its row, one statement for the apps and one for the instances, and none for what was not selected. */
+/** Adds each subject's row: one statement for the apps and one for the instances. */
 async function withSubjects(changed: readonly Counts[], context: Context, info: GraphQLResolveInfo): Promise<CountsOf[]> {
   const finder = <Prefix extends 'app' | 'ins'>(prefix: Prefix, field: string) => {
     const query = queryFromInfo({ context, info, typeName: nodeTypes[prefix].name, path: [field], select: { id: true } })
@@ -66,7 +66,7 @@ builder.subscriptionFields((t) => ({
     type: KeyCounts,
     extensions: cost({ statements: 1 }),
     description:
-      "Current counts at once, then whenever a number changes. Neither argument: everything the viewer may see. Ends with NOT_FOUND when the subject leaves the viewer's scope.",
+      "Current counts at once, then whenever a number changes. Without arguments: everything the viewer may see. Ends with NOT_FOUND when the subject leaves the viewer's scope.",
     args: {
       appId: t.arg.id({ description: 'The keys of this app.' }),
       instanceId: t.arg.id({ description: 'The keys of this instance.' }),
@@ -74,7 +74,7 @@ builder.subscriptionFields((t) => ({
     subscribe: (_root, { appId, instanceId }, { actor }) => {
       if (appId != null && instanceId != null) throw badInput('instanceId', 'give appId or instanceId, not both')
       const subjects = subjectsOf(appId == null ? [] : [appId], instanceId == null ? [] : [instanceId], actor.organizationId)
-      // Of the one subject that it follows there is one count.
+      // It follows one subject, so there is one count.
       return countsSource(subjects, ([counts]) => counts as Counts)
     },
     resolve: (counts) => counts,
@@ -83,7 +83,7 @@ builder.subscriptionFields((t) => ({
     type: [KeyCountsOf],
     extensions: cost(({ appIds, instanceIds }) => ({ statements: 1, rows: Math.min([appIds ?? [], instanceIds ?? []].flat().length, maxSubjects) })),
     description:
-      'The same for a page of apps and instances over one subscription; each message holds those that changed, the first one all, and so does one to a client that read too slowly. At most 100 ids. Ends with NOT_FOUND when one of them leaves the scope of the viewer.',
+      'Like keyCounts, for a page of apps and instances over one subscription. A message has the changed counts; the first has all, and so has one to a client that read too slowly. At most 100 ids. Ends with NOT_FOUND when one of them leaves the scope of the viewer.',
     args: {
       appIds: t.arg.idList({ description: 'Apps to watch.' }),
       instanceIds: t.arg.idList({ description: 'Instances to watch.' }),

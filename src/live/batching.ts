@@ -1,7 +1,7 @@
-/** How long what can go together is waited for. */
+/** How long to wait for what can be batched. */
 export const batchMs = 50
 
-/** For a DataLoader: the first asks at once, and those that come within 50 ms of a statement share the next one. */
+/** For a DataLoader: the first load runs at once; loads within 50 ms of a statement share the next one. */
 export function batchSchedule(): (ask: () => void) => void {
   let last = -batchMs
   return (ask) => {
@@ -11,7 +11,7 @@ export function batchSchedule(): (ask: () => void) => void {
   }
 }
 
-/** Runs `work` once at a time: calls that come while it runs share the next run, which begins after them. */
+/** Runs `work` once at a time: calls during a run share the next run, which begins after them. */
 export function coalesce<Answer>(work: () => Promise<Answer>): () => Promise<Answer> {
   let running: Promise<unknown> | null = null
   let next: Promise<Answer> | null = null
@@ -35,16 +35,16 @@ export function coalesce<Answer>(work: () => Promise<Answer>): () => Promise<Ans
   }
 }
 
-/** The time after which a round that failed is tried again. */
+/** The time after which a failed round is retried. */
 export const retryMs = 500
 
 export interface Rounds {
-  /** Has a round begin as soon as it may. Does nothing while one is planned or runs: that one sees for itself whether another is due. */
+  /** Starts a round as soon as allowed. Does nothing while one is planned or runs: that round checks whether another is due. */
   plan(): void
   readonly isRunning: boolean
 }
 
-/** Runs `round` once at a time and at most every 50 ms, again as long as `isDue`; `round` returns how long to pause, when not only until then. */
+/** Runs `round` once at a time, at most every 50 ms, and repeats it while `isDue`; `round` may return another pause. */
 export function createRounds(round: () => Promise<number | undefined>, isDue: () => boolean): Rounds {
   let state: 'idle' | 'planned' | 'running' = 'idle'
   let lastStart = -batchMs

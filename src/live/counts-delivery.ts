@@ -4,13 +4,13 @@ import type { Answer, CountsGroup, NextCounts } from './counts-group.ts'
 import type { Rights } from './rights.ts'
 
 export interface CountsDelivery {
-  /** Sends what a round found: what changed to those who had the answer before, and everything to those who wait. */
+  /** Sends what a round found: changes to members with the previous answer, and all counts to waiting members. */
   deliver(group: CountsGroup, next: NextCounts): void
-  /** Sends everything to one member: from memory, unless something newer may be on its way. */
+  /** Sends all counts to one member: from memory, unless newer counts may be on their way. */
   deliverAll(group: CountsGroup, member: Membership): void
 }
 
-/** Sends what groups of counts have read. `isChanging` says whether a round is due or runs; `plan` has one begin. */
+/** Sends what groups of counts have read. `isChanging` returns whether a round is due or runs; `plan` starts one. */
 export function createCountsDelivery(
   metrics: Ports['metrics'],
   rights: Pick<Rights, 'occurredAt'>,
@@ -26,7 +26,7 @@ export function createCountsDelivery(
     }
   }
 
-  /** Sends nothing until the member has read what it got; then everything. One who is gone is left alone until its transport says so. */
+  /** Sends nothing until the member has read what it got; then all counts. A gone member stays until its transport removes it. */
   function untilRead(group: CountsGroup, member: Membership): void {
     group.current.delete(member)
     metrics.conflated()
@@ -47,7 +47,7 @@ export function createCountsDelivery(
     deliver: (group, { changed, last, whole }) => {
       group.last = last
       group.whole = whole
-      // Alone what a delivery needs stands in this loop: it runs ten thousand times per change.
+      // This loop contains only what a delivery needs: it runs ten thousand times per change.
       let delivered = 0
       if (changed) {
         for (const member of group.current) {
@@ -59,9 +59,9 @@ export function createCountsDelivery(
         }
       }
       metrics.delivered(delivered)
-      // What newcomers get may be as old as it likes.
+      // What new members get may be of any age.
       if (delivered > 0) metrics.lag(rights.occurredAt)
-      // Those who came while newer numbers are on their way wait for these.
+      // Waiting members keep waiting while newer numbers are on their way.
       if (whole && !group.dirty) for (const member of group.waiting) sendWhole(group, member, whole)
     },
     deliverAll,

@@ -3,7 +3,7 @@ import { type Counts, sameCounts } from '../keys/model.ts'
 import type { Ports } from '../ports.ts'
 import type { Execution, Membership } from '../topic.ts'
 
-/** An answer as JSON, and the version that its numbers belong to. */
+/** An answer as JSON, and the version of its numbers. */
 export interface Answer {
   readonly json: string
   readonly version: bigint
@@ -15,20 +15,20 @@ export interface CountsGroup {
   readonly scope: Scope
   readonly ids: readonly string[]
   readonly operation: Membership['operation']
-  /** Everybody in it; some may be neither current nor waiting, but reading what they got. */
+  /** All members; some are neither current nor waiting, but still read what they got. */
   readonly members: Set<Membership>
   /** Have the newest answer. */
   readonly current: Set<Membership>
-  /** Came late or fell behind: they get all the counts, whatever they had before. */
+  /** Joined late or fell behind: they get all counts, whatever they had before. */
   readonly waiting: Set<Membership>
   last: ReadonlyMap<string, Counts>
-  /** All of the last counts as one answer; null until somebody needs it. */
+  /** All last counts as one answer; null until a member needs it. */
   whole: Answer | null
   /** Whether the numbers may have changed since they were read. */
   dirty: boolean
 }
 
-/** The group that a member is the first of. */
+/** A new group for its first member. */
 export function newCountsGroup({ operation }: Membership, seen: { key: string; scope: Scope }): CountsGroup {
   const { source } = operation.topic
   return {
@@ -46,7 +46,7 @@ export function newCountsGroup({ operation }: Membership, seen: { key: string; s
 
 export const isDue = (group: CountsGroup): boolean => group.dirty || group.waiting.size > 0
 
-/** Counts by the id of what they belong to. */
+/** Counts by the id of their subject. */
 type Rows = ReadonlyMap<string, Counts>
 
 /** What one statement reads, and for which groups. */
@@ -56,7 +56,7 @@ export interface CountsRead {
   readonly groups: CountsGroup[]
 }
 
-/** What is read for these groups: one statement per scope, for those whose numbers may have changed. */
+/** The reads for these groups: one statement per scope, for groups whose numbers may have changed. */
 export function readsFor(due: readonly CountsGroup[]): CountsRead[] {
   const reads = new Map<string, CountsRead>()
   for (const group of due.filter(({ dirty }) => dirty)) {
@@ -69,7 +69,7 @@ export function readsFor(due: readonly CountsGroup[]): CountsRead[] {
   return [...reads.values()]
 }
 
-/** Reads the numbers of the groups that may have changed; the others are left out. */
+/** Reads the numbers of the groups that may have changed; omits the others. */
 export async function readCounts(keys: Pick<Ports['keys'], 'counts'>, due: readonly CountsGroup[]): Promise<ReadonlyMap<CountsGroup, Rows>> {
   const read = async ({ scope, ids, groups }: CountsRead): Promise<[CountsGroup, Rows][]> => {
     // Before the statement: what changes while it runs is read again.
@@ -80,10 +80,10 @@ export async function readCounts(keys: Pick<Ports['keys'], 'counts'>, due: reado
   return new Map((await Promise.all(readsFor(due).map(read))).flat())
 }
 
-/** What a group becomes by a round; `changed` is null when no number changed. */
+/** The result of a round for a group; `changed` is null if no number changed. */
 export type NextCounts = Pick<CountsGroup, 'last' | 'whole'> & { readonly changed: Answer | null }
 
-/** Executes what the group needs now that `rows` were read for it, if any were. Returns null when something that it counts is gone. */
+/** Executes what the group needs after `rows` were read for it, if any. Returns null if something that it counts is gone. */
 export async function nextCounts(group: CountsGroup, rows: Rows | undefined): Promise<NextCounts | null> {
   const now = rows ? group.ids.flatMap((id) => rows.get(id) ?? []) : []
   if (rows && now.length < group.ids.length) return null

@@ -13,13 +13,13 @@ export interface CountsGroups extends Groups {
 }
 
 /**
- * The counts of one organization, each group's read, executed and serialised once per change however many watch: one statement for all groups
- * of a scope that are concerned, at most every 50 ms. Whoever reads slowly misses what lies between, never the newest. `retry` says whether a
- * failure may pass; after any other the subscriptions end with it.
+ * The counts of one organization. Each group is read, executed and serialised once per change for all members: one statement for all affected
+ * groups of a scope, at most every 50 ms. A slow reader misses counts in between, never the newest. `retry` returns whether a failure may be
+ * temporary; after any other failure the subscriptions end with it.
  */
 export function createCountsGroups(ports: Pick<Ports, 'keys' | 'metrics'>, rights: Rights, retry: (error: unknown) => boolean): CountsGroups {
   const registry = createGroupRegistry<CountsGroup>()
-  /** The organization changed, and which groups that concerns is not known yet. */
+  /** The organization changed, and the affected groups are not known yet. */
   let isUnread = false
   const rounds = createRounds(round, () => isUnread || registry.groups().some(isDue))
   const delivery = createCountsDelivery(ports.metrics, rights, { isChanging: () => isUnread || rounds.isRunning, plan: rounds.plan })
@@ -31,7 +31,7 @@ export function createCountsGroups(ports: Pick<Ports, 'keys' | 'metrics'>, right
       due = registry.groups().filter(isDue)
       const rows = await readCounts(ports.keys, due)
       const found = await Promise.all(due.map(async (group) => ({ group, next: await nextCounts(group, rows.get(group)) })))
-      // After everything was read, so that nobody gets what an event before it took away.
+      // After all reads, so that no member gets what an earlier event took away.
       if (due.length > 0) await rights.refresh()
       for (const { group, next } of found) next ? delivery.deliver(group, next) : endAll(group, notFound())
       return
@@ -45,7 +45,7 @@ export function createCountsGroups(ports: Pick<Ports, 'keys' | 'metrics'>, right
     }
   }
 
-  /** Marks the groups that are concerned, so that a thousand badges do not cost a thousand rows for each change of one. */
+  /** Marks only affected groups, so that with a thousand badges one change does not read a thousand rows. */
   async function readChanges(): Promise<void> {
     isUnread = false
     await rights.refresh().catch((error: unknown) => {

@@ -3,7 +3,7 @@ import type { Membership } from '../topic.ts'
 import { createFeedReader, type FeedGroup } from './feed-group.ts'
 import type { Rights } from './rights.ts'
 
-/** Delivers what comes next to a group, at most up to the version `newest`. `setAside` takes out of the group whoever has not read what they got. */
+/** Delivers the next events to a group, up to the version `newest`. `setAside` removes a member from the group that has not read what it got. */
 export function createFeedDelivery(
   ports: Pick<Ports, 'metrics' | 'events'>,
   rights: Pick<Rights, 'refresh' | 'occurredAt'>,
@@ -21,7 +21,7 @@ export function createFeedDelivery(
 
   return async (group, newest) => {
     const { answers, upTo } = await read(group, newest)
-    // After everything was read: whoever lost a right by then left the group, or moved to another one with the old position.
+    // After all reads: a member that lost a right by then left the group, or moved to another one with the old position.
     await rights.refresh()
     for (const { json, version } of answers) {
       for (const member of group.members) send(group, member, json, version)

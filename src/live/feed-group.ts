@@ -6,27 +6,27 @@ import type { Ports } from '../ports.ts'
 import { feedBatch, type Membership } from '../topic.ts'
 import { createRounds, type Rounds } from './batching.ts'
 
-/** Who a feed is for, and how far they have it. */
+/** Who gets a feed, and up to which version. */
 export interface FeedPlace {
   readonly key: string
   readonly scope: Scope
-  /** Everything up to here was delivered. */
+  /** Events up to here were delivered. */
   readonly position: bigint
 }
 
-/** Subscribers who get the same events, and have the same of them. */
+/** Subscribers who get the same events from the same position. */
 export interface FeedGroup extends FeedPlace {
   readonly operation: Membership['operation']
   readonly members: Set<Membership>
   position: bigint
-  /** Has stood at the newest version: what it reads since then is new. */
+  /** Was at the newest version once: what it reads since then is new. */
   isLive: boolean
-  /** Whether it is to look for a newer version. */
+  /** Whether it must check for a newer version. */
   dirty: boolean
   readonly rounds: Rounds
 }
 
-/** A group without members. `isShort` says whether something that was read is still to be delivered, which `round` does. */
+/** A group without members. `isShort` returns whether a version that was read is not delivered yet; `round` delivers it. */
 export function newFeedGroup(
   operation: Membership['operation'],
   place: FeedPlace,
@@ -41,23 +41,23 @@ export function newFeedGroup(
   return group
 }
 
-/** Events that were read and executed for a group, in their order, and the version up to which these are all. */
+/** Events that were read and executed for a group, in order, and the version up to which they are complete. */
 export interface FeedAnswers {
   readonly answers: readonly { readonly json: string; readonly version: bigint }[]
   readonly upTo: bigint
 }
 
 /**
- * Reads for groups what comes next, by one statement. Of one organization two groups at a time: however many come back at once, the database has
- * time for others. Whoever reads what is past never delays those who follow what happens.
+ * Reads the next events for groups. Two groups of an organization read past events at a time, and two read new ones: the database has time for
+ * others when many clients reconnect, and past readers never delay live ones.
  */
 export function createFeedReader(events: Pick<Ports['events'], 'occurredAt'>): (group: FeedGroup, upTo: bigint) => Promise<FeedAnswers> {
   const [readingPast, readingNew] = [pLimit(2), pLimit(2)]
 
   async function read({ isLive, operation, scope, position }: FeedGroup, upTo: bigint): Promise<FeedAnswers> {
-    // The embedded database answers without a pause: sockets and pings get their turn here.
+    // The embedded database never pauses: sockets and pings get their turn here.
     await yieldToOthers()
-    // Old events are deleted at some time, and may be while somebody reads them.
+    // Old events are deleted at some time, possibly while a client reads them.
     if (!isLive && !(await events.occurredAt(scope.organizationId, position + 1n))) throw resync()
     const execution = operation.under(scope)
     const rows = await execution.read(position, upTo, feedBatch)

@@ -8,7 +8,7 @@ import type { Rights } from './rights.ts'
 import { createSlowReaders } from './slow-readers.ts'
 
 export interface FeedGroups extends Groups {
-  /** A newer version was read, on whoever's account. */
+  /** A newer version was read, for any reason. */
   versionRead(): void
 }
 
@@ -16,7 +16,7 @@ type Registry = GroupRegistry<FeedGroup>
 
 const groupsAt = (registry: Registry, { key, position }: FeedPlace): FeedGroup[] => [...registry.withKey(key)].filter((group) => group.position === position)
 
-/** Moves all members into another group that stands at the same version, if there is one, and returns it. */
+/** Moves all members into another group at the same version, if one exists, and returns it. */
 function merge(registry: Registry, group: FeedGroup): FeedGroup | undefined {
   const other = groupsAt(registry, group).find((each) => each !== group)
   if (other) for (const member of group.members) registry.enter(member, other)
@@ -24,9 +24,9 @@ function merge(registry: Registry, group: FeedGroup): FeedGroup | undefined {
 }
 
 /**
- * The feeds of one organization. Groups that stand at the same version are one: whoever goes on from an older version reads events from the
- * table until it stands where another group does. So an event is read, executed and serialised once for all who follow it live, and
- * nothing is missed and nothing comes twice where the past meets the present.
+ * The feeds of one organization. Groups at the same version are merged: a client that continues from an older version reads events from the
+ * table until it reaches the version of another group. So an event is read, executed and serialised once for all live members, and
+ * no event is missed or sent twice between past and live events.
  */
 export function createFeedGroups(ports: Pick<Ports, 'metrics' | 'events'>, rights: Rights, retry: (error: unknown) => boolean): FeedGroups {
   const registry: Registry = createGroupRegistry()
@@ -36,7 +36,7 @@ export function createFeedGroups(ports: Pick<Ports, 'metrics' | 'events'>, right
     slowReaders.add(member, group)
   })
 
-  /** Whether something that was read is still to be delivered. */
+  /** Whether a version that was read is not delivered yet. */
   const isShort = ({ position }: FeedPlace): boolean => rights.hasRead(position + 1n)
 
   function put(member: Membership, place: FeedPlace): void {

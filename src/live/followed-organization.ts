@@ -7,15 +7,15 @@ import { createFeedGroups, type FeedGroups } from './feed-groups.ts'
 import { createHintedRefresh } from './refresh.ts'
 import { type Affected, createRights, type Rights } from './rights.ts'
 
-/** One organization that somebody follows or has a socket in. */
+/** An organization that a client follows or has a socket in. */
 export interface FollowedOrganization {
   readonly id: string
   readonly rights: Rights
-  /** Another node says that this is the version now. */
+  /** Another node reports this version. */
   readonly hinted: (version: bigint) => void
   readonly counts: CountsGroups
   readonly feeds: FeedGroups
-  /** What to call when a member is none any more. */
+  /** What to call when a member is removed. */
   readonly ends: Map<string, Set<() => void>>
   users: number
 }
@@ -28,9 +28,9 @@ export function followOrganization(
   ports: FollowPorts,
   id: string,
   options: {
-    /** Whether an error may pass by itself. */
+    /** Whether an error may be temporary. */
     isTransient: IsTransient
-    /** Whether versions that moved would have been heard of. */
+    /** Whether polling would have found versions that moved. */
     isCurrent: () => boolean
   },
 ): FollowedOrganization {
@@ -58,7 +58,7 @@ export function followOrganization(
   return followed
 }
 
-/** Ends, or moves to another group, whoever an event took a right from or gave one; what is on its way waits until that is done. */
+/** Ends, or moves to another group, the members whose rights an event changed; deliveries wait until that is done. */
 async function recheck({ rights, counts, feeds, ends }: FollowedOrganization, affected: Affected, isTransient: IsTransient): Promise<void> {
   const isAffected = ({ subscriber, operation }: Membership): boolean =>
     affected.members.has(subscriber.actor.memberId) || operation.topic.subjectIds.some((id) => affected.instances.has(id))
@@ -77,7 +77,7 @@ async function recheck({ rights, counts, feeds, ends }: FollowedOrganization, af
   }
 }
 
-/** Calls `end` once the member is none any more; returns how to stop. Throws UNAUTHENTICATED when they are none already. */
+/** Calls `end` when the member is removed; returns a function to stop. Throws UNAUTHENTICATED if they are not a member. */
 export async function watchMember({ rights, ends }: FollowedOrganization, memberId: string, end: () => void): Promise<() => void> {
   const ofMember = ends.get(memberId) ?? new Set()
   ends.set(memberId, ofMember.add(end))
@@ -95,21 +95,21 @@ export async function watchMember({ rights, ends }: FollowedOrganization, member
   return unwatch
 }
 
-/** Has everything that is followed in the organization look for a newer version. */
+/** Makes everything followed in the organization check for a newer version. */
 export function lookAnew({ counts, feeds, rights, ends }: FollowedOrganization): void {
   counts.changed()
   feeds.changed()
-  // Sockets without a subscription are ended too; a database out of reach is asked again at the next poll.
+  // Also ends sockets without a subscription; if the database is unreachable, the next poll retries.
   if (ends.size > 0) rights.refresh().catch(() => undefined)
 }
 
-/** Puts the member into a group of those who get the same, and returns how to leave it. */
+/** Puts the member into a group with the same data, and returns a function to leave it. */
 export async function joinGroup(ports: FollowPorts, followed: FollowedOrganization, member: Membership, isTransient: IsTransient): Promise<() => void> {
   const { rights, counts, feeds } = followed
   const { topic } = member.operation
   const check = () => rights.check(member.subscriber.actor.memberId, topic)
   await rights.settled()
-  // Refused before it is told anything of versions; and never for what was so a moment ago.
+  // Refuses before the client learns any version, and never because of outdated rights.
   await check().catch(async (error: unknown) => {
     if (isTransient(error)) throw error
     await rights.refresh()
@@ -121,7 +121,7 @@ export async function joinGroup(ports: FollowPorts, followed: FollowedOrganizati
   return () => groups.leave(member)
 }
 
-/** From which version a feed starts; RESYNC when the past is no longer complete, or when it lies in the future. */
+/** The version where a feed starts. Throws RESYNC if events after it are incomplete, or if it is in the future. */
 async function feedStart(ports: FollowPorts, { id, rights }: FollowedOrganization, after: bigint | null): Promise<bigint> {
   if (after === null) return rights.settled()
   const version = rights.hasRead(after) ? await rights.settled() : await rights.refresh()

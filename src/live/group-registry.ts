@@ -1,12 +1,12 @@
 import type { Membership } from '../topic.ts'
 
-/** Groups of one kind in one organization, and which of them each member is in. A group lives as long as somebody is in it. */
+/** Groups of one kind in one organization, and the group of each member. A group exists while it has members. */
 export interface GroupRegistry<Group> {
   groups(): Group[]
   withKey(key: string): Iterable<Group>
   members(): Iterable<Membership>
   groupOf(member: Membership): Group | undefined
-  /** Moves the member into the group, from whichever it was in. */
+  /** Moves the member into the group, out of any other. */
   enter(member: Membership, group: Group): void
   /** Returns the group that the member was in. */
   leave(member: Membership): Group | undefined

@@ -5,13 +5,13 @@ import { runForAll, startForAll } from '../store/work.ts'
 import type { LiveOperation, Subscriber } from '../topic.ts'
 import { type FollowedOrganization, type FollowPorts, followOrganization, joinGroup, lookAnew, watchMember } from './followed-organization.ts'
 
-/** Four polls: after this time without one, versions may have moved unheard, and whoever joins has them read. */
+/** Four polls: after this time without a poll, versions may have moved unnoticed, so each join reads them. */
 const currentMs = 2_000
 
 /**
- * Everything that is live on this node. For each organization that somebody follows it knows the newest version, what its members may see,
- * and the groups of subscribers who share their answers. Hints and the poll only say that a version moved; what is delivered is read
- * from the database, and the rights of whoever gets it are read once more after that.
+ * Everything that is live on this node. For each followed organization it knows the newest version, what its members may see, and
+ * the groups of subscribers who share their answers. Hints and the poll only say that a version moved; what is delivered is read
+ * from the database, and the rights of its recipients are read again after that.
  */
 export function createHub(ports: FollowPorts, isTransient: (error: unknown) => boolean): Hub {
   const organizations = new Map<string, FollowedOrganization>()
@@ -19,7 +19,7 @@ export function createHub(ports: FollowPorts, isTransient: (error: unknown) => b
   let lastPoll = -currentMs
   const isCurrent = (): boolean => performance.now() - lastPoll < currentMs
 
-  /** Takes the organization into use until the returned function is called. */
+  /** Keeps the organization in use until `leave` is called. */
   function enter(id: string): { followed: FollowedOrganization; leave: () => void } {
     const followed = organizations.get(id) ?? followOrganization(ports, id, { isTransient, isCurrent })
     organizations.set(id, followed)
@@ -34,7 +34,7 @@ export function createHub(ports: FollowPorts, isTransient: (error: unknown) => b
     return { followed, leave }
   }
 
-  /** Keeps the organization in use from before `begin` until what that returns is called. */
+  /** Keeps the organization in use from before `begin` until its function is called. */
   async function stay(id: string, begin: (followed: FollowedOrganization) => Promise<() => void>): Promise<() => void> {
     const { followed, leave } = enter(id)
     try {
@@ -68,7 +68,7 @@ export function createHub(ports: FollowPorts, isTransient: (error: unknown) => b
   }
 
   return {
-    // Whoever causes a read here asks for all who follow: it is not stopped with their operation.
+    // A read here is for all followers: it does not stop with the operation that caused it.
     changed: (organizationId, version) => startForAll(() => heard(organizationId, version)),
     hinted: (organizationId, version) => organizations.get(organizationId)?.hinted(version),
     hintedAll: () => {

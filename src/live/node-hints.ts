@@ -5,26 +5,26 @@ import type { Hub, Log, Metrics } from '../ports.ts'
 import { clientWith } from '../store/sessions.ts'
 
 const channel = 'aura_keys'
-/** At most one NOTIFY in this time; what changes meanwhile goes with the next. */
+/** At most one NOTIFY in this time; later changes go with the next one. */
 const coalesceMs = 3
 /** As many organizations as fit into one NOTIFY, whose payload PostgreSQL limits to 8,000 bytes. */
 const idsPerHint = 150
 const maxBackoffMs = 5_000
-/** How often the connection is asked whether it still is one, and how long it has to answer: a network can swallow it without a word. */
+/** How often the connection is checked, and how long a check may take: a network can drop a connection without an error. */
 const checkMs = 5_000
 const answerMs = 2_000
 
 const ListeningClient = clientWith({ synchronous_commit: 'off' })
 
 export interface NodeHints {
-  /** Tells the other nodes that the organization has this version now; called after the commit, never inside. */
+  /** Tells the other nodes the organization's version; called after the commit, never in the transaction. */
   changed(organizationId: string, version: bigint): void
-  /** Whether hints of other nodes arrive; null when there is nobody to listen to, or before that was tried. */
+  /** Whether hints of other nodes arrive; null if there is nothing to receive, or before the first attempt. */
   readonly isListening: boolean | null
   close(): Promise<void>
 }
 
-/** What a hint says. Whoever may connect to the database can send one: what is no list of ids and versions is dropped. */
+/** Parses a hint. Any client of the database can send one: anything but a list of ids and versions is dropped. */
 export function parseHint(payload: string | undefined): { organizationId: string; version: bigint }[] {
   const parts = (payload ?? '').split(',').map((part) => part.split(':'))
   if (parts.length > idsPerHint || !parts.every(([id, version, ...more]) => isId(id ?? '', 'org') && /^\d{1,18}$/.test(version ?? '') && more.length === 0))
@@ -38,13 +38,13 @@ function takeHint(payload: string | undefined, hub: Pick<Hub, 'hinted'>, metrics
   for (const { organizationId, version } of hints) hub.hinted(organizationId, version)
 }
 
-/** Hints for these versions, each as long as one NOTIFY takes. */
+/** Hints for these versions, each short enough for a NOTIFY. */
 function writeHints(versions: ReadonlyMap<string, bigint>): string[] {
   const parts = [...versions].map(([id, version]) => `${id}:${version}`)
   return Array.from({ length: Math.ceil(parts.length / idsPerHint) }, (_, at) => parts.slice(at * idsPerHint, (at + 1) * idsPerHint).join(','))
 }
 
-/** Connects and listens; null when that fails. */
+/** Connects and listens; null if that fails. */
 async function connect(connectionString: string, heard: (payload: string | undefined) => void): Promise<{ client: Client; ended: Promise<void> } | null> {
   const client = new ListeningClient({ connectionString, connectionTimeoutMillis: 3_000, keepAlive: true })
   const ended = new Promise<void>((resolve) => client.once('end', resolve).on('error', () => resolve()))
@@ -60,27 +60,27 @@ async function connect(connectionString: string, heard: (payload: string | undef
 }
 
 /**
- * Carries hints between the nodes of one PostgreSQL by LISTEN and NOTIFY, on a connection of its own that is made again whenever it breaks.
- * A hint that is lost costs latency only: the poller sees the version.
+ * Sends hints between the nodes of one PostgreSQL by LISTEN and NOTIFY, on its own connection, and reconnects when that breaks.
+ * A lost hint only adds latency: the poller finds the version.
  */
 export function createNodeHints(connectionString: string, hub: Pick<Hub, 'hinted' | 'hintedAll'>, log: Log, metrics: Pick<Metrics, 'hintDropped'>): NodeHints {
   const pending = new Map<string, bigint>()
   let client: Client | null = null
-  /** The driver takes one statement after another. */
+  /** The driver takes one statement at a time. */
   let asked: Promise<unknown> = Promise.resolve()
-  /** Nothing is wrong before it was tried. */
+  /** Without an attempt nothing is wrong. */
   let isTried = false
   let closed = false
   let timer: NodeJS.Timeout | null = null
 
   const flush = (): void => {
     timer = null
-    // A connection that breaks here is noticed by its own error; the poller of the others makes up for the hint.
+    // A connection that breaks here emits its own error; the pollers of the others make up for the hint.
     for (const hint of writeHints(pending)) asked = asked.then(() => client?.query('SELECT pg_notify($1, $2)', [channel, hint])).catch(() => undefined)
     pending.clear()
   }
 
-  /** Ends the connection when it does not answer. */
+  /** Closes a connection that does not respond. */
   const check = (connection: Client): void => {
     const silent = setTimeout(() => connection.connection.stream.destroy(), answerMs)
     asked = asked
@@ -89,7 +89,7 @@ export function createNodeHints(connectionString: string, hub: Pick<Hub, 'hinted
       .finally(() => clearTimeout(silent))
   }
 
-  /** One connection, from its start to its end; returns whether it ever listened. */
+  /** Runs one connection until it ends; returns whether it ever listened. */
   async function listen(): Promise<boolean> {
     const listening = await connect(connectionString, (payload) => takeHint(payload, hub, metrics))
     if (!listening) return false
@@ -131,7 +131,7 @@ export function createNodeHints(connectionString: string, hub: Pick<Hub, 'hinted
     close: async () => {
       if (timer) clearTimeout(timer)
       flush()
-      // The last hint shall go out, if there is anybody to take it.
+      // Sends the last hint, if there is a connection for it.
       await Promise.race([asked, pause(500, undefined, { ref: false })])
       closed = true
       leaving.abort()

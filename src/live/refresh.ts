@@ -1,17 +1,17 @@
 import { batchSchedule } from './batching.ts'
 import type { Rights } from './rights.ts'
 
-/** No organization moves so far between two polls: a hint of more is that of a restored backup, or false. */
+/** No organization moves this far between two polls: a larger hint is from a restored backup, or false. */
 const maxAhead = 10_000n
 
 /**
- * Takes what other nodes say of one organization's version, or whoever may connect to the database: the newest version is read at most once
- * per 50 ms, whatever is said, and not at all for a version far ahead once one below it was not found. What is read moves the groups.
+ * Handles hints about one organization's version, from other nodes or any client of the database: the newest version is read at most once
+ * per 50 ms, whatever the hints say, and not for a version far ahead after a lower one was not found. A read moves the groups.
  */
 export function createHintedRefresh({ refresh, hasRead }: Pick<Rights, 'refresh' | 'hasRead'>): (version: bigint) => void {
   const soon = batchSchedule()
   let isDue = false
-  /** The lowest version far ahead that was hinted since the last look, and the lowest that a later look did not find. */
+  /** The lowest version far ahead hinted since the last read, and the lowest one that a later read did not find. */
   let suspect: bigint | null = null
   let refuted: bigint | null = null
   const isFar = (version: bigint): boolean => !hasRead(version - maxAhead)
@@ -21,7 +21,7 @@ export function createHintedRefresh({ refresh, hasRead }: Pick<Rights, 'refresh'
     isDue = false
     suspect = null
     await refresh()
-    // Hints come after the commit: what is not there now was not there then. Of near ones nothing is kept, since they come true soon.
+    // Hints come after the commit: a version missing now was missing then. Near hints are not kept, since they come true soon.
     if (hinted !== null && isFar(hinted) && (refuted === null || hinted < refuted)) refuted = hinted
   }
 
@@ -33,7 +33,7 @@ export function createHintedRefresh({ refresh, hasRead }: Pick<Rights, 'refresh'
     }
     if (isDue) return
     isDue = true
-    // The poll makes up for a look that fails.
+    // The poll makes up for a failed read.
     soon(() => void look().catch(() => undefined))
   }
 }

@@ -12,17 +12,17 @@ export interface Affected {
   readonly instances: ReadonlySet<string>
 }
 
-/** What the members of one organization may see, kept in memory and exact up to the version that was read last. */
+/** What the members of one organization may see, in memory and exact up to the version that was read last. */
 export interface Rights {
-  /** Reads the newest version, and checks anew whoever an event since the last time concerns. Nothing read before it began is newer. */
+  /** Reads the newest version, and rechecks members affected by events since the last read. Nothing read before it began is newer. */
   refresh(): Promise<bigint>
-  /** Whether a version was read already. */
+  /** Whether a version was already read. */
   hasRead(version: bigint): boolean
-  /** Waits until something was read after which no newer version was heard of, and returns that version. */
+  /** Returns the last version that was read, after a new read if a newer version may exist. */
   settled(): Promise<bigint>
-  /** Someone says that this is the version now; returns whether it is news. */
+  /** Takes a reported current version; returns whether it is new. */
   heard(version: bigint): boolean
-  /** The member's scope; null when they are none. */
+  /** The member's scope; null if not a member. */
   scope(memberId: string): Promise<Scope | null>
   /** The member's scope; throws UNAUTHENTICATED, FORBIDDEN or NOT_FOUND when they may not follow the topic. */
   check(memberId: string, topic: Topic): Promise<Scope>
@@ -32,7 +32,7 @@ export interface Rights {
 
 type Members = Pick<Ports['members'], 'scopesOf' | 'sees'>
 
-/** Scopes by the ids of members. */
+/** Scopes by member id. */
 const scopeLoader = (members: Members, organizationId: string) =>
   new DataLoader<string, Scope | null>(
     async (ids) => {
@@ -44,7 +44,7 @@ const scopeLoader = (members: Members, organizationId: string) =>
 
 const sightKey = (memberId: string | null, subjectId: string): string => `${memberId ?? '*'} ${subjectId}`
 
-/** Whether a member sees an app or instance, by `sightKey`; null stands for who sees all of the organization. */
+/** Whether a member sees an app or instance, by `sightKey`; null: a member who sees all of the organization. */
 const sightLoader = (members: Members, organizationId: string) =>
   new DataLoader<string, boolean>(
     async (keys) => {
@@ -58,7 +58,7 @@ const sightLoader = (members: Members, organizationId: string) =>
     { batchScheduleFn: batchSchedule() },
   )
 
-/** Loads, and keeps only what is so: who asks for what is not there could fill the memory. */
+/** Caches only positive results: requests for what does not exist could fill the memory. */
 async function loadPositive<Value>(loader: DataLoader<string, Value>, key: string): Promise<Value> {
   const value = await loader.load(key).catch((error: unknown) => {
     loader.clear(key)
@@ -79,14 +79,14 @@ function affectedBy(changes: readonly RightsChange[]): Affected {
   }
 }
 
-/** Scopes and sights in memory, of which everything is forgotten at once. */
+/** Scopes and sights in memory; all of them are forgotten at once. */
 function createRightsCache(members: Members, organizationId: string) {
   const scopes = scopeLoader(members, organizationId)
   const sights = sightLoader(members, organizationId)
-  /** Moves whenever something was forgotten: an answer that was on its way then is asked for again. */
+  /** Increases whenever the cache is cleared: a read that was running then is repeated. */
   let generation = 0
 
-  /** The answer of `read`, none of which is older than what was forgotten meanwhile. */
+  /** Returns the result of `read`; repeats it if the cache was cleared meanwhile. */
   async function fresh<Value>(read: () => Promise<Value>): Promise<Value> {
     for (;;) {
       const before = generation
@@ -110,7 +110,7 @@ function createRightsCache(members: Members, organizationId: string) {
         const viewer = scope.all ? null : memberId
         const inSight = await Promise.all(topic.subjectIds.map((id) => loadPositive(sights, sightKey(viewer, id))))
         if (!inSight.includes(false)) return scope
-        // They may have been removed between the two statements, and are told so.
+        // If the member was removed between the two statements, this says so.
         scopes.clear(memberId)
         throw (await loadPositive(scopes, memberId)) ? notFound() : unauthenticated()
       }),
@@ -121,13 +121,13 @@ export function createRights(
   ports: Pick<Ports, 'members' | 'events'>,
   organizationId: string,
   options: {
-    /** Whether versions that moved would have been heard of. */
+    /** Whether polling would have found versions that moved. */
     isCurrent: () => boolean
-    /** Checks those concerned, before anything newer is delivered. */
+    /** Checks affected members before anything newer is delivered. */
     recheck: (affected: Affected) => Promise<void>
-    /** Something happened that concerns these apps and instances. */
+    /** An event affects these apps and instances. */
     countsChanged: (subjectIds: readonly string[]) => void
-    /** There is a newer version than was read before; whoever says so later says nothing new. */
+    /** A newer version than before was read; later reports of it are not new. */
     versionRead: () => void
   },
 ): Rights {

@@ -13,7 +13,7 @@ export interface NewMember {
 /** Whether a member can have this `sub`. */
 export const isSubject = (text: string): boolean => /^[\x21-\x7e]{1,255}$/.test(text)
 
-/** What is stored of a new member; BAD_USER_INPUT names the field that cannot be. */
+/** Returns what is stored for a new member; throws BAD_USER_INPUT with the field. */
 export function parseMember(input: NewMember): Omit<NewMember, 'email'> & { email: string | null } {
   if (!isSubject(input.subject)) throw badInput('subject', 'must have 1 to 255 printable ASCII characters without spaces')
   const email = input.email ?? null
@@ -21,7 +21,7 @@ export function parseMember(input: NewMember): Omit<NewMember, 'email'> & { emai
   return { subject: input.subject, name: parseName('name', input.name), email, role: input.role }
 }
 
-/** Refuses what would leave the organization without an owner; `owners`: how many there are now. */
+/** Throws CONFLICT for the last owner of the organization; `owners`: how many there are now. */
 export function requireOtherOwner(owners: number): void {
   if (owners <= 1) throw conflict('The last OWNER of an organization stays. Make somebody else an OWNER first.', 'id')
 }

@@ -18,7 +18,7 @@ const AddMemberInput = builder.inputType('AddMemberInput', {
 })
 
 const RemoveMemberInput = builder.inputType('RemoveMemberInput', {
-  description: 'Whom to remove.',
+  description: 'Which member to remove.',
   fields: (t) => ({
     id: t.id({ required: true, description: 'The member, `mem_…`.' }),
     acknowledged: t.boolean({ required: true, description: 'Must be true: a removal cannot be undone, and orphans the keys that they created.' }),
@@ -56,8 +56,8 @@ const RemoveMemberPayload = builder.objectRef<Changed & { orphanedKeys: number; 
       description: 'The member as they are now: removed, and kept as history.',
       resolve: (query, { memberId }, _arguments, context) => changedRow(context, 'mem', query, memberId),
     }),
-    orphanedKeys: t.exposeInt('orphanedKeys', { description: 'How many keys became orphans by this call.' }),
-    propagation: t.expose('propagation', { type: Propagation, description: 'Which nodes refuse the keys by now: all that serve.' }),
+    orphanedKeys: t.exposeInt('orphanedKeys', { description: 'How many keys this call orphaned.' }),
+    propagation: t.expose('propagation', { type: Propagation, description: 'All serving nodes refuse the keys now.' }),
   }),
 })
 
@@ -76,15 +76,15 @@ builder.mutationFields((t) => ({
   addMember: t.field({
     type: AddMemberPayload,
     nullable: true,
-    description: 'Adds a member. Somebody who was removed comes back as a new member, without what they had. For organization owners.',
-    args: { input: t.arg({ type: AddMemberInput, required: true, description: 'Whom.' }) },
+    description: 'Adds a member. A removed member comes back as a new one, without what they had. For organization owners.',
+    args: { input: t.arg({ type: AddMemberInput, required: true, description: 'The member.' }) },
     resolve: (_root, { input }, { ports, actor }) => addMember(ports, actor, input),
   }),
   removeMember: t.field({
     type: RemoveMemberPayload,
     nullable: true,
     description: 'Removes a member for good, ends their tokens and orphans the keys that they created. For organization owners; the last one stays (CONFLICT).',
-    args: { input: t.arg({ type: RemoveMemberInput, required: true, description: 'Whom.' }) },
+    args: { input: t.arg({ type: RemoveMemberInput, required: true, description: 'The member.' }) },
     resolve: async (_root, { input }, { ports, actor }) => ({ memberId: input.id, ...(await removeMember(ports, actor, input)) }),
   }),
   setMemberRole: t.field({

@@ -12,8 +12,8 @@ import { Member } from './schema.ts'
 const MemberFilter = builder.inputType('MemberFilter', {
   description: 'Which members; an omitted or null member means no restriction.',
   fields: (t) => ({
-    search: t.string({ description: 'Part of the name, ASCII letters in either case; for OWNERs of the organization, of the address too.' }),
-    subject: t.string({ description: 'The `sub` of their tokens, exactly. Who may not see subjects finds only themselves.' }),
+    search: t.string({ description: 'Part of the name, ASCII case ignored; for OWNERs of the organization, of the address too.' }),
+    subject: t.string({ description: 'The exact `sub` of their tokens. Members who may not see subjects find only themselves.' }),
     includeRemoved: t.boolean({ description: 'Default false.' }),
   }),
 })
@@ -40,8 +40,8 @@ builder.queryField('members', (t) =>
   t.field({
     type: MemberConnection,
     nullable: true,
-    description: 'The members of the organization by name. For organization owners, Aura Owners and whoever is OWNER of an instance.',
-    // Whoever is no owner of the organization is looked up first.
+    description: 'The members of the organization by name. For organization owners, Aura Owners and OWNERs of an instance.',
+    // A first statement checks if a plain member owns an instance.
     extensions: cost((list) => ({ statements: 2, rows: pageRows(list), scans: isFiltered(list['filter']) ? 1 : 0 })),
     args: { filter: t.arg({ type: MemberFilter, description: 'Which ones.' }), ...t.arg.connectionArgs() },
     resolve: async (_root, list, context, info) => {

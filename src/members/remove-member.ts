@@ -7,8 +7,8 @@ import { type Ports, type Propagation, type Stores, Unchanged } from '../ports.t
 import { requireOtherOwner } from './model.ts'
 
 /**
- * Removes a member for good: their tokens end, and every key that they created, in whatever instance, is an orphan in the same change.
- * Answers once every node refuses those keys. Removing them again answers the same and counts no key.
+ * Removes a member for good: their tokens end, and every key that they created, in any instance, becomes an orphan in the same change.
+ * Returns once every node refuses those keys. A repeated removal succeeds and counts no key.
  */
 export async function removeMember(
   ports: Pick<Ports, 'changeBy' | 'propagate'>,

@@ -23,7 +23,7 @@ export const Member = builder.prismaObject('Member', {
       select: { subject: true },
       resolve: (member, _arguments, { scope }) => (maySeeContacts(scope) || scope.memberId === member.id ? member.subject : null),
     }),
-    name: t.exposeString('name', { description: 'The name for people.' }),
+    name: t.exposeString('name', { description: 'The display name.' }),
     email: t.string({
       nullable: true,
       description: 'The address; for OWNERs of the organization and the member.',

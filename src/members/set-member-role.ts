@@ -6,7 +6,7 @@ import type { OrganizationRole } from '../generated/prisma/enums.ts'
 import { type Ports, type Stores, Unchanged } from '../ports.ts'
 import { requireOtherOwner } from './model.ts'
 
-/** Gives a present member another role in the organization; in force with their next request. Saying what holds already changes nothing. */
+/** Gives a present member another role in the organization, from their next request on. The same role again changes nothing. */
 export async function setMemberRole(ports: Pick<Ports, 'changeBy'>, actor: Actor, input: { id: string; role: OrganizationRole }): Promise<void> {
   const look = async ({ members }: Stores, scope: Scope) => {
     if (!mayManageMembers(scope)) throw forbidden()

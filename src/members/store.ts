@@ -23,8 +23,8 @@ export const memberStore = (client: Statements) => ({
   },
 
   /**
-   * The same in the only organization that there is; null when there are several. Both from one statement: nothing is remembered that
-   * is wrong once another node makes an organization.
+   * The same in the only organization; null when there are several. One statement reads both, so that nothing cached is wrong after another
+   * node creates an organization.
    */
   ofOnlyOrganization: async (subject: string): Promise<PresentMember[] | null> => {
     const rows = await client.$queryRaw<(PresentMember & { memberId: string | null })[]>`
@@ -34,7 +34,7 @@ export const memberStore = (client: Statements) => ({
     return rows.length > 1 ? null : rows.filter(({ memberId }) => memberId !== null)
   },
 
-  /** The actor's scope as it is now; UNAUTHENTICATED once the member was removed. Every write starts with this, under the lock. */
+  /** The actor's current scope; throws UNAUTHENTICATED once the member is removed. Every write starts with this, under the lock. */
   scopeNow: async (actor: { memberId: string; organizationId: string }): Promise<Scope> => {
     const row = await client.member.findFirst({
       where: { id: actor.memberId, organizationId: actor.organizationId, removedAt: null },
@@ -44,7 +44,7 @@ export const memberStore = (client: Statements) => ({
     return scopeOf({ ...actor, role: row.role })
   },
 
-  /** Those of these members who are of the organization, removed or not. */
+  /** The given members of the organization, removed or not. */
   among: <Query extends Prisma.MemberDefaultArgs>(query: Query, scope: Scope, ids: readonly string[]) =>
     client.member.findMany({ ...query, where: { organizationId: scope.organizationId, id: { in: [...ids] } } }),
 
@@ -66,13 +66,13 @@ export const memberStore = (client: Statements) => ({
   count: (scope: Scope, where: Prisma.MemberWhereInput): Promise<number> =>
     client.member.count({ where: { AND: [{ organizationId: scope.organizationId }, where] } }),
 
-  /** The scopes of those of these ids who are present members. */
+  /** The scopes of the present members with these ids. */
   scopesOf: async (organizationId: string, ids: readonly string[]): Promise<Scope[]> => {
     const rows = await client.member.findMany({ where: { organizationId, id: { in: [...ids] }, removedAt: null }, select: { id: true, role: true } })
     return rows.map(({ id, role }) => scopeOf({ organizationId, memberId: id, role }))
   },
 
-  /** Present members by subject and organization, an id or a slug; many at once, in one statement. */
+  /** Present members by subject and organization, an id or a slug; many in one statement. */
   bySubjects: (asked: readonly { subject: string; organization: string }[]) => client.$queryRaw<(PresentMember & { subject: string; organization: string })[]>`
     SELECT p.subject, p.organization, m.id AS "memberId", m.role::text AS role, o.id AS "organizationId", o.version AS "organizationVersion"
     FROM jsonb_to_recordset(${JSON.stringify(asked)}::jsonb) AS p(subject text, organization text)
@@ -80,8 +80,8 @@ export const memberStore = (client: Statements) => ({
     JOIN member m ON m.organization_id = o.id AND m.subject = p.subject AND m.removed_at IS NULL`,
 
   /**
-   * Which of these apps and instances are in sight: for a member, or with null for whoever sees all of the organization.
-   * The same as the scope says, for many at once.
+   * Which of these apps and instances are visible: to a member, or with null to an actor who sees the whole organization.
+   * The same rule as the scope, for many at once.
    */
   sees: (organizationId: string, asked: readonly { memberId: string | null; subjectId: string }[]) => client.$queryRaw<
     { memberId: string | null; subjectId: string }[]
@@ -97,7 +97,7 @@ export const memberStore = (client: Statements) => ({
 
   setRole: (id: string, role: OrganizationRole) => client.member.update({ where: { id }, data: { role }, select: { id: true } }),
 
-  /** The row stays, as history; the roles on instances go. */
+  /** Keeps the row as history; deletes the roles on instances. */
   markRemoved: async (id: string, removedAt: Date): Promise<void> => {
     await client.instanceAccess.deleteMany({ where: { memberId: id } })
     await client.member.update({ where: { id }, data: { removedAt }, select: { id: true } })

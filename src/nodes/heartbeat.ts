@@ -3,13 +3,13 @@ import type { Ports } from '../ports.ts'
 import type { NodeStore } from './store.ts'
 
 export interface Heartbeat {
-  /** Says that this node serves, and agrees with the others on what new values are written with. */
+  /** Says that this node serves, and agrees with the others on the secrets and format of new values. */
   beat(): Promise<void>
-  /** Says that it no longer does. */
+  /** Says that it no longer serves. */
   leave(): Promise<void>
 }
 
-/** What a node says of itself to the others, under an id of its own. */
+/** Tells the other nodes about this one, under its own id. */
 export function createHeartbeat(nodes: Pick<NodeStore, 'beat' | 'leave'>, { digests, seals }: Pick<Ports, 'digests' | 'seals'>): Heartbeat {
   const id = randomUUID()
   return {

@@ -5,16 +5,16 @@ import type { OwnMark } from '../verification/marks.ts'
 import { denialMs } from '../verification/moment.ts'
 import type { NodeStore } from './store.ts'
 
-/** Resolves once so many milliseconds have passed since `start`: a timer alone may be early. */
+/** Resolves `ms` milliseconds after `start`: a timer alone may be early. */
 async function waitUntil(start: number, ms: number): Promise<void> {
   for (let left = ms; left > 0; left = start + ms - performance.now()) await pause(Math.ceil(left))
 }
 
 /**
- * Called after a denial was committed, and after one that was found done already. Nodes use a mark for less than this takes, so that afterwards
- * none of them accepts what was denied, whatever the database does meanwhile; the process that owns the embedded database moves its own mark
- * instead. Where commits wait for standbys, a denial that was found done may not have reached them: something is committed first, which has.
- * Where the nodes cannot be counted in time, the last count stands.
+ * Called after a denial was committed, and after one that was already done. Nodes use a mark for less time than this takes, so that afterwards
+ * no node accepts what was denied, whatever the database does meanwhile; the process that owns the embedded database moves its own mark
+ * instead. If commits wait for standbys, a denial that was already done may not have reached them: something is committed first, which has.
+ * If the nodes cannot be counted in time, the last count is used.
  */
 export async function propagate(
   nodes: Pick<NodeStore, 'count' | 'lastCount' | 'commitSomething'>,

@@ -14,7 +14,7 @@ export const nodeStore = (client: Statements) => {
   return {
     /**
      * Says that this node serves, and which peppers, key-encryption keys and formats it knows; repeated every second.
-     * Answers the ids that every serving node knows: only with these may be written what all of them must read.
+     * Returns the ids that every serving node knows: what all nodes must read is written only with these.
      */
     beat: async (id: string, knownIds: readonly string[]): Promise<ReadonlySet<string>> => {
       const [own] = await client.$queryRaw<Pick<Cluster, 'isSynchronous'>[]>`
@@ -37,10 +37,10 @@ export const nodeStore = (client: Statements) => {
       return last
     },
 
-    /** What was last counted, which a node does with each beat. */
+    /** The last count, which each beat updates. */
     lastCount: (): Cluster => last,
 
-    /** Commits something, which waits for the standbys as everything does that was committed before; in a transaction, so that a warning is noticed. */
+    /** Commits something that waits for the standbys, and so for all earlier commits too; in a transaction, so that a warning is noticed. */
     commitSomething: async (): Promise<void> => {
       await client.$transaction(async (statements) => void (await statements.$queryRaw`SELECT pg_logical_emit_message(true, 'aura-keys', '')::text`))
     },

@@ -3,7 +3,7 @@ import { type NewMember, parseMember } from '../members/model.ts'
 import { parseName, parseSlug } from '../names.ts'
 import type { Ports } from '../ports.ts'
 
-/** Makes an organization with its first owner, both or neither. Only the command line calls it: no caller of the API has the right to. */
+/** Creates an organization with its first owner, both or neither. Only the command line calls it: no API caller has the right. */
 export async function bootstrapOrganization(
   ports: Pick<Ports, 'change'>,
   input: { slug: string; name: string; owner: Omit<NewMember, 'role'> },

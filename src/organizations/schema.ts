@@ -6,15 +6,15 @@ import { cost } from '../graphql/price.ts'
 import { maxOrganizations } from './store.ts'
 
 builder.prismaObject('Organization', {
-  description: 'The tenant. Every row belongs to one, and nothing crosses.',
+  description: 'The tenant. Every row belongs to one; they share no data.',
   interfaces: [Node],
   select: { id: true },
   fields: (t) => ({
     slug: t.exposeString('slug', { description: 'Its short name, unique on this server.' }),
-    name: t.exposeString('name', { description: 'Its name for people.' }),
+    name: t.exposeString('name', { description: 'Its display name.' }),
     version: t.expose('version', { type: 'Version', description: 'The number of its newest event.' }),
     maxKeyLifetimeDays: t.int({
-      description: 'How many days away the end of a new key may be.',
+      description: 'The longest lifetime of a new key, in days.',
       resolve: (_organization, _arguments, { ports }) => ports.maxKeyLifetimeDays,
     }),
   }),
@@ -57,4 +57,4 @@ const Viewer = builder.objectRef<object>('Viewer').implement({
   }),
 })
 
-builder.queryField('viewer', (t) => t.field({ type: Viewer, description: 'Who asks, and where.', resolve: () => ({}) }))
+builder.queryField('viewer', (t) => t.field({ type: Viewer, description: 'The caller and their organization.', resolve: () => ({}) }))

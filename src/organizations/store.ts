@@ -1,7 +1,7 @@
 import type { Scope } from '../access/scope.ts'
 import type { Prisma, Statements } from '../store/client.ts'
 
-/** More of a subject's organizations are not listed. */
+/** The most organizations that are listed for a subject. */
 export const maxOrganizations = 200
 
 export const organizationStore = (client: Statements) => ({
@@ -19,7 +19,7 @@ export const organizationStore = (client: Statements) => ({
   /** The same for many, in one statement. */
   versions: (ids: readonly string[]) => client.organization.findMany({ where: { id: { in: [...ids] } }, select: { id: true, version: true } }),
 
-  /** Which organizations there are, but no more than two: whether there is only one. */
+  /** At most two organizations, to check whether there is only one. */
   firstTwo: () => client.organization.findMany({ select: { id: true }, orderBy: { id: 'asc' }, take: 2 }),
 
   /** Every organization in which the subject is a present member, by name. */

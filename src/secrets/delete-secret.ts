@@ -3,7 +3,7 @@ import type { Scope } from '../access/scope.ts'
 import { notFound } from '../errors.ts'
 import type { Ports, Stores } from '../ports.ts'
 
-/** Deletes a secret and its ciphertext. The key that it held goes on: deleting a secret revokes nothing. */
+/** Deletes a secret and its ciphertext. The key in it is unchanged: deleting a secret revokes nothing. */
 export async function deleteSecret(ports: Pick<Ports, 'changeBy'>, actor: Actor, input: { id: string }): Promise<{ secretId: string }> {
   const look = async ({ secrets }: Stores, scope: Scope) => {
     const secret = await secrets.find({ select: { id: true, name: true } }, scope, input.id)

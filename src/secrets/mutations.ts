@@ -8,9 +8,9 @@ import { Secret } from './schema.ts'
 
 const SaveApiKeyAsSecretInput = builder.inputType('SaveApiKeyAsSecretInput', {
   description:
-    "What to save. A failed save (name taken, say) leaves the saveToken usable; expired, altered or another member's: BAD_USER_INPUT on saveToken; the key no longer active, or saved already: CONFLICT.",
+    "What to save. A failed save (name taken) leaves the saveToken usable. An expired, altered or other member's token: BAD_USER_INPUT on saveToken; a key no longer active or already saved: CONFLICT.",
   fields: (t) => ({
-    saveToken: t.string({ required: true, description: 'As createApiKey answered it to the same member, at most 15 minutes ago.' }),
+    saveToken: t.string({ required: true, description: 'From createApiKey, by the same member, at most 15 minutes ago.' }),
     name: t.string({ required: true, description: '1 to 64 of A-Z a-z 0-9 _, unique in the organization (else CONFLICT).' }),
   }),
 })
@@ -62,21 +62,21 @@ builder.mutationFields((t) => ({
   saveApiKeyAsSecret: t.field({
     type: SaveApiKeyAsSecretPayload,
     nullable: true,
-    description: 'Saves a key that was just created as a secret. The same token and name again answer the same secret.',
+    description: 'Saves a newly created key as a secret. The same token and name again return the same secret.',
     args: { input: t.arg({ type: SaveApiKeyAsSecretInput, required: true, description: 'What to save, and its name.' }) },
     resolve: (_root, { input }, { ports, actor }) => saveApiKeyAsSecret(ports, actor, input),
   }),
   revealSecret: t.field({
     type: RevealSecretPayload,
     nullable: true,
-    description: 'Shows the value of a secret. A mutation, since that it was shown is written down first.',
+    description: 'Shows the value of a secret. It is a mutation, because it first records an event.',
     args: { input: t.arg({ type: RevealSecretInput, required: true, description: 'Which one.' }) },
     resolve: (_root, { input }, { ports, actor }) => revealSecret(ports, actor, input),
   }),
   deleteSecret: t.field({
     type: DeleteSecretPayload,
     nullable: true,
-    description: 'Deletes a secret and its value. The key that it held goes on.',
+    description: 'Deletes a secret and its value. It revokes no key.',
     args: { input: t.arg({ type: DeleteSecretInput, required: true, description: 'Which one.' }) },
     resolve: (_root, { input }, { ports, actor }) => deleteSecret(ports, actor, input),
   }),

@@ -5,7 +5,7 @@ import { notFound } from '../errors.ts'
 import type { Ports, Stores } from '../ports.ts'
 import { placesOf } from './model.ts'
 
-/** The value of a secret. That it was asked for is committed as an event before the value leaves. */
+/** Returns the value of a secret, after an event that records the call is committed. */
 export async function revealSecret(
   ports: Pick<Ports, 'changeBy' | 'seals' | 'rateLimits'>,
   actor: Actor,

@@ -7,9 +7,9 @@ const maxBatch = 100
 const maxNamed = 10
 
 /**
- * Wraps data keys of older key-encryption keys anew under the current one, and seals values of an older format anew in the current one, one row
- * at a time, so that it can stop anywhere and go on later. A value is decrypted once, to leave its format, and unreadable at no time.
- * Rows that do not open are left as they are, and hold up no others. Answers how many it wrapped.
+ * Wraps data keys of older key-encryption keys under the current one, and seals values of an older format in the current one, one row at
+ * a time, so that it can stop and continue at any point. A value is decrypted once, to change its format, and is never unreadable.
+ * Rows that do not open stay as they are, and do not block others. Returns how many rows it wrapped.
  */
 export async function rewrapSecrets(ports: Pick<Ports, 'seals' | 'secrets' | 'log'>): Promise<number> {
   const { currentId, format } = ports.seals

@@ -9,8 +9,8 @@ import { storeSecret } from './store-secret.ts'
 const tokenPattern = /^(key_[0-9a-hjkmnp-tv-z]{26})\.([0-9a-z]{8,9})\.([\w-]{40,300})$/
 
 /**
- * Saves the key that a save token carries, while it is ACTIVE and the member may see it. The same token and name again answer the same
- * secret; another name after that is a CONFLICT; a save that failed leaves the token usable.
+ * Saves the key of a save token, while the key is ACTIVE and the member may see it. The same token and name again return the same
+ * secret; another name after that is a CONFLICT; a failed save leaves the token usable.
  */
 export async function saveApiKeyAsSecret(
   ports: Pick<Ports, 'changeBy' | 'seals' | 'digests' | 'clock' | 'rateLimits' | 'refused'>,

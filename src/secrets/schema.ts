@@ -6,7 +6,7 @@ import { byDate } from '../graphql/pages.ts'
 import { cost, pageRows } from '../graphql/price.ts'
 
 export const Secret = builder.prismaObject('Secret', {
-  description: 'A name and an encrypted value; the value leaves only by revealSecret.',
+  description: 'A name and an encrypted value; only revealSecret shows the value.',
   interfaces: [Node],
   select: { id: true },
   fields: (t) => ({
@@ -17,7 +17,7 @@ export const Secret = builder.prismaObject('Secret', {
     apiKey: t.prismaField({
       type: 'ApiKey',
       nullable: true,
-      description: 'The key that was saved here, with the state that it has now; null when the viewer may not see it.',
+      description: 'The key that was saved here, as it is now; null when the viewer may not see it.',
       select: { apiKeyId: true },
       resolve: (query, { apiKeyId }, _arguments, { rows }) => (apiKeyId === null ? nothing(query) : rows.load('key', query, apiKeyId)),
     }),

@@ -7,9 +7,9 @@ import type { Locked, Ports } from '../ports.ts'
 import { placesOf } from './model.ts'
 
 /**
- * Puts a key away as a secret, within the change of the caller, who has checked the key; CONFLICT on `field` when the name is taken. That tells of
- * secrets out of the member's sight, so conflicts are written down and limited, before the name is looked for and under the lock: what many ask at
- * once is counted one by one.
+ * Saves a key as a secret within the caller's change; the caller has checked the key. Throws CONFLICT on `field` when the name is taken. A
+ * CONFLICT reveals secrets that the member cannot see, so conflicts are recorded and limited, before the name is looked up and under the lock,
+ * so that concurrent calls count one by one.
  */
 export async function storeSecret(
   ports: Pick<Ports, 'seals' | 'rateLimits' | 'refused'> & Pick<Locked, 'secrets' | 'now' | 'record'>,

@@ -16,7 +16,7 @@ export const secretStore = (client: Statements) => ({
   find: <Query extends Prisma.SecretDefaultArgs>(query: Query, scope: Scope, id: string) =>
     client.secret.findFirst({ ...query, where: { id, ...secretsIn(scope) } }),
 
-  /** Those of these secrets that are in scope. */
+  /** The given secrets that are in scope. */
   among: <Query extends Prisma.SecretDefaultArgs>(query: Query, scope: Scope, ids: readonly string[]) =>
     client.secret.findMany({ ...query, where: { AND: [secretsIn(scope), { id: { in: [...ids] } }] } }),
 
@@ -30,7 +30,7 @@ export const secretStore = (client: Statements) => ({
 
   count: (scope: Scope): Promise<number> => client.secret.count({ where: secretsIn(scope) }),
 
-  /** Whether the organization has a secret of this name, whoever made it. */
+  /** Whether the organization has a secret of this name, by any member. */
   isTaken: async (organizationId: string, name: string): Promise<boolean> =>
     (await client.secret.findUnique({ where: { organizationId_name: { organizationId, name } }, select: { id: true } })) !== null,
 
@@ -46,19 +46,19 @@ export const secretStore = (client: Statements) => ({
 
   kekIds: async (): Promise<string[]> => (await client.secret.findMany({ distinct: ['kekId'], select: { kekId: true } })).map(({ kekId }) => kekId),
 
-  /** Up to `limit` secrets above the id whose data keys are not wrapped by this key, or which are sealed in an older format. */
+  /** Up to `limit` secrets above the id with a data key not wrapped by this key, or with an older format. */
   sealedOtherwise: (kekId: string, format: number, after: string, limit: number): Promise<SealedSecret[]> =>
     client.$queryRaw<SealedSecret[]>`
       SELECT id, organization_id AS "organizationId", name, version, created_by_id AS "createdById", sealed FROM secret
       WHERE id > ${after} AND (kek_id <> ${kekId} OR substring(sealed FOR 1) < ${Uint8Array.of(format)}) ORDER BY id LIMIT ${limit}`,
 
-  /** How many secrets are sealed in format 1, which does not say who made them. */
+  /** How many secrets are sealed in format 1, which does not bind the creator. */
   countFormat1: async (): Promise<number> => {
     const [row] = await client.$queryRaw<{ secrets: number }[]>`SELECT count(*)::int AS secrets FROM secret WHERE substring(sealed FOR 1) = ${Uint8Array.of(1)}`
     return row?.secrets ?? 0
   },
 
-  /** Compare and set: changes nothing if the row is no longer what was read. */
+  /** Compare and set: changes nothing if the row changed since it was read. */
   replaceSealed: (before: SealedSecret, after: { kekId: string; sealed: Uint8Array }): Promise<number> =>
     client.$executeRaw`UPDATE secret SET sealed = ${after.sealed}, kek_id = ${after.kekId} WHERE id = ${before.id} AND sealed = ${before.sealed}`,
 })

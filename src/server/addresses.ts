@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import { type BlockList, isIP } from 'node:net'
 
-/** Tells where a request comes from, as it is counted. */
+/** Returns the address that a request counts under. */
 export type AddressOf = (request: IncomingMessage) => string
 
-/** An address as proxies write it, without port and brackets, IPv4 within IPv6 as IPv4; null when it is none. */
+/** An address from a proxy, without port and brackets, IPv4 within IPv6 as IPv4; null if it is invalid. */
 function parseAddress(text: string): string | null {
   const bare = text
     .trim()
@@ -12,7 +12,7 @@ function parseAddress(text: string): string | null {
     .replace(/^([\d.]+):\d+$/, '$1')
     .replace(/%.*$/, '')
   if (isIP(bare) !== 6) return isIP(bare) === 4 ? bare : null
-  // A URL writes an address in its one shortest form, with hexadecimal digits only.
+  // A URL writes an address in its shortest form, with hexadecimal digits only.
   const shortest = new URL(`http://[${bare}]`).hostname.slice(1, -1)
   const [, high, low] = /^::ffff:([\da-f]+):([\da-f]+)$/.exec(shortest) ?? []
   if (high === undefined || low === undefined) return shortest
@@ -20,7 +20,7 @@ function parseAddress(text: string): string | null {
   return [upper >> 8, upper & 255, lower >> 8, lower & 255].join('.')
 }
 
-/** What is counted as one: an IPv4 address, or the /64 that one IPv6 host can move in as it likes. */
+/** What counts as one: an IPv4 address, or an IPv6 /64, where one host can choose any address. */
 function blockOf(address: string): string {
   if (isIP(address) === 4) return address
   const [head = '', tail] = address.split('::')
@@ -30,8 +30,8 @@ function blockOf(address: string): string {
 }
 
 /**
- * Tells from which address a request comes. `X-Forwarded-For` is read from its right end, where the nearest proxy writes, for as long as whoever
- * wrote it is trusted: what a client puts there itself is never reached.
+ * Returns the address of a request. `X-Forwarded-For` is read from its right end, where the nearest proxy writes, while the writer is
+ * trusted: what a client writes there itself is never reached.
  */
 export function createAddresses(trusted: BlockList): AddressOf {
   const isTrusted = (address: string): boolean => trusted.check(address, isIP(address) === 4 ? 'ipv4' : 'ipv6')

@@ -2,7 +2,7 @@ import { rateLimited } from '../errors.ts'
 import type { Work } from '../store/work.ts'
 import { createTurns } from './turns.ts'
 
-/** Who sends an operation, as far as the queue is concerned. */
+/** The sender of an operation, as the queue identifies it. */
 export interface Sender {
   readonly organization: string
   readonly member: string
@@ -10,7 +10,7 @@ export interface Sender {
 
 export interface Admission {
   /**
-   * Returns how to leave, once the operation may run. Throws RATE_LIMITED when as many of the member's wait as may, and the reason of the work
+   * Returns a function to leave when the operation may run. Throws RATE_LIMITED when the member's queue is full, and the reason of the work
    * when that is cancelled meanwhile.
    */
   enter(sender: Sender, work: Work): Promise<() => void>
@@ -20,7 +20,7 @@ export interface Admission {
 
 /** How many operations run at once on a node: as many as there are connections for them. */
 const maxOperations = 10
-/** What a client that is refused waits before it tries again. */
+/** How long a refused client waits before it retries. */
 const retryAfterMs = 1_000
 
 interface Member {
@@ -28,7 +28,7 @@ interface Member {
   readonly waiting: Set<() => void>
 }
 
-/** Members by organization, each map in the order of whose turn is next. */
+/** Members by organization, each map in the order of turns. */
 type Turns = Map<string, Map<string, Member>>
 
 function memberOf(turns: Turns, { organization, member: name }: Sender): Member {
@@ -39,7 +39,7 @@ function memberOf(turns: Turns, { organization, member: name }: Sender): Member 
   return member
 }
 
-/** Drops who has nothing that runs or waits. */
+/** Removes a member if it is idle. */
 function forget(turns: Turns, { organization, member: name }: Sender): void {
   const members = turns.get(organization)
   const member = members?.get(name)
@@ -48,7 +48,7 @@ function forget(turns: Turns, { organization, member: name }: Sender): void {
   if (members.size === 0) turns.delete(organization)
 }
 
-/** What runs next, if anything may; moves who it is of to the end. */
+/** The next operation to run, if any; moves its sender to the end. */
 function nextOf(turns: Turns, isFree: (member: Member) => boolean): (() => void) | undefined {
   for (const [organization, members] of turns) {
     for (const [name, member] of members) {
@@ -65,17 +65,17 @@ function nextOf(turns: Turns, isFree: (member: Member) => boolean): (() => void)
 }
 
 /**
- * Lets operations run: of one member a few at once, of all as many as the database serves. Who waits is served by turns, an organization after
- * the other and within it a member after the other, so that nobody waits for all that somebody else has sent.
+ * Limits running operations: a few per member, and in total as many as the database serves. Waiting operations run in turns, one organization
+ * after the other and within it one member after the other, so that no member waits for everything of another.
  */
 export function createAdmission(options: {
   readonly perMember: number
   readonly waitingPerMember: number
-  /** Somebody was refused. */
+  /** A sender was refused. */
   readonly refused: () => void
 }): Admission {
   const turns: Turns = new Map()
-  // To read a document holds the thread for a while.
+  // Reading a document blocks the thread a while.
   const turn = createTurns()
   let running = 0
   let waiting = 0
@@ -129,7 +129,7 @@ export function createAdmission(options: {
       const leave = await place(sender, work)
       await turn()
       try {
-        // Who hung up meanwhile gives the place back at once: nobody would later.
+        // If the work was cancelled, frees the place now: nothing does it later.
         work.check()
       } catch (error) {
         leave()

@@ -10,11 +10,11 @@ const wrongInstance = errorText(
 const noKey = errorText('Send a key as "Authorization: Bearer aura_…" or "X-Api-Key: aura_…".')
 const challenge = 'Bearer realm="aura-keys"'
 
-/** What the gateway names as the instance; null where it names none, or two. */
+/** The instance that the gateway names; null if it names no instance or two. */
 function instanceOf({ url = '', headers }: IncomingMessage): string | null {
   const start = url.indexOf('?')
   const queried = start < 0 ? [] : new URLSearchParams(url.slice(start)).getAll('instance')
-  // Node joins a header that is sent twice, and then it is no id.
+  // Node joins a header that is sent twice; the result is no id.
   const header = headers['x-aura-instance']
   const [instanceId = header] = queried
   const isOne = queried.length <= 1 && (header === undefined || header === instanceId)
@@ -32,15 +32,15 @@ function answer(response: ServerResponse, outcome: Outcome): void {
   if (outcome.code === 'VALID') {
     const { id, appId, instanceId, organizationId } = outcome.key
     const fields = ['x-aura-key-id', id, 'x-aura-app-id', appId, 'x-aura-instance-id', instanceId, 'x-aura-organization-id', organizationId]
-    // Without a body: gateways read none of an answer that lets through, and some close the connection on which one comes.
+    // No body: gateways do not read the body of a 200, and some close the connection if one comes.
     answerText(response, 200, '', { fields })
   } else if (outcome.code === 'WRONG_INSTANCE') answerText(response, 403, outcome.json)
   else answerText(response, 401, outcome.json, { fields: ['www-authenticate', `${challenge}, error="invalid_token"`] })
 }
 
 /**
- * `/v1/authorize`, any method: whether the caller of a gateway may pass, by status, as nginx (`auth_request`), Caddy (`forward_auth`), Traefik
- * (`forwardAuth`) and Envoy (`ext_authz`) ask it. 200 with who it is in headers; 401 without a valid key, 403 for another instance.
+ * `/v1/authorize`, any method: tells by status whether the caller of a gateway may pass, for nginx (`auth_request`), Caddy (`forward_auth`),
+ * Traefik (`forwardAuth`) and Envoy (`ext_authz`). 200 with the ids in headers; 401 without a valid key, 403 for another instance.
  */
 export const authorizeRoute =
   ({ known, ask, admits, told, unknown }: Gateway): LeanRoute =>
@@ -50,7 +50,7 @@ export const authorizeRoute =
     const key = keyOf(request)
     const fresh = isFresh(request)
     const outcome = instanceId && key && !fresh ? known(key, instanceId) : null
-    // Of another instance it is not known yet whether its id is one.
+    // The id of another instance is not checked yet.
     if (outcome && outcome.code !== 'WRONG_INSTANCE') return answer(response, told(outcome))
     if (!instanceId || !isId(instanceId, 'ins')) return answerText(response, 400, wrongInstance)
     if (!key) return answerText(response, 401, noKey, { fields: ['www-authenticate', challenge] })

@@ -3,8 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 /** The text of a request, or how to refuse it. */
 export type Body = { text: string } | { status: 400 | 413; error: string }
 
-/** Reads the whole body, and no more than `maxBytes` of it. What is no UTF-8 is refused, since every reader would mend it
- * differently; a byte order mark stays, which is no JSON. */
+/** Reads the whole body, at most `maxBytes` of it. Refuses invalid UTF-8, since every reader would fix it
+ * differently; keeps a byte order mark, which is not JSON. */
 export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Body> {
   const parts: Buffer[] = []
   let size = 0

@@ -1,9 +1,9 @@
-/** When to ask again for what is refused until something else ends. */
+/** When to retry what is refused until something else ends. */
 export const untilOneEndsMs = 1_000
 
-/** Counts what each member holds open on this node, sockets and event streams together. */
+/** Counts the open sockets and event streams of each member on this node. */
 export interface ConnectionQuota {
-  /** Takes one place, and returns how to give it back; null when the member has none left. */
+  /** Takes a place, and returns a function to free it; null if no place is left. */
   take(memberId: string): (() => void) | null
 }
 

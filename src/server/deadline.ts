@@ -3,16 +3,16 @@ import { GraphQLError } from 'graphql'
 import { unavailable } from '../errors.ts'
 import { Work } from '../store/work.ts'
 
-/** One operation from its arrival to its answer. */
+/** An operation from arrival to response. */
 export interface Deadline {
   readonly work: Work
-  /** Its client hung up: nobody reads an answer. */
+  /** The client is gone: no response is needed. */
   gone(): void
-  /** It was answered. */
+  /** It is finished. */
   end(): void
 }
 
-/** Starts the time of an operation; waiting in the queue counts. After `timeoutMs` it is stopped, unless its COMMIT was sent. */
+/** Starts the timeout of an operation; waiting in the queue counts. Stops it after `timeoutMs`, unless its COMMIT was sent. */
 export function startDeadline(timeoutMs: number): Deadline {
   const work = new Work('operations')
   const late = (): void =>
@@ -27,7 +27,7 @@ export function startDeadline(timeoutMs: number): Deadline {
   return { work, end, gone: () => work.cancel(unavailable('The client is gone.')) }
 }
 
-/** The answer of an execution, or UNAVAILABLE as soon as it is stopped; what has committed something is always waited for. */
+/** The result of an execution, or UNAVAILABLE as soon as it is stopped; always waits for one that committed something. */
 export function orStopped(work: Work, execute: () => Promise<ExecutionResult> | ExecutionResult): Promise<ExecutionResult> {
   const answer = Promise.resolve(execute())
   return work.race(answer).catch((error: unknown) => {

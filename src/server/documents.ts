@@ -4,26 +4,26 @@ import { maxErrors } from '../graphql/few-errors.ts'
 import { limitRules, maxTokens } from '../graphql/limits.ts'
 import { literals } from '../graphql/literals.ts'
 
-/** What a kept document takes: measured, and a little more. A text of characters beyond Latin-1 has two bytes for each. */
+/** Memory of a kept document: measured, plus a margin. A text with characters beyond Latin-1 has two bytes for each. */
 const bytesPerCharacter = 2
 const bytesPerNode = 250
 const bytesPerDocument = 2_000
 
 const rules = specifiedRules.map((rule) => (rule === ValuesOfCorrectTypeRule ? literals : rule))
 
-// graphql-js adds one that says that it stopped.
+// graphql-js adds an error when it stops.
 const options = { maxErrors: maxErrors - 1 }
 
 export interface Documents {
-  /** Parses and checks a text; throws what makes it no GraphQL. Nothing of it is kept. */
+  /** Parses and validates a text; throws syntax errors. Keeps nothing of it. */
   read(text: string): { readonly document: DocumentNode; readonly errors: readonly GraphQLError[] }
-  /** Keeps a document without errors for whoever sends the same text again: called once its sender is known. */
+  /** Keeps a document without errors for later requests with the same text: called once its sender is known. */
   keep(document: DocumentNode): void
-  /** What the kept ones take. */
+  /** Size of kept documents. */
   readonly bytes: number
 }
 
-/** Takes the lexer's tokens off the nodes, which are most of a document's memory, and leaves where each node stands. Answers how many nodes there are. */
+/** Removes the lexer's tokens, which are most of a document's memory, from the nodes, and keeps their positions. Returns the number of nodes. */
 function withoutTokens(document: DocumentNode): number {
   let nodes = 0
   visit(document, {
@@ -35,11 +35,11 @@ function withoutTokens(document: DocumentNode): number {
   return nodes
 }
 
-/** Documents are parsed and checked here, with the limits that hold on every transport, before anything asks who sends them. */
+/** Parses and validates documents, with the limits that hold on every transport, before the sender's member is read. */
 export function createDocuments(schema: GraphQLSchema, { introspection, cacheBytes }: { introspection: boolean; cacheBytes: number }): Documents {
   const kept = new LRUCache<string, DocumentNode>({ maxSize: cacheBytes })
   const limits = limitRules({ introspection })
-  /** What the documents without errors take. */
+  /** The sizes of documents without errors. */
   const sizes = new WeakMap<DocumentNode, number>()
 
   return {
@@ -48,7 +48,7 @@ export function createDocuments(schema: GraphQLSchema, { introspection, cacheByt
       if (known) return { document: known, errors: [] }
       const document = parse(text, { maxTokens })
       const nodes = withoutTokens(document)
-      // Alone and first: a document beyond the limits is not worth the work of the other rules, nor an error for each of its parts.
+      // Limits first and alone: a document beyond them is not worth the work of the other rules, nor an error for each part.
       const beyond = validate(schema, document, limits, options)
       const errors = beyond.length > 0 ? beyond : validate(schema, document, rules, options)
       if (errors.length === 0) sizes.set(document, bytesPerDocument + text.length * bytesPerCharacter + nodes * bytesPerNode)

@@ -11,15 +11,15 @@ import { admit, type GraphQLServer } from './graphql.ts'
 import { follow, type Wire } from './live.ts'
 import { type Caller, formatted, isRefused, type Operation, type OperationRequest, prepare, withoutHttp } from './operation.ts'
 
-/** Something goes over the line at least this often, so that proxies leave it open and a dead peer is noticed. */
+/** Something is sent at least this often, so that proxies keep the stream open and a dead client is noticed. */
 const keepAliveMs = 12_000
 
 export interface EventStreams {
-  /** `body`: the text of a POST. `identified`: who sends it, as the credential says. */
+  /** `body`: the text of a POST. `identified`: the sender, from the credential. */
   answer(request: IncomingMessage, response: ServerResponse, body: string, identified: Promise<Identity>): Promise<void>
   /** How many are open. */
   readonly size: number
-  /** Ends them all, without saying that they are complete: clients come back, elsewhere. */
+  /** Ends all streams without a complete event: clients reconnect to another node. */
   close(): void
 }
 
@@ -30,7 +30,7 @@ function refuse(response: ServerResponse, status: number, errors: readonly Graph
 
 const statuses: Readonly<Record<string, number>> = { UNAUTHENTICATED: 401, RATE_LIMITED: 429, UNAVAILABLE: 503, INTERNAL: 500 }
 
-/** The operation of a request, whose body was read before; a string says what is wrong with it. */
+/** The operation of a request whose body is already read; a string says what is wrong with it. */
 function readOperation({ method, url }: IncomingMessage, body: string): OperationRequest | string {
   if (method !== 'GET') return parseOperation(body, null)
   const search = new URL(url ?? '', 'http://localhost').searchParams
@@ -55,11 +55,11 @@ function parseOperation(text: string, variables: string | null): OperationReques
   }
 }
 
-/** Writes events on a response. */
+/** Writes events to a response. */
 function createWire(response: ServerResponse): Wire & { readonly fellBehind: boolean } {
   let fellBehind = false
   let draining: Promise<boolean> | null = null
-  // It may have ended a moment before the hub hears so; writing then is an error that ends the process.
+  // It may end before the hub knows; a write after that is an error that ends the process.
   const isOver = (): boolean => response.writableEnded || response.destroyed
   return {
     get fellBehind() {
@@ -72,7 +72,7 @@ function createWire(response: ServerResponse): Wire & { readonly fellBehind: boo
     get waitingBytes() {
       return response.writableLength
     },
-    // One wait for all who want to know, however often they ask.
+    // All callers share one wait.
     drained: () => {
       draining ??= new Promise<boolean>((resolve) => {
         const answer = (isThere: boolean) => (): void => {
@@ -87,7 +87,7 @@ function createWire(response: ServerResponse): Wire & { readonly fellBehind: boo
       })
       return draining
     },
-    // Without the last event a client comes back by itself, with the version that it saw last.
+    // Without the complete event a client reconnects by itself, with its last version.
     finish: (complete) => {
       if (!complete) {
         fellBehind = true
@@ -97,7 +97,7 @@ function createWire(response: ServerResponse): Wire & { readonly fellBehind: boo
   }
 }
 
-/** Writes a comment every now and then; who has read nothing from one to the next is gone, or might as well be. Returns how to stop that. */
+/** Writes a comment regularly; disconnects a client that reads nothing between two comments. Returns a function to stop that. */
 function keepAlive(response: ServerResponse): () => void {
   let isStuck = false
   const comments = setInterval(() => {
@@ -121,7 +121,7 @@ async function stream(graphql: GraphQLServer, prepared: Operation, response: Ser
     return over
   }
   const leave = await follow(graphql, prepared, wire, deadline.work)
-  // What is followed has no end, and keeps nobody waiting.
+  // A subscription needs no deadline and no queue place.
   deadline.end()
   if (isRefused(leave)) {
     wire.write(JSON.stringify({ errors: withoutHttp(leave) }), null)
@@ -135,15 +135,15 @@ async function stream(graphql: GraphQLServer, prepared: Operation, response: Ser
 }
 
 /**
- * Server-sent events: the same preparation as on the other transports. Each event has the version of its content as its id, and
- * `Last-Event-ID` goes on from there.
+ * Server-sent events, prepared as on the other transports. Each event has the version of its content as its id, and
+ * `Last-Event-ID` continues from there.
  */
 export function createEventStreams(graphql: GraphQLServer, quota: ConnectionQuota): EventStreams {
   const { ports } = graphql
   const open = new Set<ServerResponse>()
 
   async function answer(request: IncomingMessage, response: ServerResponse, body: string, identified: Promise<Identity>): Promise<void> {
-    // Before anything is waited for: it closes once, and may do so at any time.
+    // Before any await: the response closes once, and may do so at any time.
     const over = new Promise<void>((resolve) => response.once('close', resolve))
     if (response.destroyed) return
     const operation = readOperation(request, body)

@@ -17,26 +17,26 @@ export interface GatewayGround {
   readonly addressOf: (request: IncomingMessage) => string
 }
 
-/** What the routes of gateways share. */
+/** What the gateway routes share. */
 export interface Gateway {
-  /** From memory; null when the database must be asked. */
+  /** From memory; null if the database must be read. */
   known(key: string, instanceId: string): Outcome | null
-  /** Asks the database; whoever hangs up gives up the place. Throws `Undecided`. */
+  /** Reads the database; a disconnect frees the place. Throws `Undecided`. */
   ask(key: string, instanceId: string, request: IncomingMessage, fresh: boolean): Promise<Outcome>
-  /** Whether the request has the gateway token, where one is set; it is answered otherwise. */
+  /** Whether the request has the gateway token, if one is set; if not, it is refused. */
   admits(request: IncomingMessage, response: ServerResponse): boolean
-  /** Counts what became of a question, and writes down the use of a valid key. */
+  /** Counts an outcome, and records the use of a valid key. */
   told(outcome: Outcome): Outcome
-  /** Answers 503: the server says nothing rather than guess. */
+  /** Responds with 503: the server does not guess. */
   unknown(response: ServerResponse, cause: unknown): void
 }
 
 const sha256 = (text: string): Buffer => hash('sha256', text, 'buffer')
 
-/** Whether the caller wants the database to be asked, whatever is in memory. */
+/** Whether the caller wants a database read, whatever is in memory. */
 export const isFresh = ({ headers }: IncomingMessage): boolean => headers['cache-control'] !== undefined && /\bno-cache\b/i.test(headers['cache-control'])
 
-/** Who to tell when a connection ends, however many requests came through it at once: the responses of those behind the first hear of no end. */
+/** What to call when a connection ends, for all of its requests: the responses behind the first one get no close event. */
 function createDepartures(): (socket: Socket) => Departures {
   const bySocket = new WeakMap<Socket, Departures>()
   return (socket) => {
@@ -57,7 +57,7 @@ export function createGateway({ ports, verifier, lastUses, gatewayToken, address
   const departuresOf = createDepartures()
   const expected = gatewayToken === undefined ? null : sha256(gatewayToken)
 
-  /** Refuses a wrong gateway token; one of too many from its address by 429. */
+  /** Refuses a wrong gateway token; with 429 if its address sent too many. */
   const refuse = (request: IncomingMessage, response: ServerResponse): Promise<void> =>
     withRequest(
       async (id) => {
@@ -75,7 +75,7 @@ export function createGateway({ ports, verifier, lastUses, gatewayToken, address
 
   const unknown = (response: ServerResponse, cause: unknown): void => {
     const reason = cause instanceof Undecided ? cause.reason : 'failed'
-    // What came of a statement is logged there, not again for each who rode on it.
+    // A failed statement is logged there, not again for each of its requests.
     if (!(cause instanceof Undecided)) ports.log.error({ error: (cause as Error).name }, 'a verification could not be decided')
     ports.metrics.undecided(reason)
     if (reason !== 'gone') answerText(response, 503, errorText('The server cannot know right now. Try again.'), { fields: ['retry-after', '1'] })

@@ -8,14 +8,14 @@ import { type GraphQLServer, maxBodyBytes } from './graphql.ts'
 import { isKnownOrigin } from './origins.ts'
 import { createTurns } from './turns.ts'
 
-/** A refusal in the form of a GraphQL answer, for what never reaches GraphQL. */
+/** Refuses, with a GraphQL response, what never reaches GraphQL. */
 function reject(response: ServerResponse, status: number, message: string, headers: Readonly<Record<string, string>> = {}): void {
   answerJson(response, status, { errors: [{ message, extensions: { code: 'QUERY_REJECTED' } }] }, headers)
 }
 
 const isJson = (type: string | undefined): boolean => /^application\/(graphql\+)?json(\s*;\s*charset="?utf-?8"?)?\s*$/i.test(type ?? '')
 
-/** Checks what GraphQL over HTTP must have before anything of it is read; answers and returns false where it has not. */
+/** Checks what GraphQL over HTTP requires before the body is read; responds and returns false if that is missing. */
 function admissible(request: IncomingMessage, response: ServerResponse): boolean {
   const { method, headers } = request
   if (Number(headers['content-length'] ?? 0) > maxBodyBytes) reject(response, 413, `The body may have at most ${maxBodyBytes} bytes.`, { connection: 'close' })
@@ -30,12 +30,12 @@ function admissible(request: IncomingMessage, response: ServerResponse): boolean
   return false
 }
 
-/** What is executed for whoever has no credential that holds, if it came to that: their own text is not read, however long it is. */
+/** Executed for a client without a valid credential, if it comes to that: its own text is not read, however long it is. */
 const nothing = '{"query":"{ __typename }"}'
 
 interface Sent {
   readonly body: string
-  /** Checked, and refused where it is used. */
+  /** Checked; throws where it is awaited. */
   readonly identified: Promise<Identity>
 }
 
@@ -44,7 +44,7 @@ function credentialOf({ headers }: IncomingMessage): Credential {
   return { authorization: headers.authorization, organization: typeof organization === 'string' ? organization : undefined }
 }
 
-/** GraphQL over HTTP at its path: JSON answers, or events for those who accept them. */
+/** GraphQL over HTTP at its path: JSON, or events for clients that accept them. */
 export function createGraphQLRoute(options: {
   graphql: GraphQLServer
   eventStreams: EventStreams
@@ -61,7 +61,7 @@ export function createGraphQLRoute(options: {
     await eventStreams.answer(request, response, body, identified)
   }
 
-  /** The request in the form that Yoga takes. Its own adapter for Node lists every character of a body that was read already. */
+  /** The request in Yoga's form. Yoga's own adapter for Node lists every character of a body that was already read. */
   const fetched = ({ url, method = 'GET', headers }: IncomingMessage, body: string): Request =>
     new graphql.yoga.fetchAPI.Request(`http://localhost${url}`, { method, headers: headers as Record<string, string>, ...(method === 'POST' ? { body } : {}) })
 

@@ -18,10 +18,10 @@ import { createLongQueries } from './long-queries.ts'
 import { caller, currentRequest, identify } from './request.ts'
 import { createSenders, type Senders } from './senders.ts'
 
-/** Larger bodies are answered with 413. */
+/** Larger bodies are refused with 413. */
 export const maxBodyBytes = 100_000
 
-/** Who sends an operation: as the route checked it, and once it was admitted. */
+/** The sender of an operation: as the route checked it, and after admission. */
 export interface ServerContext {
   readonly identified: Promise<Identity>
   identity?: Identity
@@ -30,14 +30,14 @@ export interface ServerContext {
 export interface GraphQLServer {
   readonly yoga: YogaServerInstance<ServerContext, Context>
   readonly documents: Documents
-  /** Makes an error fit to leave the process. */
+  /** Makes an error safe to send to a client. */
   readonly mask: (error: unknown) => GraphQLError
   readonly ports: Ports
   readonly admission: Admission
   readonly senders: Senders
   /** How long an operation may take. */
   readonly timeoutMs: number
-  /** The schema in which answers of subscriptions are executed, see `createSchema`. */
+  /** The schema that executes the answers of subscriptions, see `createSchema`. */
   readonly unguarded: GraphQLSchema
 }
 
@@ -51,10 +51,10 @@ function refuseVariables({ args, setResultAndStopExecution }: Refusing): void {
   if (errors.length > 0) setResultAndStopExecution({ errors })
 }
 
-/** Yoga's types leave out that these hooks can end the execution. */
+/** Yoga's types omit that these hooks can end the execution. */
 const refusingOf = (hook: object): Refusing => hook as unknown as Refusing
 
-/** What Yoga asks of its plugins goes to `documents`, as on the other transports. */
+/** Yoga parses and validates with `documents`, like the other transports. */
 function limits(documents: Documents, mask: (error: unknown) => GraphQLError): Plugin {
   const wrong = new WeakMap<DocumentNode, readonly GraphQLError[]>()
   const inLine = createLongQueries()
@@ -67,7 +67,7 @@ function limits(documents: Documents, mask: (error: unknown) => GraphQLError): P
       }),
     onValidate: ({ setValidationFn }) => {
       setValidationFn((_schema, document) => wrong.get(document) ?? [])
-      // Yoga gives a code of its own to whatever has none yet, and masks no errors of validation.
+      // Yoga adds its own code to errors without one, and does not mask validation errors.
       return ({ result, setResult }) => setResult(result.map(mask))
     },
     onExecute: (hook) => {
@@ -78,7 +78,7 @@ function limits(documents: Documents, mask: (error: unknown) => GraphQLError): P
       const { executeFn } = hook
       if (work) hook.setExecuteFn((args) => orStopped(work, () => inLine(args, work, () => executeFn(args) as Promise<ExecutionResult> | ExecutionResult)))
     },
-    // Sockets and event streams follow subscriptions by themselves; what comes here asked for another form.
+    // Sockets and event streams handle subscriptions themselves; a request here asks for another form.
     onSubscribe: (hook) => refusingOf(hook).setResultAndStopExecution({ errors: [elsewhere()] }),
     onResultProcess: ({ result }) => keepStatus(result),
     onExecutionResult: ({ result, setResult }) => {
@@ -86,7 +86,7 @@ function limits(documents: Documents, mask: (error: unknown) => GraphQLError): P
     },
   }
 }
-/** An answer that holds data is 200: who reads 429 or 401 takes it that nothing was done, and repeats what was. */
+/** A response with data is 200: a client that gets 429 or 401 assumes that nothing was done, and retries. */
 function keepStatus(result: unknown): void {
   const { data, errors = [] } = result as ExecutionResult
   if (Object.values(data ?? {}).every((value) => value === null)) return
@@ -95,7 +95,7 @@ function keepStatus(result: unknown): void {
 
 const elsewhere = (): GraphQLError => rejected('Subscriptions come over a WebSocket, or as events to whoever accepts text/event-stream.')
 
-/** Knows who sends before anything of the operation is read, then waits for its turn. */
+/** Identifies the sender before the operation is read, then waits for its turn. */
 export async function admit({ admission, senders }: Pick<GraphQLServer, 'admission' | 'senders'>, identified: Promise<Identity>): Promise<Identity> {
   const identity = await identified
   const work = currentWork()
@@ -103,7 +103,7 @@ export async function admit({ admission, senders }: Pick<GraphQLServer, 'admissi
   return identity
 }
 
-/** The same for what comes over HTTP; sockets and streams have done so when they prepare an operation. */
+/** The same for HTTP; sockets and streams do this when they prepare an operation. */
 const admission = (server: Pick<GraphQLServer, 'admission' | 'senders' | 'mask'>): Plugin<ServerContext> => ({
   onParams: async ({ context, setResult }) => {
     const sent = context as ServerContext
@@ -115,7 +115,7 @@ const admission = (server: Pick<GraphQLServer, 'admission' | 'senders' | 'mask'>
   },
 })
 
-/** GraphQL over HTTP and SSE; `getEnveloped` serves the WebSocket with the same hooks. */
+/** GraphQL over HTTP; `getEnveloped` gives WebSocket and SSE the same hooks. */
 export function createGraphQLServer(
   ports: Ports,
   options: {
@@ -154,10 +154,10 @@ export function createGraphQLServer(
       return createContext(ports, actor)
     },
     plugins: [admission(server), limits(server.documents, mask)],
-    // Yoga keeps a thousand of any size, whoever sent them.
+    // Yoga keeps a thousand of any size, from any sender.
     parserAndValidationCache: false,
     maskedErrors: { maskError: mask },
-    // No origin is "every origin" to Yoga, and one is sent to whoever asks: it gets the one that asks, or none of these headers.
+    // To Yoga no origin means "every origin", and a single one goes to all: it gets the request's origin, or no CORS headers.
     cors: ({ headers }) => {
       const origin = headers.get('origin')
       return origin !== null && options.allowedOrigins.includes(origin) ? { origin: [origin], methods: ['GET', 'POST'], credentials: false } : false
@@ -166,7 +166,7 @@ export function createGraphQLServer(
     landingPage: false,
     multipart: false,
     batching: false,
-    // The body was measured while it was read.
+    // The body size is already checked.
     maxRequestBodySize: false,
     logging: false,
   })

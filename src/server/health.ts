@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Database } from '../store/client.ts'
 
-/** What `/readyz` asks: why no traffic should come here, null when it may, and what else operators want to know. `isListening`: null when nobody is to be listened to. */
+/** What `/readyz` reads: why no traffic should come here, or null, and what else operators need to know. `isListening`: null if there is nothing to receive. */
 export function createHealth(
   { database: { client }, keysPerPepper }: { database: Pick<Database, 'client'>; keysPerPepper: () => Readonly<Record<string, number>> | null },
   isListening: () => boolean | null,
@@ -16,7 +16,7 @@ export function createHealth(
       const answered = client.$queryRaw`SELECT 1`.then(() => null)
       return Promise.race([answered, pause(2_000, 'the database does not answer', { ref: false })]).catch(() => 'the database does not answer')
     },
-    /** An old pepper that no ACTIVE key has any more can go. */
+    /** An old pepper without ACTIVE keys can be removed. */
     keysPerPepper,
     warnings: () => (isListening() === false ? ['the connection that listens for changes of other nodes is gone: they are seen by polling'] : []),
   }

@@ -10,13 +10,13 @@ export type Route = (request: IncomingMessage, response: ServerResponse) => Prom
 export interface Health {
   /** Null when the process serves, else what is wrong. */
   problem(): Promise<string | null>
-  /** How many ACTIVE keys each pepper holds, where there are several. */
+  /** How many ACTIVE keys use each pepper, if there are several. */
   keysPerPepper(): Readonly<Record<string, number>> | null
-  /** What is wrong although it serves. */
+  /** Problems while it still serves. */
   warnings(): string[]
 }
 
-/** A route that is only read. */
+/** A read-only route. */
 const reading =
   (answer: Route): Route =>
   (request, response) => {
@@ -24,7 +24,7 @@ const reading =
     answerJson(response, 405, { error: 'There is nothing here.' })
   }
 
-/** What every process answers, whatever it serves. */
+/** The routes of every process. */
 export function commonRoutes(health: Health, metrics: { readonly contentType: string; text(): Promise<string> }): Readonly<Record<string, Route>> {
   const warnings = (): { warnings?: string[] } => {
     const found = health.warnings()
@@ -62,7 +62,7 @@ const pathOf = ({ url = '/' }: IncomingMessage): string => {
   return end < 0 ? url : url.slice(0, end)
 }
 
-/** Node's own HTTP server; every route by its exact path. What is verified thousands of times a second is found first, and takes no detour. */
+/** Node's own HTTP server; routes match by exact path. `lean` routes run thousands of times a second: they match first and skip the rest. */
 export function createHttpServer(routes: Readonly<Record<string, Route>>, lean: ReadonlyMap<string, LeanRoute>, addressOf: AddressOf): Server {
   const known = new Map(Object.entries(routes))
   const handle: Route = (request, response) => {

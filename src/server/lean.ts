@@ -2,13 +2,13 @@ import { isUtf8 } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
-/** A route that is found before everything else, and takes no detour: it knows no GraphQL and nothing of the request under way. */
+/** A route that matches before all others and skips the shared steps: it has no GraphQL and no request context. */
 export type LeanRoute = (request: IncomingMessage, response: ServerResponse) => void
 
-/** Names and values of header fields, one after the other. */
+/** Header names and values, alternating. */
 type Fields = readonly string[]
 
-/** Answers in one write: headers as a flat list, of which Node makes no object, and a length, so that nothing is chunked. */
+/** Responds in one write: a flat header list, so that Node makes no object, and a length, so that nothing is chunked. */
 export function answerText(response: ServerResponse, status: number, json: string, { id = randomUUID() as string, fields = [] as Fields } = {}): void {
   const bytes = Buffer.byteLength(json)
   const headers = [
@@ -24,7 +24,7 @@ export function answerText(response: ServerResponse, status: number, json: strin
     id,
     ...fields,
   ]
-  // Text without a character beyond ASCII is the same in both, and written faster as what has one byte a character.
+  // ASCII text is the same in both encodings, and latin1, with one byte per character, is written faster.
   response.writeHead(status, headers).end(json, bytes === json.length ? 'latin1' : 'utf8')
 }
 
@@ -32,12 +32,12 @@ export const errorText = (text: string): string => JSON.stringify({ error: text 
 
 const refuse = (response: ServerResponse, status: number, text: string): void => answerText(response, status, errorText(text))
 
-/** More of a body that was refused is not read, in bytes. */
+/** How much of a refused body is read at most, in bytes. */
 const maxThrownAway = 1_000_000
 
 /**
- * Reads the whole body, and no more than `maxBytes` of it, then hands its text over. What is no UTF-8 is refused, since every reader would change
- * it differently; a byte order mark stays, which is no JSON.
+ * Reads the whole body, at most `maxBytes` of it, then passes its text to `handle`. Refuses invalid UTF-8, since every reader would change
+ * it differently; keeps a byte order mark, which is not JSON.
  */
 export function withBody(
   request: IncomingMessage,
@@ -52,7 +52,7 @@ export function withBody(
     size += part.length
     if (size <= maxBytes) body = body ? Buffer.concat([body, part]) : part
     else if (before <= maxBytes) refuse(response, 413, `The body may have at most ${maxBytes} bytes.`)
-    // The rest is read and thrown away, since a connection that is closed meanwhile may lose the answer; but not without end.
+    // The rest is read and dropped, since closing the connection now may lose the response; but only up to a limit.
     else if (size > maxThrownAway) request.destroy()
   })
   request.on('end', () => {

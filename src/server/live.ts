@@ -11,10 +11,10 @@ import type { GraphQLServer } from './graphql.ts'
 import { formatted, isRefused, type Operation, withoutHttp } from './operation.ts'
 import { withRequest } from './request.ts'
 
-/** What may wait to be read by one client before nothing is added; with one answer more, this is what a slow reader costs. */
+/** Bytes that may wait for one client before nothing is added; a slow reader costs this plus one answer. */
 const maxBehindBytes = 65_536
 
-/** JSON with the members of every object in one order, so that equal values are equal texts. */
+/** JSON with sorted members in every object, so that equal values give equal texts. */
 const canonical = (value: unknown): string =>
   JSON.stringify(value, (_key, inner: unknown) =>
     typeof inner === 'object' && inner !== null && !Array.isArray(inner)
@@ -22,7 +22,7 @@ const canonical = (value: unknown): string =>
       : inner,
   )
 
-/** Asks the field what it follows, with its rule on; answers what is wrong otherwise. */
+/** Asks the field what it follows, with its rule on; returns the errors otherwise. */
 async function open(graphql: GraphQLServer, operation: Operation): Promise<LiveOperation | readonly GraphQLError[]> {
   const { document, operationName, variableValues, schema, text, contextValue } = operation
   const wrong = refusals(operation)
@@ -46,8 +46,8 @@ async function open(graphql: GraphQLServer, operation: Operation): Promise<LiveO
     topic: source.topic,
     key,
     under: (scope) => {
-      // One for reading and executing: what was read with the selection is found there. Everything in it is at least as new as the first
-      // version that is asked for, so a list in an answer can be followed from that one.
+      // One context for reading and executing: it keeps what was read with the selection. Everything in it is at least as new as the first
+      // version that is requested, so a client can follow a list from that version.
       let context: Context | null = null
       const since = (version: bigint): Context => {
         context ??= contextOf(scope, version)
@@ -62,7 +62,7 @@ async function open(graphql: GraphQLServer, operation: Operation): Promise<LiveO
   }
 }
 
-// Each by itself, so that what is shared keeps nothing of whoever asked first.
+// Separate, so that a shared context keeps no reference to the first client.
 const sharedContexts =
   ({ ports }: GraphQLServer) =>
   (scope: Scope): Context =>
@@ -74,17 +74,17 @@ const ownContexts =
 
 /** A transport's own part of a subscriber. */
 export interface Wire {
-  /** Writes one answer; `version` is null where it has none. */
+  /** Writes one answer, with its version or null. */
   write(json: string, version: bigint | null): void
   /** Bytes that wait to be read. */
   readonly waitingBytes: number
   /** Returns true once everything was read, false when the client is gone. */
   drained(): Promise<boolean>
-  /** Says that nothing more comes, and stops; `complete` is false when the client shall come back. */
+  /** Says that nothing more comes, and stops; `complete` is false if the client should reconnect. */
   finish(complete: boolean): void
 }
 
-/** Follows a subscription on a client's wire; answers how to leave, or what is wrong with it. */
+/** Follows a subscription on a client's wire; returns a function to leave, or its errors. */
 export async function follow(graphql: GraphQLServer, operation: Operation, wire: Wire, work: Work): Promise<(() => void) | readonly GraphQLError[]> {
   const { ports, mask } = graphql
   const { actor } = operation.contextValue
@@ -100,18 +100,18 @@ export async function follow(graphql: GraphQLServer, operation: Operation, wire:
       },
       drained: () => wire.drained(),
       end: (error) => {
-        // Whoever caused it is another: the refusal is written down under the name of this one.
+        // Another member may have caused it: the refusal is logged under this member.
         const refusal = withRequest(() => mask(error), actor)
         wire.write(JSON.stringify({ data: null, errors: withoutHttp([refusal]) }), null)
         wire.finish(true)
       },
       fallBehind: () => wire.finish(false),
     }
-    // What the hub reads, for many at once, keeps no operation waiting.
+    // The hub reads for many at once, so no operation waits for it.
     work.leaveQueue()
     const joining = ports.hub.join(live, subscriber)
     return await work.race(joining).catch((error: unknown) => {
-      // Who was told that it took too long must not be followed after all.
+      // A client that got a timeout must not be subscribed after all.
       joining.then(
         (leave) => leave(),
         () => undefined,

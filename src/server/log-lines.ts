@@ -1,13 +1,13 @@
 import type { Clock, Log, Metrics } from '../ports.ts'
 
 const minuteMs = 60_000
-/** Lines of one cause and one caller in a minute: refusals are what an operator looks into, each with its request. */
+/** Lines of one cause and one caller in a minute: an operator examines refusals, each with its request. */
 export const maxRefusalLines = 200
-/** Failures of one cause are alike: the first tell where, the number tells how much. */
+/** Failures of one cause are alike: the first show where, the count shows how many. */
 export const maxFailureLines = 10
-/** Lines of one cause in one answer, when it is a refusal: as many as a mutation has root fields, each of which is an attempt of its own. */
+/** Lines of one cause in one answer: as many as a mutation may have root fields, each of which is its own attempt. */
 const maxLinesPerAnswer = 5
-/** Causes and callers that are told apart in one minute; beyond it causes alone are. */
+/** Causes and callers that are distinguished in one minute; beyond it only messages. */
 export const maxCauses = 1_000
 
 type Level = keyof Log
@@ -20,7 +20,7 @@ interface Line {
   count: number
 }
 
-/** The lines of one cause that one request made in one turn of the loop: an answer's errors are all masked in one. */
+/** Lines of one cause from one request in one turn of the loop: the errors of an answer are all masked in one. */
 interface Batch {
   readonly level: Level
   readonly message: string
@@ -37,19 +37,19 @@ interface Cause {
 }
 
 export interface SampledLog extends Log {
-  /** Tells how many lines the minute left out, once it is over. */
+  /** When the minute is over, logs how many lines it left out. */
   tell(): void
-  /** The same, whether it is over or not. */
+  /** The same, but at once. */
   close(): void
 }
 
-/** Without what is not there. */
+/** Omits undefined fields. */
 const known = (fields: Fields): Fields => Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 
 /**
- * A log that no caller can fill. What has the same cause in one answer is one line with a count. What has the same cause and the same caller, a member
- * or an address, is written so often in a minute; then it is counted, and one line tells the number when the minute is over.
- * The cause is the message with `code`, `error` and the place in the code; none of them is the caller's to choose.
+ * A log that no caller can fill. The same cause in one root field of an answer is one line with a count. Lines of one cause and one caller (a member
+ * or an address) are limited per minute; more are only counted, and one line gives their number when the minute is over.
+ * The cause is the message with `code`, `error` and the place in the code; callers can choose no part of it.
  */
 export function createSampledLog(log: Log, clock: Clock, metrics: Pick<Metrics, 'linesLeftOut'>): SampledLog {
   let minute = 0

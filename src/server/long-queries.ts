@@ -4,14 +4,14 @@ import type { Context } from '../graphql/context.ts'
 import type { Work } from '../store/work.ts'
 
 /**
- * How many queries of many rows are executed at once. All of them share one thread with verification: several at once are answered no sooner,
- * and whoever comes in between waits for a turn of each.
+ * How many queries of many rows are executed at once. They share one thread with verification: several at once finish no sooner,
+ * and requests in between wait for a turn of each.
  */
 const maxLongQueries = 1
 
 export type LongQueries = (args: ExecutionArgs, work: Work, execute: () => Promise<ExecutionResult> | ExecutionResult) => Promise<ExecutionResult>
 
-/** Executes queries of many rows one after another, in the order in which they come, and all others at once. One that is stopped makes way. */
+/** Executes queries of many rows one after another, in order of arrival, and all others at once. A stopped query frees its place. */
 export function createLongQueries(): LongQueries {
   const inLine = pLimit(maxLongQueries)
   return (args, work, execute) => {

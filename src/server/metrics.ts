@@ -2,7 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { Clock, Metrics } from '../ports.ts'
 import { exposeVerification, type VerificationReadings } from './verification-metrics.ts'
 
-/** What is read when somebody asks for the metrics. */
+/** What is read when the metrics are requested. */
 export interface Readings extends VerificationReadings {
   sockets(): number
   streams(): number
@@ -11,14 +11,14 @@ export interface Readings extends VerificationReadings {
   /** Operations that run, and those that wait for their turn. */
   operationsRunning(): number
   operationsWaiting(): number
-  /** Whether hints of other nodes arrive; null when there is nobody to listen to. */
+  /** Whether hints of other nodes arrive; null if there is nothing to receive. */
   isListening(): boolean | null
 }
 
-/** Codes of the protocol and of this server; a client can close with any other. */
+/** Close codes of the protocol and of this server; clients can send others. */
 const closeCodes = /^(10\d\d|44\d\d|4500|stream_\w+)$/
 
-/** Prometheus metrics of one node; what it exposes is its own, so that a process can hold several. */
+/** Prometheus metrics of one node, in its own registry, so that a process can hold several. */
 export function createMetrics(clock: Clock) {
   const exposed = new Registry()
   const registers = [exposed]
@@ -38,7 +38,7 @@ export function createMetrics(clock: Clock) {
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers,
   })
-  // Counted thousands of times a second: plain numbers, from which the metric is made when somebody reads it.
+  // Counted thousands of times a second: plain numbers, converted to the metric when it is read.
   const verified = new Map<string, number>()
   new Counter({
     name: 'aura_keys_verifications_total',
@@ -81,14 +81,14 @@ export function createMetrics(clock: Clock) {
   }
   return {
     port,
-    /** Begins to measure the process; before this the numbers above count alone. */
+    /** Starts to measure the process; before this only the numbers above count. */
     start: (readings: Readings): void => readFrom(exposed, readings),
     contentType: exposed.contentType,
     text: () => exposed.metrics(),
   }
 }
 
-/** Exposes what is measured whenever somebody asks. */
+/** Exposes what is measured at each request. */
 function readFrom(exposed: Registry, readings: Readings): void {
   collectDefaultMetrics({ register: exposed })
   const gauge = (name: string, help: string, read: () => number) =>

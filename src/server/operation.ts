@@ -20,14 +20,14 @@ export interface OperationRequest {
   readonly operationName?: unknown
 }
 
-/** Who sends it, over what stays open. */
+/** The sender, on an open connection. */
 export interface Caller {
   readonly work: Work
-  /** Checks the credential and waits for a turn, before anything of the operation is read. */
+  /** Checks the credential and waits for a turn, before the operation is read. */
   readonly admit: () => Promise<Identity>
-  /** Who subscribes, from memory where the hub knows. */
+  /** The subscriber, from memory if the hub knows it. */
   readonly authenticate: (identity: Identity) => Promise<Actor>
-  /** From which version a feed goes on; wins over the argument. */
+  /** Version where a feed continues; overrides the argument. */
   readonly resumeAfter: bigint | null
 }
 
@@ -39,7 +39,7 @@ export interface Operation extends ExecutionArgs {
   readonly run: (args: ExecutionArgs) => Promise<ExecutionResult>
 }
 
-/** Admits an operation, parses and validates it with the limits of every transport, and authenticates it; answers what is wrong with it otherwise. */
+/** Admits an operation, parses and validates it with the limits of every transport, and authenticates it; returns its errors otherwise. */
 export async function prepare(graphql: GraphQLServer, caller: Caller, request: OperationRequest): Promise<Operation | readonly GraphQLError[]> {
   try {
     const identity = await caller.admit()
@@ -50,7 +50,7 @@ export async function prepare(graphql: GraphQLServer, caller: Caller, request: O
     const operationName = typeof request.operationName === 'string' ? request.operationName : null
     const variableValues = (request.variables ?? null) as Record<string, unknown> | null
     const kind = getOperationAST(document, operationName)?.operation ?? null
-    // Whoever subscribes is found by the hub, with many others in one statement: that keeps no operation waiting.
+    // The hub finds subscribers, many in one statement, so no operation waits for that.
     if (kind === 'subscription') caller.work.leaveQueue()
     const contextValue =
       kind === 'subscription'
@@ -66,7 +66,7 @@ export async function prepare(graphql: GraphQLServer, caller: Caller, request: O
 
 export const isRefused = <Prepared extends object>(prepared: Prepared | readonly GraphQLError[]): prepared is readonly GraphQLError[] => Array.isArray(prepared)
 
-/** Extensions for the HTTP status mean nothing inside a stream, and Yoga takes them out only where it writes the answer itself. */
+/** Extensions for the HTTP status mean nothing inside a stream, and Yoga removes them only from responses it writes itself. */
 export const withoutHttp = (errors: readonly GraphQLError[]): GraphQLFormattedError[] =>
   fewErrors(errors).map((error) => {
     const { http: _, ...extensions } = error.extensions

@@ -5,12 +5,12 @@ import type { Config } from '../config.ts'
 import { rateLimited } from '../errors.ts'
 import type { Clock, Metrics, RateLimit, RateLimits } from '../ports.ts'
 
-// The library names it among its types, and leaves it out of its index.
+// The library has it in its types, but not in its index.
 const require = createRequire(import.meta.url)
 const StoreLimiter = require('rate-limiter-flexible/lib/RateLimiterStoreAbstract.js') as typeof RateLimiterStoreAbstract
 
 const windowMs = 60_000
-/** How many each limit remembers; beyond it those are forgotten who were not counted for longest, so that whoever goes on stays. */
+/** How many callers each limit remembers; beyond it the least recently counted ones are forgotten, so that active ones stay. */
 export const maxLimiterEntries = 10_000
 
 interface Window {
@@ -18,7 +18,7 @@ interface Window {
   points: number
 }
 
-/** The library's limiter over a bounded memory, by the clock that everything else is decided by. Its own memory has no bound, and a timer for each key. */
+/** The library's limiter with a bounded memory and the clock of all other decisions. Its own memory has no bound, and a timer for each key. */
 class BoundedLimiter extends StoreLimiter {
   readonly #windows = new LRUCache<string, Window>({ max: maxLimiterEntries })
   readonly #now: () => number
@@ -32,7 +32,7 @@ class BoundedLimiter extends StoreLimiter {
     return this.#windows.size
   }
 
-  /** A window that begins in the future is of a clock that was set back: it is over, else it would last until then. */
+  /** A window that begins in the future means a clock that was set back: it is over, or it would last until then. */
   #current(key: string): Window | null {
     const window = this.#windows.get(key)
     const age = window ? this.#now() - window.startedAt : windowMs
@@ -64,7 +64,7 @@ type Settings = Pick<
   | 'SECRET_NAME_CONFLICTS_PER_MINUTE'
 >
 
-/** What somebody may do only so often, by the name of the limit: where that is set, and what they are told beyond it. */
+/** Limited actions, by the name of the limit: its setting, and the message for callers beyond it. */
 const limits: Readonly<Record<RateLimit, { setting: keyof Settings; message: string }>> = {
   failed_credentials: {
     setting: 'FAILED_CREDENTIALS_PER_MINUTE',

@@ -1,6 +1,6 @@
 import type { Log } from '../ports.ts'
 
-/** Runs `work` at once and again and again, `pauseMs` after each end; a failure is logged once until it works again. */
+/** Runs `work` at once, and again `pauseMs` after each end; logs a failure once until `work` succeeds again. */
 export function createRepeater(pauseMs: number, work: () => Promise<void>, log: Log): { stop(): Promise<void> } {
   let stopped = false
   let failing = false

@@ -4,24 +4,24 @@ import type { Actor } from '../access/actor.ts'
 import { AuraError } from '../errors.ts'
 import type { Ports, RateLimits } from '../ports.ts'
 
-/** What is known of the request under way; the log names it. */
+/** What is known of the current request; the log names it. */
 interface Request {
   readonly id: string
-  /** Who sent it, once that is known. */
+  /** The sender, once known. */
   actor: Pick<Actor, 'memberId' | 'organizationId'> | null
-  /** Where it comes from, as it is counted. */
+  /** Its address, as limits count it. */
   readonly address: string | undefined
 }
 
 const requests = new AsyncLocalStorage<Request>()
 
-/** Runs `handle` as a request with a new id, which everything that it starts can read. */
+/** Runs `handle` as a request with a new id, which all code that it starts can read. */
 export function withRequest<Answer>(handle: (id: string) => Answer, actor: Request['actor'] = null, address?: string): Answer {
   const id = randomUUID()
   return requests.run({ id, actor, address }, () => handle(id))
 }
 
-/** The request under way knows now who sent it. */
+/** Sets the sender of the current request. */
 export function identify(actor: Actor): void {
   const request = requests.getStore()
   if (request) request.actor = actor
@@ -29,7 +29,7 @@ export function identify(actor: Actor): void {
 
 export const currentRequest = (): Readonly<Request> | undefined => requests.getStore()
 
-/** What a line of the log says of the request under way and of who caused it: the member, or where it comes from while nobody is known. */
+/** The log fields of the current request and its sender: the member, or the address while no member is known. */
 export function caller(by?: Request['actor']): object {
   const { id: requestId, actor, address } = currentRequest() ?? {}
   const { memberId, organizationId } = by ?? actor ?? {}
@@ -44,7 +44,7 @@ export const createRefused =
     log.info({ code, field, ...caller(by), ...(count > 1 ? { count } : {}) }, 'refused')
   }
 
-/** Counts wrong credentials by where they come from. They are judged first: whoever sends a valid one is never refused because of others. */
+/** Counts wrong credentials by address. They are judged first: a client with a valid one is never refused because of others. */
 export const limitFailures =
   <Input extends object, Answer>(judge: (input: Input) => Promise<Answer>, rateLimits: Pick<RateLimits, 'spend'>): ((input: Input) => Promise<Answer>) =>
   async (input) => {
@@ -52,7 +52,7 @@ export const limitFailures =
       return await judge(input)
     } catch (error) {
       const { address } = currentRequest() ?? {}
-      // Who sends none guesses nothing, and costs nothing.
+      // No credential is no guess, and costs nothing.
       const isNone = 'authorization' in input && !input.authorization
       const isWrong = error instanceof AuraError && error.extensions.code === 'UNAUTHENTICATED' && !isNone
       if (isWrong && address) await rateLimits.spend('failed_credentials', address)

@@ -2,18 +2,18 @@ import { LRUCache } from 'lru-cache'
 import type { Actor, Identity } from '../access/actor.ts'
 import type { Sender } from './admission.ts'
 
-/** Members whose place among the senders is remembered; the others of an organization come first as strangers, each by themselves. */
+/** How many members are remembered as senders; others of an organization are strangers at first, each on their own. */
 const maxKnownSenders = 10_000
 
-/** Tells under which organization and member an identity waits, before the database was asked who it is. */
+/** Returns the organization and member that an identity waits under, before the database is read for it. */
 export interface Senders {
   of(identity: Identity): Sender
-  /** The identity was found to be this member. */
+  /** Records that the identity is this member. */
   learn(identity: Identity, actor: Actor): void
 }
 
 /**
- * A credential can name an organization that its sender has nothing to do with, and a different one each time: so it counts for the organization
+ * A credential can name an organization that its sender does not belong to, and a different one each time: so it counts for the organization
  * only once it was found there, and for itself until then.
  */
 export function createSenders(): Senders {

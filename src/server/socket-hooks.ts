@@ -15,15 +15,15 @@ import { senderOf } from './senders.ts'
 import { type Connection, createWire, type SocketWire, tryAgainLater } from './socket-wire.ts'
 import { createTurns } from './turns.ts'
 
-/** The reason of a close has room for 123 bytes. */
+/** A close reason has room for 123 bytes. */
 const organizationNeeded = 'Name an organization, its id or slug: "organization" in connection_init, or the claim of the token'
 
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
 
-/** Whatever must end with the socket begins here; returns whether it may stay open. */
+/** Starts what must end with the socket; returns whether it may stay open. */
 async function admit({ ports }: GraphQLServer, quota: ConnectionQuota, { socket, running }: Connection, actor: Actor): Promise<boolean> {
   const isClosed = (): boolean => socket.readyState === socket.CLOSED
-  // It may have closed while its credential was checked, and will not say so again.
+  // It may have closed while its credential was checked, and emits that only once.
   if (socket.readyState !== socket.OPEN) return false
   const giveBack = quota.take(actor.memberId)
   if (!giveBack) {
@@ -42,7 +42,7 @@ async function admit({ ports }: GraphQLServer, quota: ConnectionQuota, { socket,
   return true
 }
 
-/** With which code and reason a socket is closed whose credential was not accepted; null leaves it to graphql-ws, which says 4403. */
+/** The close code and reason for a credential that was not accepted; null leaves it to graphql-ws, which sends 4403. */
 function closeFor(error: unknown): [code: number, reason: string] | null {
   const { code, field, retryAfterMs = 0 } = error instanceof AuraError ? error.extensions : {}
   if (code === 'UNAUTHENTICATED') return field === 'organization' ? [CloseCode.Forbidden, organizationNeeded] : null
@@ -50,7 +50,7 @@ function closeFor(error: unknown): [code: number, reason: string] | null {
   return [tryAgainLater, 'Try again']
 }
 
-/** Who sends an operation over this socket. */
+/** The sender of operations on this socket. */
 function callerOf({ ports, admission }: GraphQLServer, connection: Connection, work: Work): Caller {
   return {
     work,
@@ -59,7 +59,7 @@ function callerOf({ ports, admission }: GraphQLServer, connection: Connection, w
       work.leaveQueue = await admission.enter(senderOf(connection.actor), work)
       return connection.identity
     },
-    // The token was checked when the socket opened, which ends with it; what the member may do is asked again.
+    // The token was checked at the opening, and the socket ends with it; the member's rights are read again.
     authenticate: async () => {
       const scope = connection.actor && (await ports.hub.scopeOf(connection.actor))
       if (!connection.actor || !scope) throw unauthenticated()
@@ -85,7 +85,7 @@ export function createSocketHooks(
     connectionInitWaitTimeout: 3_000,
     onConnect: async ({ connectionParams, extra }) => {
       try {
-        // After a restart all come at once.
+        // After a restart all reconnect at once.
         await turn()
         const credential = { authorization: text(connectionParams?.authorization), organization: connectionParams?.organization }
         extra.identity = await withRequest(() => ports.identify(credential), null, extra.address)
@@ -112,7 +112,7 @@ export function createSocketHooks(
       const { work } = wire.deadline
       const caller = callerOf(graphql, extra, work)
       const prepared = await withRequest(() => runAs(work, () => prepare(graphql, caller, payload)), extra.actor, extra.address)
-      // Without a kind there is no such operation, as graphql-ws will say.
+      // Without a kind no such operation exists; graphql-ws reports that.
       if (isRefused(prepared) || prepared.kind === null) wire.stop()
       return isRefused(prepared) ? prepared : { ...prepared, wire }
     },
@@ -130,7 +130,7 @@ export function createSocketHooks(
       const operation = args as SocketOperation
       const { wire } = operation
       const leave = await withRequest(() => runAs(wire.deadline.work, () => follow(graphql, operation, wire, wire.deadline.work)), operation.contextValue.actor)
-      // What is followed has no end, and keeps nobody waiting.
+      // A subscription needs no deadline and no queue place.
       wire.deadline.end()
       if (isRefused(leave)) {
         wire.stop()

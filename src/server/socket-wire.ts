@@ -3,31 +3,31 @@ import type { Actor, Identity } from '../access/actor.ts'
 import type { Deadline } from './deadline.ts'
 import type { Wire } from './live.ts'
 
-/** The standard's code for: come back later. Clients do so by themselves, and go on from their last version. */
+/** The standard code for: come back later. Clients do so themselves, and continue from their last version. */
 export const tryAgainLater = 1013
 
-/** What a socket's hooks know of it. */
+/** What the hooks know of a socket. */
 export interface Connection {
   readonly socket: WebSocket
-  /** What its credential says, and whom that means. */
+  /** The identity from its credential. */
   identity: Identity | null
-  /** Where it comes from, as it is counted. */
+  /** Its address, as limits count it. */
   readonly address: string
   actor: Actor | null
   /** Ends the wait for the acknowledgement. */
   acknowledged(): void
-  /** What runs here by its id: also what the client completed while it was being prepared, which graphql-ws knows no longer. */
+  /** Running operations by id: also those that the client completed during preparation, which graphql-ws no longer knows. */
   readonly running: Map<string, SocketWire>
 }
 
-/** Where the answers of one operation of a socket go. */
+/** Takes the answers of one operation of a socket. */
 export interface SocketWire extends Wire {
   readonly deadline: Deadline
   /** The hub writes to the socket; graphql-ws gets a stream that yields nothing, and ends with the subscription. */
   readonly stream: AsyncGenerator<never>
-  /** Tells how to leave what is followed. */
+  /** Sets how to leave the subscription. */
   joined(leave: () => void): void
-  /** Nothing more is sent, from whichever side the end comes. */
+  /** Stops the answers, whichever side ends first. */
   stop(): void
 }
 
@@ -66,7 +66,7 @@ export function createWire({ socket, running }: Connection, id: string, deadline
     get waitingBytes() {
       return socket.bufferedAmount
     },
-    // A ping is written after everything that waits; on a socket that closes it fails.
+    // A ping is written after all waiting data; it fails on a socket that closes.
     drained: () => new Promise((resolve) => socket.ping(undefined, undefined, (error?: Error | null) => resolve(!error && socket.readyState === socket.OPEN))),
     finish: (complete) => (complete ? stop() : socket.close(tryAgainLater, 'You read too slowly: come back and go on from your last version')),
   }

@@ -1,6 +1,6 @@
 import { setImmediate as yieldToOthers } from 'node:timers/promises'
 
-/** Each answers in a turn of the event loop of its own, in order, so that between many of a kind verification gets its turns. */
+/** Each call resolves in its own turn of the event loop, in order, so that verification gets turns between many calls. */
 export function createTurns(): () => Promise<void> {
   let last: Promise<void> = Promise.resolve()
   return () => {

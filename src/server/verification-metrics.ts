@@ -1,19 +1,19 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
 
-/** What verification keeps in memory, and what came of it. */
+/** What verification keeps in memory, and its results. */
 export interface VerificationMemory {
   readonly entries: number
   readonly bytes: number
   readonly hits: number
   readonly misses: number
-  /** How often a mark was found moved. */
+  /** How often a mark had moved. */
   readonly marksMoved: number
-  /** How long ago the newest mark was asked for, in seconds; null before the first. */
+  /** Seconds since the newest mark was requested; null before the first. */
   readonly markAge: number | null
 }
 
 export interface VerificationReadings {
-  /** How many ACTIVE keys each pepper held when it was counted last. */
+  /** How many ACTIVE keys used each pepper at the last count. */
   keysPerPepper(): Readonly<Record<string, number>> | null
   /** Null on a node that verifies nothing. */
   memory(): VerificationMemory | null
@@ -21,7 +21,7 @@ export interface VerificationReadings {
   waiting(): Readonly<Record<string, number>>
 }
 
-/** Exposes what verification counts by itself, whenever somebody asks: a counter that is incremented for each request costs more than a number. */
+/** Exposes at each read what verification counts itself: a counter that is incremented for each request costs more than a number. */
 export function exposeVerification(exposed: Registry, { memory, waiting, keysPerPepper }: VerificationReadings): void {
   const registers = [exposed]
   const of = (read: (memory: VerificationMemory) => number): number => {

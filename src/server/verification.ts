@@ -11,7 +11,7 @@ interface Question {
 
 const maxBodyBytes = 4_096
 const maxBatchBytes = 32_768
-/** How many keys are asked for at once. */
+/** The maximum of keys in a request. */
 const maxBatch = 100
 
 const wrongBody = errorText('Send {"key": "aura_…", "instanceId": "ins_…"} as JSON.')
@@ -32,7 +32,7 @@ function parse(text: string): unknown {
 
 type Answer = (text: string, request: IncomingMessage, response: ServerResponse) => void
 
-/** A POST of a gateway with a body of that many bytes at most. */
+/** A gateway's POST with a body of at most `maxBytes`. */
 const posted =
   ({ admits }: Gateway, maxBytes: number, answer: Answer): LeanRoute =>
   (request, response) => {
@@ -47,7 +47,7 @@ export const verifyRoute = (gateway: Gateway): LeanRoute => {
     const question = questionOf(parse(text))
     const fresh = isFresh(request)
     const outcome = question && !fresh ? known(question.key, question.instanceId) : null
-    // Of another instance it is not known yet whether its id is one.
+    // The id of another instance is not checked yet.
     if (outcome && outcome.code !== 'WRONG_INSTANCE') return answerText(response, 200, told(outcome).json)
     if (!question || !isId(question.instanceId, 'ins')) return answerText(response, 400, wrongBody)
     if (request.socket.destroyed) return
@@ -58,7 +58,7 @@ export const verifyRoute = (gateway: Gateway): LeanRoute => {
   })
 }
 
-/** `POST /v1/verify/batch`: the same for many keys, all known or none. */
+/** `POST /v1/verify/batch`: the same for many keys, all decided or 503. */
 export const verifyBatchRoute = (gateway: Gateway): LeanRoute => {
   const { known, ask, told, unknown } = gateway
   return posted(gateway, maxBatchBytes, (text, request, response) => {

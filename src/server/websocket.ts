@@ -13,17 +13,17 @@ export interface SocketLimits {
   readonly frameBytes: number
 }
 
-/** A socket that has not answered the last ping by the next one is dead: noticed within twice this time. */
+/** A socket without a pong before the next ping is dead: noticed within twice this time. */
 const pingMs = 12_000
-/** From the opening to the acknowledgement, however the database answers. */
+/** From opening to acknowledgement, however slow the database is. */
 const openingMs = 4_500
-/** How long a client may take to answer the goodbye when the server stops. */
+/** How long a client may take to close when the server stops. */
 const goodbyeMs = 3_000
 const maxFragments = 64
-/** Answers that a client asked for and does not read. */
+/** Bytes of answers that a client does not read. */
 const maxUnreadBytes = 4_000_000
 
-/** Counts the messages of one socket and closes it when a minute brings more than allowed, or when its answers are not read. */
+/** Counts the messages of one socket and closes it if a minute has more than allowed, or if its answers are not read. */
 function limitMessages(socket: WebSocket, perMinute: number): void {
   let minute = 0
   let messages = 0
@@ -36,7 +36,7 @@ function limitMessages(socket: WebSocket, perMinute: number): void {
   })
 }
 
-/** The socket as graphql-ws speaks over it. */
+/** The socket as graphql-ws uses it. */
 const forGraphqlWs = (socket: WebSocket, log: Log): ProtocolSocket => ({
   protocol: socket.protocol,
   send: (data) =>
@@ -47,7 +47,7 @@ const forGraphqlWs = (socket: WebSocket, log: Log): ProtocolSocket => ({
   close: (code, reason) => socket.close(code, reason),
   onMessage: (take) =>
     socket.on('message', (data) => {
-      // A client may go on talking after it was told to leave: nothing of that is done.
+      // A client may send messages after the close started; they are ignored.
       if (socket.readyState !== socket.OPEN) return
       take(String(data)).catch((error: Error) => {
         if (socket.readyState === socket.OPEN) log.error({ error: error.name }, 'a message of a socket failed')
@@ -76,7 +76,7 @@ export function attachWebSocket(
 
   function opened(socket: WebSocket, request: IncomingMessage): void {
     limitMessages(socket, options.messagesPerMinute)
-    // Too large a frame, say: ws closes the socket with the code for it.
+    // For example a too large frame: ws closes the socket with its code.
     socket.on('error', () => undefined)
     socket.on('pong', () => alive.add(socket))
     alive.add(socket)
@@ -97,7 +97,7 @@ export function attachWebSocket(
   }
 
   server.on('upgrade', (request: IncomingMessage, socket, head) => {
-    // Node leaves the connection to whoever takes the upgrade, with its errors and its end.
+    // Node leaves the connection, with its errors and its end, to the upgrade handler.
     const destroy = (): void => void socket.destroy()
     socket.on('error', destroy)
     const refuse = (status: string): void => void socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, destroy)
@@ -106,7 +106,7 @@ export function attachWebSocket(
     sockets.handleUpgrade(request, socket, head, opened)
   })
 
-  // One timer for all sockets: ten thousand of their own would cost more than the pings.
+  // One timer for all sockets: ten thousand timers would cost more than the pings.
   const pings = setInterval(() => {
     for (const socket of sockets.clients) {
       if (!alive.delete(socket)) socket.terminate()

@@ -20,11 +20,11 @@ export type Statements = Prisma.TransactionClient
 export interface Database {
   readonly kind: 'pglite' | 'postgresql'
   readonly client: Client
-  /** How long a statement of the work under way may take; 0: without end. */
+  /** How long a statement of the current work may take; 0: no limit. */
   statementMs(): number
-  /** Applies missing migrations and returns their names. Nodes that start at once wait for each other. */
+  /** Applies missing migrations and returns their names. Nodes that start together wait for each other. */
   migrate(): Promise<string[]>
-  /** Runs the body while no other node runs one; `waiting` is called when it must wait for one. Whoever dies inside makes way. */
+  /** Runs the body while no other node runs one; calls `waiting` if it must wait for one. A node that dies inside frees the lock. */
   alone<Answer>(body: () => Promise<Answer>, waiting: () => void): Promise<Answer>
   close(): Promise<void>
 }
@@ -37,14 +37,14 @@ function createClient(adapter: SqlDriverAdapterFactory, onStatement: OnStatement
   if (!onStatement) return new PrismaClient(options)
   const client = new PrismaClient({ ...options, log: [{ emit: 'event', level: 'query' }] })
   client.$on('query', (event) => onStatement(event.query))
-  // A client that tells of its statements is of another type; nothing else of it differs.
+  // A client that reports its statements has another type; nothing else differs.
   return client as unknown as Client
 }
 
 /** The embedded store. `folder` holds an initialised database, or is empty. */
 export async function openPGlite(folder: string, onStatement?: OnStatement): Promise<Database> {
-  // PostgreSQL as WebAssembly is compiled once and quickly. To optimize it costs seconds of CPU and 100 MB, which short statements never
-  // earn back: without, a start takes 1.3 s in place of 2.0 s, a create 5 ms in place of 7 ms; sorting 20,000 rows 26 ms in place of 21 ms.
+  // Compiles PostgreSQL's WebAssembly once and quickly. Optimizing it costs seconds of CPU and 100 MB, which short statements never earn back:
+  // without it a start takes 1.3 s instead of 2.0 s, a create 5 ms instead of 7 ms; sorting 20,000 rows 26 ms instead of 21 ms.
   setFlagsFromString('--liftoff-only')
   const pglite = await PGlite.create({ dataDir: folder, parsers: { [types.INT8]: (text) => text } })
   await pglite.exec("SET TimeZone = 'UTC'")
@@ -62,12 +62,12 @@ export async function openPGlite(folder: string, onStatement?: OnStatement): Pro
   }
 }
 
-/** How many texts are prepared on each connection: those that Prisma writes from the callers' selections, of which there is no end, and our own. */
+/** How many statements are prepared on each connection: those that Prisma writes from callers' selections, unlimited in number, and our own. */
 const maxPrepared = { chosen: 150, own: 150 }
 /** Longer ones are not prepared: a connection keeps the text of each. */
 const maxPreparedLength = 4_000
 
-/** Names the first texts, so that PostgreSQL plans them once per connection (a third more creates per second); others run unnamed. */
+/** Names the first statements, so that PostgreSQL plans them once per connection (a third more creates per second); others run unnamed. */
 function createStatementNames(): (query: { sql: string }) => string | undefined {
   const names = { chosen: new Map<string, string>(), own: new Map<string, string>() }
   return ({ sql }) => {
@@ -83,12 +83,12 @@ function createStatementNames(): (query: { sql: string }) => string | undefined 
 const settings = (statementMs: number): Prisma.Sql =>
   Prisma.join(Object.entries(timeouts(statementMs)).map(([name, value]) => Prisma.sql`set_config(${name}, ${value}, true)`))
 
-/** Sets the timeouts for one transaction, whatever its session has. */
+/** Sets the timeouts for one transaction, over those of its session. */
 export const setLocally = (statements: Statements, statementMs: number): Promise<unknown> => statements.$queryRaw`SELECT ${settings(statementMs)}`
 
-/** Locks the organization for a change, under these timeouts; false when there is none. */
+/** Locks the organization for a change, under these timeouts; returns false if it is missing. */
 export const lockOrganization = async (statements: Statements, id: string, statementMs: number): Promise<boolean> => {
-  // The settings are in force before the row is locked, in the same statement: a subquery with side effects is neither left out nor moved.
+  // The settings are in force before the row is locked, in the same statement: PostgreSQL neither drops nor moves a subquery with side effects.
   const locked = await statements.$queryRaw<object[]>`
     SELECT 1 FROM (SELECT ${settings(statementMs)}) AS settings, organization WHERE id = ${id} FOR NO KEY UPDATE OF organization`
   return locked.length > 0
@@ -97,14 +97,14 @@ export const lockOrganization = async (statements: Statements, id: string, state
 const migrationLock = 7_283_645_119
 const aloneLock = 7_283_645_120
 
-/** Runs the body under an advisory lock, on a connection of its own, whose loss gives the lock back. */
+/** Runs the body under an advisory lock, on its own connection, whose loss releases the lock. */
 async function withLock<Answer>(connectionString: string, id: number, body: () => Promise<Answer>, waiting?: () => void): Promise<Answer> {
   const lock = new PgClient({ connectionString, connectionTimeoutMillis: 3_000 })
-  // A lock that is lost with its connection is found at COMMIT; without a listener the error would end the process.
+  // COMMIT detects a lock that was lost with its connection; without a listener the error would end the process.
   lock.on('error', () => {})
   await lock.connect()
   try {
-    // In a transaction, which keeps its session through a pooler too, however long others take.
+    // A transaction keeps its session through a pooler too, however long other nodes take.
     await lock.query('BEGIN')
     await lock.query('SET LOCAL lock_timeout = 0')
     await lock.query('SET LOCAL idle_in_transaction_session_timeout = 0')
@@ -122,18 +122,18 @@ async function withLock<Answer>(connectionString: string, id: number, body: () =
 }
 
 /**
- * PostgreSQL by URL. `pooled`: the URL is that of a pooler in transaction mode, whose sessions are nobody's: no settings, no prepared
+ * PostgreSQL by URL. `pooled`: the URL is that of a pooler in transaction mode, whose sessions are shared: no session timeouts, no prepared
  * statements. `operationMs`: how long a statement of an operation may take.
  */
 export function openPostgres(connectionString: string, onStatement?: OnStatement, { pooled = false, operationMs = 0 } = {}): Database {
-  // What the server does by itself takes as long as it takes.
+  // The server's own work has no time limit.
   const statementMs: Readonly<Record<Lane, number>> = { operations: operationMs, verification: maxVerificationMs, system: 0 }
   const pools = new Pools((lane) => ({
     connectionString,
     connectionTimeoutMillis: 3_000,
     Client: clientWith(pooled ? utc : { ...utc, ...timeouts(statementMs[lane]) }),
   }))
-  // Of a pool its users take `connect`, `query` and `end` alone.
+  // Users of a pool call only `connect`, `query` and `end`.
   const pool = pools as unknown as Pool
   const client = createClient(
     withOffsets(
@@ -160,11 +160,11 @@ export function openPostgres(connectionString: string, onStatement?: OnStatement
   }
 }
 
-// Prisma's and PostgreSQL's codes for: no connection, too slow, lock not had in time, deadlock, shutting down.
+// Prisma's and PostgreSQL's codes for: no connection, too slow, lock timeout, deadlock, shutting down.
 const transient =
   /^(P1001|P1002|P1008|P1017|P2024|P2028|P2034|08\d{3}|40001|40P01|53\d{3}|55P03|57P0\d|57014|25P03|25006|58030|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EPIPE)$/
 
-// What the driver says, without a code, of a connection that broke or could not be had in time.
+// The driver's messages, without a code, for a connection that broke or did not open in time.
 const broken = new Set([
   'Connection terminated',
   'Connection terminated unexpectedly',
@@ -175,7 +175,7 @@ const broken = new Set([
   'Client was closed and is not queryable',
 ])
 
-/** Whether trying again later can help. Looks at codes, and at whole messages of the driver only: others hold values. */
+/** Whether a later retry can help. Reads codes, and only whole messages of the driver: others hold values. */
 export function isTransient(error: unknown, depth = 0): boolean {
   if (typeof error !== 'object' || error === null || depth > 5) return false
   const { code, originalCode, cause, meta, kind, message } = error as Record<string, unknown>

@@ -28,11 +28,11 @@ export class FolderInUse extends Error {
 interface Holder {
   readonly processId: number
   readonly startedAt: string | null
-  /** Where that process id means something: the host, and the process namespace on it. Missing in older locks. */
+  /** Where that process id is valid: the host, and the process namespace on it. Missing in older locks. */
   readonly machine?: string
 }
 
-// Not the boot: a machine that was started again finds its own lock, whose holder is gone.
+// Without the boot: after a restart a machine recognises its own lock, whose holder is gone.
 function machine(): string {
   try {
     return `${hostname()} ${readlinkSync('/proc/self/ns/pid')}`
@@ -41,10 +41,10 @@ function machine(): string {
   }
 }
 
-/** When a process started, in the system's own words; null when there is no such process, or it is dead and only nobody has asked after it yet. */
+/** When a process started, as the system writes it; null if there is no such process, or it is dead but not reaped yet (a zombie). */
 function startOf(processId: number): string | null {
   try {
-    // The third field and the 22nd, counted after the command's closing bracket, which may itself hold spaces and brackets.
+    // The 3rd field and the 22nd, counted after the command's closing bracket: the command may hold spaces and brackets.
     const fields = readFileSync(`/proc/${processId}/stat`, 'utf8')
       .replace(/^.*\) /s, '')
       .split(' ')
@@ -60,8 +60,8 @@ function startOf(processId: number): string | null {
 }
 
 /**
- * Makes the folder (0700) and takes its lock, at once if its holder is dead; throws `FolderInUse` while another process has it, or one of another
- * machine or container had it last.
+ * Makes the folder (0700) and takes its lock, at once if its holder is dead; throws `FolderInUse` if another process has it, or if a process of
+ * another machine or container had it last.
  */
 export function lockFolder(folder: string): { release(): void } {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
@@ -72,7 +72,7 @@ export function lockFolder(folder: string): { release(): void } {
   try {
     for (let attempts = 0; ; attempts++) {
       try {
-        // A hard link is made whole or not at all, so nobody reads half a lock.
+        // A hard link is made whole or not at all, so no process reads half a lock.
         linkSync(mine, lock)
         break
       } catch (error) {
@@ -81,7 +81,7 @@ export function lockFolder(folder: string): { release(): void } {
       const text = existsSync(lock) ? readFileSync(lock, 'utf8') : null
       if (text === null) continue
       const holder = parseLock(text)
-      // Whether a process of another machine or container lives cannot be seen from here.
+      // This process cannot see if one of another machine or container is alive.
       if (holder?.machine !== undefined && holder.machine !== machine()) {
         throw new FolderInUse(
           `The data directory ${folder} is in use by process ${holder.processId} of another machine or container (${holder.machine}). If that one is gone for certain, delete ${lock}.`,
@@ -90,7 +90,7 @@ export function lockFolder(folder: string): { release(): void } {
       if (holder && startOf(holder.processId) === holder.startedAt) {
         throw new FolderInUse(`The data directory ${folder} is in use by process ${holder.processId}. Stop that one, or set DATA_DIR to another folder.`)
       }
-      // Two who find the same dead holder: only one of them renames this very file.
+      // If two processes find the same dead holder, only one renames this file.
       const dead = `${mine}.dead`
       renameSync(lock, dead)
       if (readFileSync(dead, 'utf8') !== text) linkSync(dead, lock)
@@ -110,7 +110,7 @@ function parseLock(text: string): Holder | null {
   }
 }
 
-/** The folder of the embedded database (0700, its files 0600); a copy of the template when there was none. */
+/** The folder of the embedded database (0700, its files 0600); copies the template if there was none. */
 export function databaseFolder(folder: string): string {
   const path = join(folder, 'pg')
   if (existsSync(path)) return path
@@ -118,7 +118,7 @@ export function databaseFolder(folder: string): string {
   const half = join(folder, 'pg.new')
   rmSync(half, { recursive: true, force: true })
   cpSync(templateFolder, half, { recursive: true })
-  // Packages are often installed readable for everybody, and so is the template.
+  // Packages are often installed readable for all users, and so is the template.
   chmodSync(half, 0o700)
   for (const entry of readdirSync(half, { recursive: true, withFileTypes: true })) {
     chmodSync(join(entry.parentPath, entry.name), entry.isDirectory() ? 0o700 : 0o600)
@@ -127,14 +127,14 @@ export function databaseFolder(folder: string): string {
   return path
 }
 
-/** What stands in the data directory cannot be used as it is. */
+/** A file in the data directory cannot be used as it is. */
 export class BadSecretFile extends Error {
   override readonly name = 'BadSecretFile'
 }
 
 /**
- * A secret file of the folder (0600). Made from 32 random bytes in base64 when it is missing, unless `mustExist`.
- * Throws `BadSecretFile` when it is missing then, or when others than its owner may read it.
+ * Reads a secret file of the folder (0600). Makes it from 32 random bytes in base64 if it is missing, unless `mustExist`.
+ * Throws `BadSecretFile` if it is missing then, or if users other than its owner have a right on it.
  */
 export function secretFile(folder: string, name: string, mustExist = false): string {
   const path = join(folder, name)

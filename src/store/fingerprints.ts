@@ -1,6 +1,6 @@
 import type { Client } from './client.ts'
 
-/** What the settings say does not fit what the database holds. */
+/** The settings do not match what the database holds. */
 export class WrongDatabase extends Error {
   override readonly name = 'WrongDatabase'
 }
@@ -9,14 +9,14 @@ export class WrongDatabase extends Error {
 export const guarded = { pepper: 'KEY_PEPPER', kek: 'SECRETS_KEK' } as const
 export type Guarded = keyof typeof guarded
 
-/** Which of them this database was used with before. */
+/** The fingerprints that this database was used with before. */
 export async function knownFingerprints(client: Client): Promise<ReadonlyMap<string, string>> {
   const rows = await client.setting.findMany({ where: { name: { in: Object.keys(guarded) } }, select: { name: true, value: true } })
   return new Map(rows.map(({ name, value }) => [name, value]))
 }
 
 /**
- * Refuses to go on while rows need a secret that is not configured (they would look altered, or wrong), or when none of the configured ones
+ * Throws `WrongDatabase` if rows need a secret that is not configured (they would look altered, or wrong), or if none of the configured ones
  * was used here before. `configured`: fingerprints, the current one first; `used`: those that rows need.
  */
 export async function requireFingerprint(client: Client, name: Guarded, configured: readonly string[], used: readonly string[]): Promise<void> {
@@ -31,7 +31,7 @@ export async function requireFingerprint(client: Client, name: Guarded, configur
   if (known === undefined) await client.setting.upsert({ where: { name }, create: { name, value: current }, update: { value: current } })
 }
 
-/** Writes down what this database is written with by now, if that changed: whoever starts later must know it. */
+/** Stores which secret this database is written with now, if that changed: a node that starts later needs it. */
 export async function rememberFingerprint(client: Client, name: Guarded, value: string): Promise<void> {
   await client.setting.updateMany({ where: { name, value: { not: value } }, data: { value } })
 }

@@ -2,12 +2,12 @@ import type { EventEmitter } from 'node:events'
 import { Client, Pool, type PoolClient, type PoolConfig, type QueryConfig } from 'pg'
 import { currentWork, type Lane, type Work } from './work.ts'
 
-/** Connections of a node by what they are for. The system's are for hub, sweeper, retention and heartbeat. */
+/** Connections of a node by purpose. The system's are for hub, sweeper, retention and heartbeat. */
 const maxConnections: Readonly<Record<Lane, number>> = { operations: 10, verification: 3, system: 4 }
-/** A statement that was told to stop and is still there after this time has lost its server: its connection is thrown away. */
+/** A statement that was cancelled and still runs after this time has lost its server: its connection is destroyed. */
 const stopMs = 1_000
 
-/** What node-postgres knows of a connection and does not type. */
+/** What node-postgres has on a client but leaves out of its types. */
 interface Inner {
   readonly connection: {
     readonly stream: { destroy(): void }
@@ -24,10 +24,9 @@ interface Inner {
   readonly ssl: unknown
 }
 
-/** What is inside of a client of pg, of which its types say nothing. */
 const innerOf = (client: object): Inner => client as unknown as Inner
 
-/** Asks the server, over a connection of its own, to stop what this one runs; answers once the server has taken or refused that. */
+/** Asks the server, over its own connection, to cancel what `client` runs; resolves once the server has taken or refused that. */
 function stopStatement(client: PoolClient, config: PoolConfig): Promise<void> {
   const { processID, secretKey } = innerOf(client)
   const { connection, host, port, ssl } = innerOf(new Client(config))
@@ -45,12 +44,12 @@ function stopStatement(client: PoolClient, config: PoolConfig): Promise<void> {
   })
 }
 
-/** Whether the connection is lost: the failure is its own, or PostgreSQL says that it ends it (57P01 to 57P05, class 08), and not something of a statement. */
+/** Whether the connection is lost: it failed itself, or PostgreSQL ends it (57P01 to 57P05, class 08); errors of a statement do not count. */
 const isBroken = (error: unknown): boolean => !/^(?!57P0|08)[0-9A-Z]{5}$/.test(String((error as { code?: unknown } | null)?.code))
 
 /**
- * Sends a COMMIT. One that PostgreSQL answers with a warning is in force on this server, and no standby that it should wait for has it: that is not
- * told to anybody as done. The code is that of a transaction of which nobody knows what became of it.
+ * Sends a COMMIT. If PostgreSQL sends a warning, the commit is in force on this server, but no standby that it should wait for has it: that is not
+ * reported as done. The code is the one for a transaction with an unknown result.
  */
 async function commit(client: PoolClient, send: () => Promise<unknown>): Promise<unknown> {
   let isWarned = false
@@ -67,22 +66,22 @@ async function commit(client: PoolClient, send: () => Promise<unknown>): Promise
   }
 }
 
-/** A connection with what must happen when it is given back. */
+/** A connection, and how to give it back. */
 interface Lease {
   readonly client: PoolClient
   release(broken?: boolean): void
 }
 
 /**
- * One pool per lane behind the face of one, of which Prisma's adapter uses these three methods (so the types of pg's own pool say too much): a
- * statement takes a connection of the lane that its work belongs to. Statements of cancelled work are not sent, and those that run are stopped; a
- * connection is given back only once the request to stop has been taken, so that it never hits the next statement.
+ * One pool per lane behind the interface of one, of which Prisma's adapter uses these three methods (so the types of pg's pool promise too much). A
+ * statement takes a connection of the lane of its work. Statements of cancelled work are not sent, and running ones are cancelled; a
+ * connection is given back only once the server has taken the cancel request, so that it never hits the next statement.
  */
 export class Pools extends (Pool as unknown as new (config: PoolConfig) => EventEmitter) {
   readonly #lanes: Readonly<Record<Lane, Pool>>
   readonly #config: PoolConfig
 
-  /** `configOf` says what the connections of a lane are made with. */
+  /** `configOf` returns the connection settings of a lane. */
   constructor(configOf: (lane: Lane) => PoolConfig) {
     super({ max: 1 })
     this.#config = configOf('system')
@@ -98,7 +97,7 @@ export class Pools extends (Pool as unknown as new (config: PoolConfig) => Event
   async #lease(work: Work | null): Promise<Lease> {
     work?.check()
     const client = await this.#lanes[work?.lane ?? 'system'].connect()
-    // The pool listens only to connections that nobody has. The statement under way fails too, and says what went wrong.
+    // The pool listens only to idle connections. The running statement fails too, and reports the error.
     const lost = (): void => undefined
     client.on('error', lost)
     let stopping: Promise<void> = Promise.resolve()

@@ -33,7 +33,7 @@ interface Bindings {
   SchemaEngine: { new: (options: object, log: () => void, adapter: object) => Promise<SchemaEngine> }
 }
 
-/** What is used of the platform's WebAssembly, whose types come only with a browser's. */
+/** The part of WebAssembly that is used; its types come only with those of a browser. */
 declare const WebAssembly: {
   Module: new (bytes: Uint8Array) => object
   Instance: new (module: object, imports: object) => { exports: { __wbindgen_start: () => void } }
@@ -72,7 +72,7 @@ async function readMigrations(): Promise<Migrations> {
 
 let loaded: Promise<Bindings> | null = null
 
-// Once per process: what an older instance of the module leaves to be freed would be freed in the newer one.
+// Once per process: what an older instance of the module leaves to free would be freed in the newer one.
 const bindings = (): Promise<Bindings> => (loaded ??= loadBindings())
 
 async function withEngine<T>(factory: SqlMigrationAwareDriverAdapterFactory, use: (engine: SchemaEngine, schema: string) => Promise<T>): Promise<T> {
@@ -90,7 +90,7 @@ const finished = 'SELECT migration_name AS name FROM _prisma_migrations WHERE fi
 
 async function applyMigrations(factory: SqlMigrationAwareDriverAdapterFactory, query: (sql: string) => Promise<{ rows: unknown[] }>): Promise<string[]> {
   const migrationsList = await readMigrations()
-  // The engine takes 60 MB and half a second; most starts have nothing for it to do.
+  // The engine takes 60 MB and half a second; most starts do not need it.
   const applied = new Set(
     await query(finished).then(
       ({ rows }) => rows.map((row) => (row as { name: string }).name),
@@ -102,17 +102,17 @@ async function applyMigrations(factory: SqlMigrationAwareDriverAdapterFactory, q
   return withEngine(factory, async (engine) => (await engine.applyMigrations({ migrationsList, filters })).appliedMigrationNames)
 }
 
-/** Applies what is missing of `prisma/migrations` to an open PGlite and returns the names of what it applied. */
+/** Applies missing migrations of `prisma/migrations` to an open PGlite and returns their names. */
 export const migratePGlite = (pglite: PGlite): Promise<string[]> => applyMigrations(new PrismaPGlite(pglite), (sql) => pglite.query(sql))
 
 /** The same for PostgreSQL. A migration that fails leaves nothing behind: each is sent whole, as one implicit transaction. */
 export async function migratePostgres(connectionString: string): Promise<string[]> {
   const pool = new Pool({ connectionString, max: 2, Client: clientWith(utc) })
-  // Connections still close after `end` has answered; without a listener an error of theirs would end the process.
+  // Connections still close after `end` has resolved; without a listener their errors would end the process.
   pool.on('error', () => {})
   const factory = new PrismaPg(pool)
   const connect = factory.connect.bind(factory)
-  // adapter-pg cuts a script at every semicolon, which breaks functions, and sends the pieces over a pool.
+  // adapter-pg splits a script at every semicolon, which breaks functions, and sends the pieces over a pool.
   factory.connect = async () => {
     const connection = await connect()
     // The adapter keeps it private.
@@ -127,7 +127,7 @@ export async function migratePostgres(connectionString: string): Promise<string[
   }
 }
 
-/** The SQL that leads from the migrations to `schema.prisma`; null when they agree. `pglite` is an empty scratch database. */
+/** Returns the SQL from the migrations to `schema.prisma`; null if they agree. `pglite` is an empty scratch database. */
 export async function drift(pglite: PGlite): Promise<string | null> {
   const migrations = await readMigrations()
   return withEngine(new PrismaPGlite(pglite), async (engine, schema) => {

@@ -3,7 +3,7 @@ import { inUtc } from './times.ts'
 
 declare module 'pg' {
   interface Client {
-    /** What the first message of a session says. */
+    /** The parameters in the first message of a session. */
     getStartupConf(): Record<string, string>
   }
 }
@@ -11,16 +11,16 @@ declare module 'pg' {
 /** How long a statement waits for a lock, and a transaction for its next statement. */
 const lockTimeoutMs = 2_000
 const idleInTransactionMs = 5_000
-/** How long a statement of a verification takes at most: then it is stopped, and those who wait for it get 503. */
+/** How long a statement of a verification may take: then it is stopped, and requests that wait for it get 503. */
 export const maxVerificationMs = 2_000
-/** These, and how long one statement may take, in PostgreSQL's names; 0: without end. */
+/** These, and how long one statement may take, under PostgreSQL's names; 0: no limit. */
 export const timeouts = (statementMs: number): Readonly<Record<string, string>> => ({
   lock_timeout: String(lockTimeoutMs),
   idle_in_transaction_session_timeout: String(idleInTransactionMs),
   statement_timeout: String(statementMs),
 })
 
-/** Poolers keep these two for each of their clients, whoever's session they take. */
+/** Poolers keep these two for each client, whichever session it gets. */
 export const utc: Readonly<Record<string, string>> = { TimeZone: 'UTC', DateStyle: 'ISO, MDY' }
 
 type Query = (config: unknown, ...rest: unknown[]) => unknown
@@ -33,8 +33,8 @@ function reading(config: unknown): unknown {
 }
 
 /**
- * The driver's client whose sessions start with these settings, each as a parameter of its own: unlike `options` they add to those of the URL,
- * and they win over them, over the environment, the role and the database. Reads times with their offset all the same.
+ * Returns the driver's client whose sessions start with these settings, each as its own parameter: unlike `options` they add to those of the URL,
+ * and they override them, the environment, the role and the database. It reads times with their offset anyway.
  */
 export const clientWith = (settings: Readonly<Record<string, string>>): typeof Client =>
   class extends Client {
@@ -49,12 +49,12 @@ export const clientWith = (settings: Readonly<Record<string, string>>): typeof C
     }
   }
 
-/** Sessions cannot be what they must be. */
+/** Sessions do not meet the requirements. */
 export class WrongSession extends Error {
   override readonly name = 'WrongSession'
 }
 
-/** Refuses a standby, sessions that a pooler does not begin, and those in which times are written for people: of the other settings none decides about a time. */
+/** Throws `WrongSession` for a standby, a pooler that refuses session settings, and a DateStyle other than ISO: no other setting affects a time. */
 export async function requireSessions(pool: Pool): Promise<void> {
   const asked = `SELECT current_setting('DateStyle') AS "dateStyle", pg_is_in_recovery() AS "isStandby"`
   const { rows } = await pool.query<{ dateStyle: string; isStandby: boolean }>(asked).catch((error: unknown) => {

@@ -5,11 +5,11 @@ import { currentWork, type Work } from './work.ts'
 /** Statements that follow each other without a pause give sockets, timers and pings their turn at least this often. */
 const yieldMs = 4
 
-/** The one place in which the embedded database runs a statement or a transaction. */
+/** The only slot in which the embedded database runs a statement or a transaction. */
 interface Slot {
-  /** Answers how to leave, once it is this one's turn: verifications first, then whoever came first. */
+  /** Returns a function to leave, once it is the caller's turn: verifications first, then by arrival. */
   enter(work: Work | null): Promise<() => void>
-  /** Lets others have a turn of the event loop, if they had none for a while. */
+  /** Yields a turn of the event loop, if the last one was a while ago. */
   pause(): Promise<void>
 }
 
@@ -43,7 +43,7 @@ function createSlot(): Slot {
 export function inTurn(factory: SqlDriverAdapterFactory): SqlDriverAdapterFactory {
   const slot = createSlot()
 
-  /** Runs in the slot, of which an operation asks for no more than its share. */
+  /** Runs in the slot; `place` limits how often an operation asks for it. */
   async function alone<Answer>(run: () => Promise<Answer>): Promise<Answer> {
     const work = currentWork()
     const enter = async (): Promise<Answer> => {
@@ -51,7 +51,7 @@ export function inTurn(factory: SqlDriverAdapterFactory): SqlDriverAdapterFactor
       try {
         work?.check()
         const answer = await run()
-        // What becomes of its rows takes a turn of its own.
+        // Its rows are processed in their own turn.
         await slot.pause()
         return answer
       } finally {
@@ -97,7 +97,7 @@ export function inTurn(factory: SqlDriverAdapterFactory): SqlDriverAdapterFactor
   })
 }
 
-/** The same object with some of its methods replaced. */
+/** Returns the object with some of its methods replaced. */
 const over = <Whole extends SqlQueryable | SqlDriverAdapterFactory>(whole: Whole, methods: Partial<Whole>): Whole =>
   new Proxy(whole, {
     get: (target, name) => {

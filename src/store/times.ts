@@ -1,19 +1,19 @@
 import type { PGlite, QueryOptions, Transaction } from '@electric-sql/pglite'
 import type { SqlDriverAdapterFactory, SqlQuery, SqlQueryable } from '@prisma/driver-adapter-utils'
 
-// Prisma's adapters write times without an offset and drop the one that they read: as if every session were in UTC. What sets a session's zone
-// is not ours alone (the role, the database, the URL, a pooler), so both ways are made explicit here.
+// Prisma's adapters write times without an offset and drop the one that they read: as if every session were in UTC. The role, the database,
+// the URL or a pooler can set another zone, so both directions are made explicit here.
 
-/** PostgreSQL's numbers of its types. */
+/** PostgreSQL's type numbers. */
 const [json, jsonb, timestamptz, timestamptzArray] = [114, 3802, 1184, 1185]
 
 // Offsets have seconds before zones were standardized: Asia/Kolkata was at +05:53:28.
 const zoned = String.raw`(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d(?:\.\d+)?)([+-])(\d\d)(?::(\d\d))?(?::(\d\d))?`
 const whole = new RegExp(`^${zoned}$`)
 const each = new RegExp(zoned, 'g')
-// Names of times end in At. In JSON a quote inside of a text has a backslash before it, so this finds no text of a caller's.
+// Names of times end in At. JSON puts a backslash before a quote inside a text, so this matches no text of a caller.
 const inJson = new RegExp(String.raw`(?<="\w+At" ?: ?")(?![^"]*\+00:00")${zoned}(?=")`, 'g')
-// As nearly all are: the adapter takes them as they stand, and large answers have thousands.
+// Nearly all times are so: the adapter takes them unchanged, and large results have thousands.
 const inUtcAlready = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?\+00$/
 
 const withOffset = (time: Date): string => time.toISOString().replace('Z', '+00:00')
@@ -23,7 +23,7 @@ function toUtc(_: string, day: string, time: string, sign: string, hours: string
   return withOffset(new Date(Date.parse(`${day}T${time}Z`) + (sign === '-' ? offsetMs : -offsetMs)))
 }
 
-/** The database sends times that cannot be read for certain, which no caller can mend. */
+/** The database sends times that cannot be read reliably, which no caller can fix. */
 export class UnreadableTimes extends Error {
   override readonly name = 'UnreadableTimes'
 }
@@ -35,12 +35,12 @@ const normalizers: Readonly<Record<number, (text: string) => string>> = {
     return text.replace(whole, toUtc)
   },
   [timestamptzArray]: (text) => text.replace(each, toUtc),
-  // Prisma reads times in JSON with their offset, but not with one that has seconds.
+  // Prisma reads times in JSON with their offset, but not if it has seconds.
   [json]: (text) => text.replace(inJson, toUtc),
   [jsonb]: (text) => text.replace(inJson, toUtc),
 }
 
-/** A parser of an adapter, before which times are put into UTC. */
+/** Returns the adapter's parser, with times put into UTC first. */
 export function inUtc<Parse extends (text: string, ...rest: never[]) => unknown>(type: number, parse: Parse): Parse {
   const normalize = normalizers[type]
   return normalize ? (((text: string, ...rest: never[]) => parse(normalize(text), ...rest)) as Parse) : parse
@@ -53,7 +53,7 @@ function explicit(query: SqlQuery): SqlQuery {
   return {
     ...query,
     args: query.args.map((value, index) => (isTime[index] ? write(value) : value)),
-    // As a text it is sent as it stands.
+    // A text is sent unchanged.
     argTypes: query.argTypes.map((type, index) => (isTime[index] ? { ...type, scalarType: 'string' } : type)),
   }
 }
@@ -65,7 +65,7 @@ function writing<Queryable extends SqlQueryable>(queryable: Queryable): Queryabl
   return queryable
 }
 
-/** The adapter, writing times with their offset. */
+/** Makes the adapter write times with their offset. */
 export function withOffsets<Factory extends SqlDriverAdapterFactory>(factory: Factory): Factory {
   const connect = factory.connect.bind(factory)
   factory.connect = async () => {
@@ -77,7 +77,7 @@ export function withOffsets<Factory extends SqlDriverAdapterFactory>(factory: Fa
   return factory
 }
 
-/** What the adapter uses of the embedded database, reading times with their offset. */
+/** The embedded database as the adapter uses it, with times read with their offset. */
 export function readingOffsets(pglite: PGlite): PGlite {
   const query =
     (target: Pick<Transaction, 'query'>) =>

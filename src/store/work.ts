@@ -1,21 +1,21 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import pLimit from 'p-limit'
 
-/** Connections, or places in the queue of the embedded database, that wait for nobody of another lane. */
+/** Each lane has its own connections; in the embedded database's queue verifications go first. */
 export type Lane = 'operations' | 'verification' | 'system'
 
-/** How many statements or transactions of one operation are under way at once: an operation of many fields leaves connections to others. */
+/** How many statements or transactions of one operation run at once: an operation of many fields leaves connections to others. */
 const maxConnectionsPerOperation = 2
 
 /**
  * What the statements of one asynchronous flow are for, and whether they are still wanted. Cancelling drops statements that wait and stops those
- * that run, until COMMIT is sent: from then on the change, its payload and its answer run to their end.
+ * that run, until COMMIT is sent: after that the change, its payload and its response run to their end.
  */
 export class Work {
   readonly lane: Lane
-  /** Takes a connection or a place for as long as the function runs. */
+  /** Takes a connection or a place while the function runs. */
   readonly place: <Answer>(use: () => Promise<Answer>) => Promise<Answer>
-  /** Gives back its place among the operations that run: called when it is answered, or waits for something else than the database. */
+  /** Gives up its place among the running operations: called when its response is ready, or it waits for something other than the database. */
   leaveQueue: () => void = () => undefined
   readonly #stops = new Set<() => void>()
   #reason: Error | null = null
@@ -32,23 +32,23 @@ export class Work {
     return this.#reason
   }
 
-  /** Whether anything of it was committed, so that its answer must be sent. */
+  /** Whether any COMMIT of it was sent, so that its response must be sent. */
   get hasCommitted(): boolean {
     return this.#hasCommitted
   }
 
-  /** Throws the reason once it was cancelled, unless COMMIT was sent before. */
+  /** Throws the reason if the work was cancelled, unless COMMIT was sent. */
   check(): void {
     if (this.#reason && !this.#isCommitting) throw this.#reason
   }
 
-  /** A change begins, which can be stopped again. */
+  /** Starts a change, which can be cancelled again. */
   begin(): void {
     if (this.#reason) throw this.#reason
     this.#isCommitting = false
   }
 
-  /** The last moment before COMMIT is sent: throws the reason, or nothing stops the change any more. */
+  /** Called just before COMMIT is sent: throws the reason, or else nothing stops the change any more. */
   commit(): void {
     if (this.#reason) throw this.#reason
     this.#isCommitting = true
@@ -62,7 +62,7 @@ export class Work {
     for (const stop of [...this.#stops]) stop()
   }
 
-  /** The answer, or the reason as soon as it is cancelled, however long the answer takes. */
+  /** Resolves to the answer, or rejects with the reason as soon as the work is cancelled. */
   race<Answer>(answer: PromiseLike<Answer>): Promise<Answer> {
     return new Promise<Answer>((resolve, reject) => {
       const forget = this.onCancel(() => reject(this.#reason))
@@ -70,7 +70,7 @@ export class Work {
     })
   }
 
-  /** Calls `stop` when it is cancelled, at once if it was already; answers how to take that back. */
+  /** Calls `stop` when the work is cancelled, at once if it already was; returns a function to undo that. */
   onCancel(stop: () => void): () => void {
     if (this.#reason && !this.#isCommitting) stop()
     else this.#stops.add(stop)
@@ -80,14 +80,14 @@ export class Work {
 
 const current = new AsyncLocalStorage<Work | null>()
 
-/** The work that the statement about to be sent belongs to; null for what the server does by itself. */
+/** The work of the statement about to be sent; null for the server's own work. */
 export const currentWork = (): Work | null => current.getStore() ?? null
 
-// Prisma sends a statement once somebody waits for it: so it is waited for inside.
+// Prisma sends a statement only when it is awaited, so it is awaited inside.
 export const runAs = <Answer>(work: Work | null, run: () => PromiseLike<Answer>): Promise<Answer> => current.run(work, async () => await run())
 
-/** Runs what is read for many, or for the server itself: nobody's cancellation stops it. */
+/** Runs a read for many clients, or for the server itself: no cancellation stops it. */
 export const runForAll = <Answer>(run: () => PromiseLike<Answer>): Promise<Answer> => runAs(null, run)
 
-/** Starts what goes on by itself after it was called. */
+/** Starts work that continues after the call. */
 export const startForAll = (start: () => void): void => current.run(null, start)

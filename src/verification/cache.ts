@@ -2,31 +2,31 @@ import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { KeyRecord } from '../keys/model.ts'
 
-/** What a valid key says of itself. */
+/** The owner data of a valid key. */
 export type KeyIdentity = Pick<KeyRecord, 'id' | 'name' | 'organizationId' | 'appId' | 'instanceId' | 'createdById'>
 
-/** A key that was found valid once. It counts while its mark is that of its organization. */
+/** A key that was valid once. It is used while its mark equals its organization's mark. */
 export interface Entry {
   readonly key: KeyIdentity
   readonly mark: string
-  /** The whole answer of `/v1/verify`. */
+  /** Response body of `/v1/verify`. */
   readonly json: string
-  /** When it ends, in milliseconds. */
+  /** Its expiry, in milliseconds. */
   readonly expiresAt: number
-  /** Before the statement was sent that it is from, by the clock that never goes back. */
+  /** The monotonic time before its statement was sent. */
   readonly readAt: number
-  /** The latest time that it was used at. Time never goes back for it. */
+  /** The latest time of use; it never goes back. */
   usedAt: number
 }
 
-/** No entry is used for longer, in milliseconds. */
+/** Maximum age of an entry, in milliseconds. */
 export const maxAgeMs = 600_000
-/** All of them together, in bytes; how many there may be is a setting. */
+/** Maximum bytes of all entries; their maximum number is a setting. */
 export const maxCacheBytes = 128_000_000
-/** What an entry takes beside its texts, in bytes. */
+/** Bytes of an entry without its texts. */
 const entryBytes = 600
 
-/** Keys by the SHA-256 of their whole text, so that only who holds a key finds it. Holds no text of a key, and nothing that was refused. */
+/** Keys by the SHA-256 of their whole text, so that only the holder of a key finds it. Keeps no key text and no refusals. */
 export interface KeyCache {
   get(text: string): Entry | undefined
   set(text: string, entry: Entry): void
@@ -41,7 +41,7 @@ export function createKeyCache(maxEntries: number, maxBytes: number): KeyCache {
   const entries = new LRUCache<string, Entry>({
     max: maxEntries,
     maxSize: maxBytes,
-    // An answer in Latin letters takes a byte for each, its texts once more; in others two.
+    // Latin letters take one byte each, and the key's texts repeat them; others take two.
     sizeCalculation: ({ json }) => entryBytes + 2 * json.length,
   })
   return {

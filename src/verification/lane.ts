@@ -1,7 +1,7 @@
-/** At most this many ids are asked for in one statement. */
+/** The maximum number of ids in one statement. */
 const maxBatch = 500
 
-/** Why the server cannot know: too many wait, the statement did not answer or failed; or nobody is left to be told. */
+/** Why the server cannot decide: too many requests wait, the statement timed out or failed, or the client is gone. */
 type Reason = 'busy' | 'silent' | 'failed' | 'gone'
 
 /** Thrown in place of an outcome. */
@@ -15,7 +15,7 @@ export class Undecided extends Error {
   }
 }
 
-/** What to call when the client is gone. */
+/** Called when the client disconnects. */
 export type Departures = Set<() => void>
 
 interface Rider<Row> {
@@ -29,20 +29,20 @@ interface Rider<Row> {
 interface Bounds {
   readonly maxWaiting: number
   readonly maxWaitMs: number
-  /** Waits before each statement until whatever has arrived is read. */
+  /** Waits before each statement until arrived requests are read. */
   readonly gather: () => Promise<unknown>
 }
 
 export interface Lane<Row> {
-  /** The row with this id from a statement that was sent after this call; null when there is none. Throws `Undecided`. Who departs gives up the place. */
+  /** Returns the row with this id from a statement sent after this call, or null. Throws `Undecided`. A client that disconnects loses its place. */
   record(id: string, departures: Departures): Promise<Row | null>
   /** How many wait for the next statement. */
   readonly waiting: number
 }
 
 /**
- * One statement at a time: who comes while it is under way rides on the next one, never on this one, whose answer may be older than the request.
- * At most `maxWaiting` wait, and whoever waited for longer than `maxWaitMs` is not asked for any more: their gateway has given up, or soon will.
+ * Runs one statement at a time. A request that arrives while it runs uses the next one, since this result may be older than the request.
+ * At most `maxWaiting` requests wait. One that waited longer than `maxWaitMs` is refused: its gateway has given up, or soon will.
  */
 export function createLane<Row>(ask: (ids: string[]) => Promise<ReadonlyMap<string, Row>>, { maxWaiting, maxWaitMs, gather }: Bounds): Lane<Row> {
   /** By id, in the order of arrival. */

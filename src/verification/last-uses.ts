@@ -1,22 +1,22 @@
 import { LRUCache } from 'lru-cache'
 import type { Ports } from '../ports.ts'
 
-/** At most this often is a key's last use written. */
+/** A key's last use is written at most this often. */
 const restMs = 60_000
-/** Of this many keys is remembered when their use was written; uses of others are written sooner than needed. */
+/** The write times of this many keys are remembered; uses of others are written sooner than needed. */
 const maxRemembered = 100_000
-/** This many keys wait for their use to be written; while the database takes none, uses of others are lost, as by a crash. */
+/** At most this many keys wait for a write; while the database takes no writes, uses of others are lost, as in a crash. */
 const maxPending = 100_000
-/** At most this many uses are written in one statement, which others wait for. */
+/** Maximum of uses in one statement, since other statements wait for it. */
 const maxRows = 5_000
 
 export interface LastUses {
   used(keyId: string, usedAt: Date): void
-  /** Writes what gathered since the last call, mostly in one statement. */
+  /** Writes the uses since the last call, mostly in one statement. */
   flush(): Promise<void>
 }
 
-/** Gathers uses in memory; a crash loses at most what one flush would have written. */
+/** Collects uses in memory; a crash loses at most what one flush would write. */
 export function createLastUses(keys: Pick<Ports['keys'], 'recordUses'>): LastUses {
   let pending = new Map<string, Date>()
   const written = new LRUCache<string, number>({ max: maxRemembered })

@@ -8,9 +8,9 @@ import type { VerificationStore } from './store.ts'
 
 export type LaneName = 'marks' | 'known' | 'unknown'
 
-/** How many requests of each lane wait for the next statement; the next ones are refused. Whoever is in the first two once held a whole key. */
+/** How many requests of each lane may wait for the next statement; more are refused. The first two lanes hold keys that were valid once. */
 const maxWaiting: Readonly<Record<LaneName, number>> = { marks: 10_000, known: 10_000, unknown: 2_000 }
-/** Statements of a lane that are not over, given up or not; beyond it none is sent until one is, so that none heap up in front of the database. */
+/** Maximum of unfinished statements of a lane, given up or not; at the limit no more are sent, so that they do not pile up at the database. */
 const maxOpen = 8
 
 /** A key's row, and the mark of its organization from the same snapshot. */
@@ -22,7 +22,7 @@ export interface Found {
 export interface Lookups {
   /** Marks of organizations, for keys that are in memory. */
   readonly marks: Lane<Hand>
-  /** Keys that this node found valid lately, and all others: junk never delays those. */
+  /** Keys found valid here recently, and all other keys: junk never delays `known`. */
   readonly known: Lane<Found>
   readonly unknown: Lane<Found>
   /** How many wait in each lane. */
@@ -33,13 +33,13 @@ interface Ground {
   readonly store: Pick<VerificationStore, 'marks' | 'records'>
   readonly hands: Pick<Hands, 'put'>
   readonly moment: () => Moment
-  /** The mark of a process that keeps its own, which stands for that of the database; null where nodes share one. */
+  /** The process's own mark, used instead of the database's mark; null when nodes share that mark. */
   readonly ownMark: { readonly current: string } | null
 }
 
 /**
- * Looks up what verification needs, by one statement at a time in each of three lanes. Keeps no row. A statement that takes longer than
- * `statementMs` is given up, and the lane goes on; requests wait for one to ride on for twice this.
+ * Reads what verification needs, with one statement at a time in each of three lanes. Keeps no rows. A statement that takes longer than
+ * `statementMs` is given up, and the lane continues; requests wait up to twice this for one.
  */
 export function createLookups({ store, hands, moment, ownMark }: Ground, ports: Pick<Ports, 'log' | 'metrics'>, statementMs: number): Lookups {
   function open<Row>(name: LaneName, read: (ids: string[]) => Promise<ReadonlyMap<string, Row>>): Lane<Row> {
@@ -52,7 +52,7 @@ export function createLookups({ store, hands, moment, ownMark }: Ground, ports: 
       unfinished++
       let patience: NodeJS.Timeout | undefined
       const silence = new Promise<never>((_, reject) => {
-        // A process that was busy for longer reads an answer that is there already before it gives up.
+        // A process that was busy for longer reads a result that already arrived before it gives up.
         patience = setTimeout(() => setImmediate(reject, new Undecided('silent')), statementMs)
       })
       try {
@@ -61,7 +61,7 @@ export function createLookups({ store, hands, moment, ownMark }: Ground, ports: 
         return rows
       } catch (error) {
         const undecided = error instanceof Undecided ? error : new Undecided('failed')
-        // Once, until a statement is answered again: how many fail is up to whoever asks.
+        // Logged once until a statement succeeds: clients control how many fail.
         if (!isFailing) ports.log.error({ error: (error as Error).name, reason: undecided.reason, lane: name }, 'keys could not be looked up for verification')
         isFailing = true
         throw undecided
@@ -69,12 +69,12 @@ export function createLookups({ store, hands, moment, ownMark }: Ground, ports: 
         clearTimeout(patience)
       }
     }
-    // The embedded database answers before anything else is read: without `turn` each request would get a statement of its own, and nobody else a turn.
+    // The embedded database responds before other input is read: without `turn` each request gets its own statement, and other work gets no turn.
     return createLane(ask, { maxWaiting: maxWaiting[name], maxWaitMs: 2 * statementMs, gather: () => turn() })
   }
 
   const readKeys = async (ids: string[]): Promise<ReadonlyMap<string, Found>> => {
-    // Before the statement is sent: what is denied from now on may be missing in it.
+    // Taken before the statement is sent: its rows may miss a denial from now on.
     const [sentAt, own] = [moment(), ownMark?.current]
     const found = (await store.records(ids)).map((record) => ({
       record,

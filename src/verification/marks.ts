@@ -2,24 +2,24 @@ import { LRUCache } from 'lru-cache'
 import type { Departures, Lane } from './lane.ts'
 import { type Hand, isAging, isGood, type Moment } from './moment.ts'
 
-/** Of so many organizations a mark is kept; it is good for a moment only. */
+/** Marks of this many organizations are kept; each is good only briefly. */
 const maxMarks = 10_000
 
 export interface Marks {
-  /** The mark in hand that a request may use which had arrived by `now`; null when the database must be asked. */
+  /** Returns the hand that a request that arrived by `now` may use, or null if the database must be read. */
   inHand(organizationId: string, now: Moment): Hand | null
-  /** The mark from a statement that was sent after this call. Throws `Undecided`. */
+  /** Returns the hand from a statement sent after this call. Throws `Undecided`. */
   read(organizationId: string, departures: Departures): Promise<Hand>
 }
 
-/** What a statement brought, newest first. */
+/** The newest hand of each organization. */
 export interface Hands {
   get(organizationId: string): Hand | null
-  /** Keeps the one whose statement was sent later. */
+  /** Keeps the hand with the later statement. */
   put(organizationId: string, hand: Hand): void
-  /** How often a mark was another than before. */
+  /** How often a mark had changed. */
   readonly moved: number
-  /** When the statement of the newest one was sent, by the clock that never goes back; null before the first. */
+  /** When the statement of the newest hand was sent, in monotonic time; null before the first hand. */
   readonly newest: number | null
 }
 
@@ -47,9 +47,9 @@ export function createHands(): Hands {
 
 const nobody: Departures = new Set()
 
-/** Marks of the database, good for `allowedMs` and never for more than `reuseMs`. */
+/** Marks of the database, good for `allowedMs` but never longer than `reuseMs`. */
 export function createMarks(hands: Pick<Hands, 'get'>, lane: Pick<Lane<Hand>, 'record'>, allowedMs: number): Marks {
-  /** Those that are being read again. */
+  /** Hands that are being read again. */
   const aging = new WeakSet<Hand>()
   return {
     inHand: (organizationId, now) => {
@@ -57,7 +57,7 @@ export function createMarks(hands: Pick<Hands, 'get'>, lane: Pick<Lane<Hand>, 'r
       if (!hand || !isGood(hand, now, allowedMs)) return null
       if (isAging(hand, now, allowedMs) && !aging.has(hand)) {
         aging.add(hand)
-        // Who asks when it is too old hears of a failure.
+        // A request gets a failure if it is too old.
         lane.record(organizationId, nobody).catch(() => undefined)
       }
       return hand
@@ -70,10 +70,10 @@ export function createMarks(hands: Pick<Hands, 'get'>, lane: Pick<Lane<Hand>, 'r
   }
 }
 
-/** The mark of the process that owns the embedded database: one for all organizations, moved by every denial, and good for as long as it stands. */
+/** The mark of the process that owns the embedded database: one mark for all organizations, moved by every denial, and good until it moves. */
 export interface OwnMark extends Marks {
   readonly current: string
-  /** Called after each denial whose commit was sent, whatever came of it, before anybody is told. */
+  /** Called after each denial whose commit was sent, whatever the result, before it is reported. */
   move(): void
 }
 

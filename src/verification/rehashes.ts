@@ -3,19 +3,19 @@ import type { Plaintext } from '../crypto/key-format.ts'
 import type { KeyRecord } from '../keys/model.ts'
 import type { Rehash, VerificationStore } from './store.ts'
 
-/** So many keys wait to be re-hashed at most; others are when they are used again. */
+/** At most this many keys wait for a rehash; others get it at their next use. */
 const maxPending = 10_000
-/** At most this many are written in one statement. */
+/** The maximum number of rows in one statement. */
 const maxRows = 1_000
 
 export interface Rehashes {
-  /** A key was found valid: it is put down to be re-hashed if its digest is of another pepper than the one to write with. */
+  /** Queues a valid key for a rehash if its digest does not use the current pepper. */
   used(plaintext: Plaintext, record: Pick<KeyRecord, 'id' | 'pepperId' | 'digest'>): void
-  /** Writes what gathered since the last call. */
+  /** Writes the rehashes since the last call. */
   flush(): Promise<void>
 }
 
-/** Brings keys under the current pepper as they are used, so that an old pepper can go; a key that nobody uses keeps its own. */
+/** Moves keys to the current pepper when they are used, so that an old pepper can be removed; unused keys keep theirs. */
 export function createRehashes(digests: Pick<Digests, 'currentId' | 'digest'>, store: Pick<VerificationStore, 'rehash'>): Rehashes {
   let pending = new Map<string, Rehash>()
   return {

@@ -12,27 +12,27 @@ export interface MarkRow {
 /** A digest of the same key under another pepper. */
 export interface Rehash {
   readonly keyId: string
-  /** The digest that it takes the place of. */
+  /** The digest that it replaces. */
   readonly was: Uint8Array
   readonly pepperId: string
   readonly digest: Uint8Array
 }
 
-/** Thrown where a statement was answered by a standby, which may not know yet what was denied. */
+/** Thrown when a standby runs a statement, since it may not have the latest denials yet. */
 class Standby extends Error {
   override readonly name = 'Standby'
 }
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 
-/** No scope: a gateway asks with the key itself. Each statement has always the same text. */
+/** No scope: a gateway sends the key itself. The text of each statement never changes. */
 export const verificationStore = (client: Statements) => ({
-  /** Organizations that are not there are missing, and so are all of them on a standby. */
+  /** Omits organizations that do not exist; returns no rows on a standby. */
   marks: (organizationIds: readonly string[]): Promise<MarkRow[]> => client.$queryRaw<MarkRow[]>`
     SELECT id AS "organizationId", denial_mark::text AS mark, clock_timestamp() AS "readAt" FROM organization
     WHERE id = ANY(${organizationIds}) AND NOT pg_is_in_recovery()`,
 
-  /** What verification needs of these keys, with the marks of their organizations, from one snapshot. */
+  /** Reads what verification needs of these keys, with their organizations' marks, from one snapshot. */
   records: async (keyIds: readonly string[]): Promise<KeyRecord[]> => {
     const rows = await client.$queryRaw<(KeyRecord & { standby: boolean })[]>`
       SELECT s.standby, s.read_at AS "readAt", k.id, k.name, k.organization_id AS "organizationId", k.app_id AS "appId",
@@ -47,7 +47,7 @@ export const verificationStore = (client: Statements) => ({
     return rows.filter(({ id }) => id !== null)
   },
 
-  /** Compare and set: a key whose digest is no longer what was read stays as it is. */
+  /** Compare and set: does not update a key whose digest changed since it was read. */
   rehash: (rehashes: readonly Rehash[]): Promise<number> => {
     const rows = rehashes.map(({ keyId, was, pepperId, digest }) => ({ keyId, pepperId, was: hex(was), digest: hex(digest) }))
     return client.$executeRaw`
@@ -56,7 +56,7 @@ export const verificationStore = (client: Statements) => ({
       WHERE d.key_id = r."keyId" AND d.digest = decode(r.was, 'hex')`
   },
 
-  /** How many ACTIVE keys each pepper still holds. Reads every key. */
+  /** How many ACTIVE keys still use each pepper. Reads every key. */
   keysPerPepper: async (): Promise<Record<string, number>> => {
     const rows = await client.$queryRaw<{ pepperId: string; keys: number }[]>`
       SELECT d.pepper_id AS "pepperId", count(*)::int AS keys FROM key_digest d JOIN api_key k ON k.id = d.key_id
