@@ -34,6 +34,7 @@ const keys = [makeKey(), makeKey()]
 const weakenings = [
   'nothing',
   'no denial waits',
+  'a denial waits from before its commit',
   'the mark is read after the row',
   'the mark moves in a commit before',
   'its moment is that of the reply',
@@ -91,12 +92,15 @@ async function run(weak: Weakening, scheduler: fc.Scheduler, asking: readonly (r
   const deny = async (key: number): Promise<void> => {
     await step('a denial begins')
     const id = keys[key]?.record.id ?? ''
+    const sent = mono
+    if (weak === 'a denial waits from before its commit') await step('its commit arrives')
     // One that is done already moves nothing.
     if (!denied.has(id)) mark++
     if (weak === 'the mark moves in a commit before') await step('it is committed')
     denied.add(id)
     await step('its commit is replied')
-    const end = mono + (weak === 'no denial waits' ? 0 : denialMs)
+    const from = weak === 'a denial waits from before its commit' ? sent : mono
+    const end = from + (weak === 'no denial waits' ? 0 : denialMs)
     while (mono < end) await step('it waits')
     told.add(key)
   }
