@@ -9,7 +9,7 @@ import { codesOf, type GraphQLAnswer, requestStatements, startServer, type TestS
 import { overEvents } from '../support/subscribe.ts'
 import { everyTransport, type Sent } from '../support/transports.ts'
 
-const first = await companyOfFile({ OPERATION_TIMEOUT_MS: '600', WS_MAX_SOCKETS_PER_MEMBER: '1000' })
+const first = await companyOfFile({ OPERATION_TIMEOUT_MS: '2000', WS_MAX_SOCKETS_PER_MEMBER: '1000' })
 const { server } = first
 let { company } = first
 
@@ -81,7 +81,7 @@ describe('a COMMIT is never stopped', () => {
   beforeAll(async () => {
     // A trigger that runs at COMMIT, for longer than an operation may take.
     await server.sql(`CREATE FUNCTION slow_commit() RETURNS trigger LANGUAGE plpgsql AS $$
-      DECLARE until timestamptz := clock_timestamp() + interval '900 milliseconds';
+      DECLARE until timestamptz := clock_timestamp() + interval '3 seconds';
       BEGIN WHILE clock_timestamp() < until LOOP PERFORM 1; END LOOP; RETURN NULL; END $$`)
     await server.sql(`CREATE CONSTRAINT TRIGGER slow_commit AFTER INSERT ON api_key DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
       WHEN (NEW.name LIKE 'slow%') EXECUTE FUNCTION slow_commit()`)
