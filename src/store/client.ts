@@ -121,13 +121,16 @@ async function withLock<Answer>(connectionString: string, id: number, body: () =
   }
 }
 
+/** The server ends an operation at its deadline and says so. The database's own limit comes after that, for statements that the server could not stop. */
+const graceMs = 1_000
+
 /**
  * PostgreSQL by URL. `pooled`: the URL is that of a pooler in transaction mode, whose sessions are shared: no session timeouts, no prepared
- * statements. `operationMs`: how long a statement of an operation may take.
+ * statements. `operationMs`: how long an operation may take; the database stops its statements a second later.
  */
 export function openPostgres(connectionString: string, onStatement?: OnStatement, { pooled = false, operationMs = 0 } = {}): Database {
   // The server's own work has no time limit.
-  const statementMs: Readonly<Record<Lane, number>> = { operations: operationMs, verification: maxVerificationMs, system: 0 }
+  const statementMs: Readonly<Record<Lane, number>> = { operations: operationMs && operationMs + graceMs, verification: maxVerificationMs, system: 0 }
   const pools = new Pools((lane) => ({
     connectionString,
     connectionTimeoutMillis: 3_000,

@@ -9,7 +9,8 @@ import { codesOf, type GraphQLAnswer, requestStatements, startServer, type TestS
 import { overEvents } from '../support/subscribe.ts'
 import { everyTransport, type Sent } from '../support/transports.ts'
 
-const first = await companyOfFile({ OPERATION_TIMEOUT_MS: '2000', WS_MAX_SOCKETS_PER_MEMBER: '1000' })
+// Shorter than a statement waits for a lock, so that the deadline is what ends it.
+const first = await companyOfFile({ OPERATION_TIMEOUT_MS: '1200', WS_MAX_SOCKETS_PER_MEMBER: '1000' })
 const { server } = first
 let { company } = first
 
@@ -54,13 +55,15 @@ for (const [transport, sendAnew] of Object.entries(everyTransport)) {
 
     test('an operation past its deadline is UNAVAILABLE, and nothing of it is sent or runs any more', async () => {
       const release = await holdDatabase(server)
-      server.statements.length = 0
-      const asked = send(server, { query: '{ apps { id } a: apps { name } b: apps { slug } }' }, as('ownA'))
-      const answer = await asked
-      expect(codesOf(answer)).toContain('UNAVAILABLE')
-      expect(answer.errors?.[0]?.message).toContain('OPERATION_TIMEOUT_MS')
-      await vi.waitFor(async () => expect(await waiting()).toBe(0), 5_000)
-      await release()
+      try {
+        server.statements.length = 0
+        const answer = await send(server, { query: '{ apps { id } a: apps { name } b: apps { slug } }' }, as('ownA'))
+        expect(codesOf(answer)).toContain('UNAVAILABLE')
+        expect(answer.errors?.[0]?.message).toContain('OPERATION_TIMEOUT_MS')
+        await vi.waitFor(async () => expect(await waiting()).toBe(0), 20_000)
+      } finally {
+        await release()
+      }
       // Another one is served, and what was dropped is not sent before it.
       expect(codesOf(await send(server, { query: '{ viewer { can { createApp } } }' }, as('ownA')))).toEqual([])
       expect(requestStatements(server).filter((sql) => /"public"\."app"/.test(sql))).toEqual([])
@@ -68,8 +71,11 @@ for (const [transport, sendAnew] of Object.entries(everyTransport)) {
 
     test('a change past its deadline is undone as long as COMMIT was not sent', async () => {
       const release = await holdDatabase(server)
-      expect(codesOf(await send(server, create(`late ${transport}`), as('ownA')))).toContain('UNAVAILABLE')
-      await release()
+      try {
+        expect(codesOf(await send(server, create(`late ${transport}`), as('ownA')))).toContain('UNAVAILABLE')
+      } finally {
+        await release()
+      }
       expect(codesOf(await send(server, create(`on time ${transport}`), as('ownA')))).toEqual([])
       expect(await named(`late ${transport}`)).toEqual([])
       expect(await named(`on time ${transport}`)).toHaveLength(1)
@@ -81,7 +87,7 @@ describe('a COMMIT is never stopped', () => {
   beforeAll(async () => {
     // A trigger that runs at COMMIT, for longer than an operation may take.
     await server.sql(`CREATE FUNCTION slow_commit() RETURNS trigger LANGUAGE plpgsql AS $$
-      DECLARE until timestamptz := clock_timestamp() + interval '3 seconds';
+      DECLARE until timestamptz := clock_timestamp() + interval '2 seconds';
       BEGIN WHILE clock_timestamp() < until LOOP PERFORM 1; END LOOP; RETURN NULL; END $$`)
     await server.sql(`CREATE CONSTRAINT TRIGGER slow_commit AFTER INSERT ON api_key DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
       WHEN (NEW.name LIKE 'slow%') EXECUTE FUNCTION slow_commit()`)
