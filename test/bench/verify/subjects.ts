@@ -63,7 +63,8 @@ export function createSubjects(postgresUrl: string) {
   const [onFew, onMany, more] = [server(few), server(many), { VERIFY_CACHE_ENTRIES: '1000000' }]
   const both = (name: string, by: By, how?: Partial<Subject>) => [subject(name, 1, by, how), subject(name, 10_000, by, how)]
   const ceilingOfSome = ceiling(some)
-  const authorize = { kind: 'authorize' } as const
+  // What it lets through it answers without a body.
+  const authorize = { kind: 'authorize', expected: '' } as const
   return {
     bare: subject('bare node:http', 1, [some, once(async () => startSmallServer('verify/bare.mjs', [], await answer()))]),
     ceilings: [...both('ceiling', [some, ceilingOfSome]), subject('ceiling', 1_000_000, [many, ceiling(many)])],
