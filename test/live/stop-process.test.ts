@@ -73,9 +73,10 @@ test('CF-10 SIGTERM with 100 requests and 100 sockets: requests are answered, so
 
     const requests = Array.from({ length: many }, (_, index) =>
       post(
-        index % 2 === 0
+        // Few changes, since those of one organization wait for each other, and a busy machine has its ten seconds too.
+        index % 10 === 0
           ? `mutation { createApiKey(input: { instanceId: "${instanceId}", name: "under way ${index}", expiresInDays: 1 }) { apiKey { id } } }`
-          : '{ apps { name instances(first: 5) { totalCount } keyCounts { total } } }',
+          : '{ apps { name keyCounts { total } } }',
       ),
     )
     const answers = Promise.all(requests.map(({ answer }) => answer))
