@@ -15,7 +15,7 @@ export interface Fault {
   readonly only?: readonly Action[]
 }
 
-const held: readonly Action[] = ['replies to verification held for 200 ms to 1 s']
+const held: readonly Action[] = ['replies to verification held for 150 to 500 ms']
 const moveMark = 'UPDATE organization SET denial_mark = gen_random_uuid() WHERE id = $1'
 
 /** A counter in place of the random mark. It starts at one, and its end is that of a UUID. */
@@ -83,7 +83,7 @@ export const faults = {
     ],
   },
   'the mark moved in another transaction': {
-    only: ['replies swallowed, then connections cut'],
+    only: ['replies to COMMIT swallowed, then connections cut'],
     changes: [
       [
         'change/change.js',

@@ -27,9 +27,9 @@ const actions = {
     await pause(1_000)
     proxy.restore()
   },
-  // For longer than a denial takes, which on a busy machine may be much more than its wait.
-  'replies to verification held for 200 ms to 1 s': async ({ proxy }, { random }) => {
-    proxy.hold(200 + 800 * random(), 'verification')
+  // For longer than a denial waits. If it were much longer, other denials would outdate whatever is read meanwhile.
+  'replies to verification held for 150 to 500 ms': async ({ proxy }, { random }) => {
+    proxy.hold(150 + 350 * random(), 'verification')
     await pause(2_000)
     proxy.restore()
   },
@@ -38,9 +38,16 @@ const actions = {
     await pause(2_500)
     proxy.restore()
   },
-  // Whoever sent a COMMIT meanwhile hears nothing of it.
   'replies swallowed, then connections cut': async ({ proxy }, { random }) => {
     proxy.hold(60_000)
+    await pause(100 + 200 * random())
+    proxy.cut()
+    await pause(200 * random())
+    proxy.restore()
+  },
+  // What was committed stays, and whoever asked for it hears nothing of it.
+  'replies to COMMIT swallowed, then connections cut': async ({ proxy }, { random }) => {
+    proxy.hold(60_000, 'commits')
     await pause(100 + 200 * random())
     proxy.cut()
     await pause(200 * random())

@@ -21,7 +21,8 @@ export async function startGround(fault?: Fault): Promise<Ground> {
   let made: Organization[] = []
   const planted = fault ? plant(fault.changes) : null
   const prepare = async (env: Readonly<Record<string, string>>): Promise<void> => {
-    made = await makeOrganizations(env, organizations)
+    // A mark that few denials move shows a weakness sooner: then each client has an organization of its own.
+    made = await makeOrganizations(env, fault ? clients : organizations)
   }
   const cluster = await startCluster(prepare, planted?.program).catch((error: unknown) => {
     planted?.remove()
@@ -77,7 +78,7 @@ export async function prove(ground: Ground, { seed, operations, only, untilFound
   const random = seededRandom(seed)
   const shared = { cluster, recorder, random, isOver }
   const running = Array.from({ length: clients }, (_, index) =>
-    runClient(`s${seed}c${index}`, ground.organizations[index % organizations] as Organization, {
+    runClient(`s${seed}c${index}`, ground.organizations[index % ground.organizations.length] as Organization, {
       ...shared,
       random: seededRandom(seed + 1_000 * (index + 1)),
     }),

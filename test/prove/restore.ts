@@ -97,6 +97,8 @@ export async function restore({ cluster, organizations: [organization] }: Ground
     await restoreIt()
     if (statement !== '') await cluster.sql(statement)
   })
+  // Before another denial moves the mark.
+  const lost = await ask(one, k)
   await deny(y)
-  return { denied: await ask(one, y), lost: await ask(one, k), active: await ask(one, x) }
+  return { denied: await ask(one, y), lost, active: await ask(one, x) }
 }

@@ -1,6 +1,8 @@
 import { connect, createServer, type Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 
+type Held = 'verification' | 'commits'
+
 export interface TcpProxy {
   /** The URL that was given, through the proxy. */
   readonly url: string
@@ -8,8 +10,8 @@ export interface TcpProxy {
   cut(): void
   /** Keeps all connections and takes new ones, but nothing goes through, as in a network that swallows packets. */
   swallow(): void
-  /** From now on keeps each answer of the database back for so many milliseconds; `only`: of verification alone. */
-  hold(ms: number, only?: 'verification'): void
+  /** From now on keeps each answer of the database back for so many milliseconds; `only`: those of verification, or those to a COMMIT. */
+  hold(ms: number, only?: Held): void
   /** Ends whatever was made to fail; answers that are kept back already come when they are due. */
   restore(): void
   stop(): Promise<void>
@@ -26,13 +28,15 @@ export function withoutSettings(first: Buffer): Buffer {
 
 /** Stands in every statement of verification, and in no other. A connection that once had one has nothing else. */
 const ofVerification = 'pg_is_in_recovery'
+/** What the database says when something is committed. */
+const committed = 'COMMIT\0'
 
 /** A TCP proxy before the database at `url`, which can fail in the ways that a network does; `first` changes what each client says first. */
 export async function startProxy(url: string, first = (said: Buffer): Buffer => said): Promise<TcpProxy> {
   const behind = new URL(url)
   const sockets = new Set<Socket>()
   let state: 'open' | 'cut' | 'swallowing' = 'open'
-  let held: { readonly ms: number; readonly only: 'verification' | undefined } = { ms: 0, only: undefined }
+  let held: { readonly ms: number; readonly only: Held | undefined } = { ms: 0, only: undefined }
   const server = createServer((client) => {
     if (state === 'cut') return void client.destroy()
     const database = connect(Number(behind.port), behind.hostname)
@@ -42,7 +46,8 @@ export async function startProxy(url: string, first = (said: Buffer): Buffer => 
     let kept = 0
     let keeping = Promise.resolve()
     const answer = (part: Buffer): void => {
-      const ms = held.only && !verifies ? 0 : held.ms
+      const isMeant = held.only === undefined || (held.only === 'verification' ? verifies : part.includes(committed))
+      const ms = isMeant ? held.ms : 0
       if (ms === 0 && kept === 0) return void client.write(part)
       const due = performance.now() + ms
       kept++
