@@ -56,6 +56,8 @@ export async function runClient(name: string, { slug, appId }: Organization, { c
         await pause(outcome === null ? 50 : 15 * random())
       }
     })
+    // Nodes that were asked for a while have statements under way when it is denied.
+    if (random() < 0.5) await pause(400 * random())
     const once = async (node: Node): Promise<boolean> => (await recorder.deny(node, owner, by, id, keys)) !== null
     // The second comes while the first is under way, or after it, and whatever became of that.
     const second = random() < 0.4 ? pause(30 * random()).then(() => once(anyNode())) : Promise.resolve(false)
