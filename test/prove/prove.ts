@@ -21,8 +21,7 @@ export async function startGround(fault?: Fault): Promise<Ground> {
   let made: Organization[] = []
   const planted = fault ? plant(fault.changes) : null
   const prepare = async (env: Readonly<Record<string, string>>): Promise<void> => {
-    // A mark that few denials move shows a weakness sooner: then each client has an organization of its own.
-    made = await makeOrganizations(env, fault ? clients : organizations)
+    made = await makeOrganizations(env, organizations)
   }
   const cluster = await startCluster(prepare, planted?.program).catch((error: unknown) => {
     planted?.remove()
