@@ -4,7 +4,7 @@ import { type Groups, type Membership, visibility } from '../topic.ts'
 import { createRounds, retryMs } from './batching.ts'
 import { createCountsDelivery } from './counts-delivery.ts'
 import { type CountsGroup, isDue, newCountsGroup, nextCounts, readCounts } from './counts-group.ts'
-import { createGroupRegistry } from './group-registry.ts'
+import { createGroupRegistry } from './registered-groups.ts'
 import type { Rights } from './rights.ts'
 
 export interface CountsGroups extends Groups {
@@ -18,17 +18,17 @@ export interface CountsGroups extends Groups {
  * temporary; after any other failure the subscriptions end with it.
  */
 export function createCountsGroups(ports: Pick<Ports, 'keys' | 'metrics'>, rights: Rights, retry: (error: unknown) => boolean): CountsGroups {
-  const registry = createGroupRegistry<CountsGroup>()
+  const registered = createGroupRegistry<CountsGroup>()
   /** The organization changed, and the affected groups are not known yet. */
   let isUnread = false
-  const rounds = createRounds(round, () => isUnread || registry.groups().some(isDue))
+  const rounds = createRounds(round, () => isUnread || registered.groups().some(isDue))
   const delivery = createCountsDelivery(ports.metrics, rights, { isChanging: () => isUnread || rounds.isRunning, plan: rounds.plan })
 
   async function round(): Promise<number | undefined> {
     let due: CountsGroup[] = []
     try {
       if (isUnread) await readChanges()
-      due = registry.groups().filter(isDue)
+      due = registered.groups().filter(isDue)
       const rows = await readCounts(ports.keys, due)
       const found = await Promise.all(due.map(async (group) => ({ group, next: await nextCounts(group, rows.get(group)) })))
       // After all reads, so that no member gets what an earlier event took away.
@@ -55,7 +55,7 @@ export function createCountsGroups(ports: Pick<Ports, 'keys' | 'metrics'>, right
   }
 
   function leave(member: Membership): void {
-    const group = registry.leave(member)
+    const group = registered.leave(member)
     group?.current.delete(member)
     group?.waiting.delete(member)
   }
@@ -70,28 +70,28 @@ export function createCountsGroups(ports: Pick<Ports, 'keys' | 'metrics'>, right
   }
 
   return {
-    members: registry.members,
+    members: registered.members,
     get groups() {
-      return registry.groups().length
+      return registered.groups().length
     },
     place: (member, scope) => {
       const seen = visibility(member, scope)
-      if (registry.groupOf(member)?.key === seen.key) return
+      if (registered.groupOf(member)?.key === seen.key) return
       leave(member)
-      const [group = newCountsGroup(member, seen)] = registry.withKey(seen.key)
-      registry.enter(member, group)
+      const [group = newCountsGroup(member, seen)] = registered.withKey(seen.key)
+      registered.enter(member, group)
       member.operation = group.operation
       delivery.deliverAll(group, member)
     },
     leave,
     end,
     changed: () => {
-      isUnread = registry.groups().length > 0
+      isUnread = registered.groups().length > 0
       if (isUnread) rounds.plan()
     },
     countsChanged: (subjectIds) => {
       const changed = new Set(subjectIds)
-      const concerned = registry.groups().filter(({ ids }) => ids.some((id) => changed.has(id)))
+      const concerned = registered.groups().filter(({ ids }) => ids.some((id) => changed.has(id)))
       for (const group of concerned) group.dirty = true
       if (concerned.length > 0) rounds.plan()
     },

@@ -3,7 +3,7 @@ import { type Groups, type Membership, visibility } from '../topic.ts'
 import { retryMs } from './batching.ts'
 import { createFeedDelivery } from './feed-delivery.ts'
 import { type FeedGroup, type FeedPlace, newFeedGroup } from './feed-group.ts'
-import { createGroupRegistry, type GroupRegistry } from './group-registry.ts'
+import { createGroupRegistry, type GroupRegistry } from './registered-groups.ts'
 import type { Rights } from './rights.ts'
 import { createSlowReaders } from './slow-readers.ts'
 
@@ -14,12 +14,13 @@ export interface FeedGroups extends Groups {
 
 type Registry = GroupRegistry<FeedGroup>
 
-const groupsAt = (registry: Registry, { key, position }: FeedPlace): FeedGroup[] => [...registry.withKey(key)].filter((group) => group.position === position)
+const groupsAt = (registered: Registry, { key, position }: FeedPlace): FeedGroup[] =>
+  [...registered.withKey(key)].filter((group) => group.position === position)
 
 /** Moves all members into another group at the same version, if one exists, and returns it. */
-function merge(registry: Registry, group: FeedGroup): FeedGroup | undefined {
-  const other = groupsAt(registry, group).find((each) => each !== group)
-  if (other) for (const member of group.members) registry.enter(member, other)
+function merge(registered: Registry, group: FeedGroup): FeedGroup | undefined {
+  const other = groupsAt(registered, group).find((each) => each !== group)
+  if (other) for (const member of group.members) registered.enter(member, other)
   return other
 }
 
@@ -29,10 +30,10 @@ function merge(registry: Registry, group: FeedGroup): FeedGroup | undefined {
  * no event is missed or sent twice between past and live events.
  */
 export function createFeedGroups(ports: Pick<Ports, 'metrics' | 'events'>, rights: Rights, retry: (error: unknown) => boolean): FeedGroups {
-  const registry: Registry = createGroupRegistry()
+  const registered: Registry = createGroupRegistry()
   const slowReaders = createSlowReaders(put)
   const deliverNext = createFeedDelivery(ports, rights, (group, member) => {
-    registry.leave(member)
+    registered.leave(member)
     slowReaders.add(member, group)
   })
 
@@ -40,9 +41,9 @@ export function createFeedGroups(ports: Pick<Ports, 'metrics' | 'events'>, right
   const isShort = ({ position }: FeedPlace): boolean => rights.hasRead(position + 1n)
 
   function put(member: Membership, place: FeedPlace): void {
-    const [group = newFeedGroup(member.operation, place, isShort, round)] = groupsAt(registry, place)
+    const [group = newFeedGroup(member.operation, place, isShort, round)] = groupsAt(registered, place)
     member.operation = group.operation
-    registry.enter(member, group)
+    registered.enter(member, group)
     advance(group)
   }
 
@@ -58,7 +59,7 @@ export function createFeedGroups(ports: Pick<Ports, 'metrics' | 'events'>, right
       const upTo = await rights.refresh()
       while (group.position < upTo && group.members.size > 0) {
         await deliverNext(group, upTo)
-        const other = merge(registry, group)
+        const other = merge(registered, group)
         if (other) advance(other)
       }
       group.isLive = true
@@ -73,7 +74,7 @@ export function createFeedGroups(ports: Pick<Ports, 'metrics' | 'events'>, right
   }
 
   function leave(member: Membership): void {
-    registry.leave(member)
+    registered.leave(member)
     slowReaders.leave(member)
   }
 
@@ -83,13 +84,13 @@ export function createFeedGroups(ports: Pick<Ports, 'metrics' | 'events'>, right
   }
 
   return {
-    members: () => [...registry.members(), ...slowReaders.members()],
+    members: () => [...registered.members(), ...slowReaders.members()],
     get groups() {
-      return registry.groups().length
+      return registered.groups().length
     },
     place: (member, scope, start) => {
       const seen = visibility(member, scope)
-      const before = slowReaders.placeOf(member) ?? registry.groupOf(member)
+      const before = slowReaders.placeOf(member) ?? registered.groupOf(member)
       const position = before?.position ?? start
       if (before?.key === seen.key || position === null) return
       leave(member)
@@ -98,10 +99,10 @@ export function createFeedGroups(ports: Pick<Ports, 'metrics' | 'events'>, right
     leave,
     end,
     changed: () => {
-      for (const group of registry.groups()) advance(group)
+      for (const group of registered.groups()) advance(group)
     },
     versionRead: () => {
-      for (const group of registry.groups()) if (isShort(group)) group.rounds.plan()
+      for (const group of registered.groups()) if (isShort(group)) group.rounds.plan()
     },
   }
 }
