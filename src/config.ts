@@ -123,6 +123,15 @@ const settings = {
     unset: 'own origin',
     effect: "Browsers' pages of these origins may call the server, by CORS and WebSocket.",
   },
+  PUBLIC_URL: {
+    reads: z
+      .string()
+      .refine((text) => URL.canParse(text) && new URL(text).origin === text, 'must be the origin that people see, such as https://keys.example')
+      .optional(),
+    value: 'origin',
+    unset: '`http://` and the Host of the request',
+    effect: 'Where people open the portal, for a proxy that ends TLS or changes Host. Cookies count from this origin alone; with https they are `Secure`.',
+  },
   TRUSTED_PROXIES: {
     reads: addresses.default(() => new BlockList()),
     value: 'addresses and blocks such as `10.0.0.0/8`, with commas between them',

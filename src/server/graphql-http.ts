@@ -3,10 +3,11 @@ import type { Credential, Identity } from '../access/actor.ts'
 import { runAs } from '../store/work.ts'
 import { type Wanted, wantedBy } from './accept.ts'
 import { answerJson, readBody } from './body.ts'
+import type { Cookies } from './cookies.ts'
 import { startDeadline } from './deadline.ts'
 import type { EventStreams } from './event-stream.ts'
 import { type GraphQLServer, maxBodyBytes } from './graphql.ts'
-import { isKnownOrigin } from './origins.ts'
+import { isKnownOrigin, type Origins } from './origins.ts'
 import { createTurns } from './turns.ts'
 
 /** Refuses, with a GraphQL response, what never reaches GraphQL. */
@@ -52,9 +53,13 @@ interface Sent {
   readonly identified: Promise<Identity>
 }
 
-function credentialOf({ headers }: IncomingMessage): Credential {
-  const organization = headers['x-aura-organization']
-  return { authorization: headers.authorization, organization: typeof organization === 'string' ? organization : undefined }
+function credentialOf(request: IncomingMessage, cookies: Cookies): Credential {
+  const organization = request.headers['x-aura-organization']
+  return {
+    authorization: request.headers.authorization,
+    organization: typeof organization === 'string' ? organization : undefined,
+    session: cookies.read(request),
+  }
 }
 
 /** What is wanted by who opens GraphiQL, whatever else a browser lists. */
@@ -76,15 +81,16 @@ export function createGraphQLRoute(options: {
   graphql: GraphQLServer
   eventStreams: EventStreams
   production: boolean
-  allowedOrigins: readonly string[]
+  origins: Origins
+  cookies: Cookies
 }): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
-  const { graphql, eventStreams, production, allowedOrigins } = options
+  const { graphql, eventStreams, production, origins, cookies } = options
   const strangersTurn = createTurns()
 
   async function answerEvents(request: IncomingMessage, response: ServerResponse, { body, identified }: Sent): Promise<void> {
     const { origin } = request.headers
-    if (!isKnownOrigin(request.headers, allowedOrigins)) return reject(response, 403, 'Pages of this origin may not read events here: see ALLOWED_ORIGINS.')
-    if (origin !== undefined && allowedOrigins.includes(origin)) response.setHeader('access-control-allow-origin', origin).setHeader('vary', 'origin')
+    if (!isKnownOrigin(request.headers, origins)) return reject(response, 403, 'Pages of this origin may not read events here: see ALLOWED_ORIGINS.')
+    if (origin !== undefined && origins.allowed.includes(origin)) response.setHeader('access-control-allow-origin', origin).setHeader('vary', 'origin')
     await eventStreams.answer(request, response, body, identified)
   }
 
@@ -110,7 +116,7 @@ export function createGraphQLRoute(options: {
 
   return async (request, response) => {
     if (!admissible(request, response, production)) return
-    const identified = graphql.ports.identify(credentialOf(request))
+    const identified = graphql.ports.identify(credentialOf(request, cookies))
     const isKnown = await identified.then(
       () => true,
       () => strangersTurn().then(() => false),
