@@ -18,6 +18,7 @@ import { createGraphQLRoute } from './server/graphql-http.ts'
 import { createHealth } from './server/health.ts'
 import { commonRoutes, createHttpServer, type Route, schemaRoute } from './server/http.ts'
 import type { Origins } from './server/origins.ts'
+import { portalRoutes } from './server/portal.ts'
 import { portalSessionRoutes, type SessionUses } from './server/portal-session.ts'
 import { createRepeater } from './server/repeat.ts'
 import { verifyBatchRoute, verifyRoute } from './server/verification.ts'
@@ -71,6 +72,7 @@ function serveGraphQL({ ports, config, findSession, installation }: App, address
   const routes: Readonly<Record<string, Route>> = {
     '/graphql': createGraphQLRoute({ graphql, eventStreams, production, origins, cookies }),
     '/schema.graphql': schemaRoute(),
+    ...portalRoutes(),
     ...portalSessionRoutes({ ports, uses: sessionUses(ports), cookies, findSession, mask: graphql.mask, signIn: null }),
   }
   return {

@@ -148,7 +148,7 @@ test('BI-06 null against omitted, extra variables, unknown enum values and too l
 })
 
 test('only the exact paths are served', async () => {
-  for (const path of ['/', '/health', '/graphql/', '/graphql/health', '/v1/verify/', '/GRAPHQL']) expect((await fetch(`${server.url}${path}`)).status).toBe(404)
+  for (const path of ['/health', '/graphql/', '/graphql/health', '/v1/verify/', '/GRAPHQL']) expect((await fetch(`${server.url}${path}`)).status).toBe(404)
   expect(await (await fetch(`${server.url}/schema.graphql`)).text()).toContain('type ApiKey implements Node')
   expect((await fetch(`${production.url}/schema.graphql`)).status).toBe(200)
   expect((await fetch(`${server.url}/readyz`)).status).toBe(200)
