@@ -1,6 +1,8 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { createProviderSignIn, type ProviderSignIn } from './authentication/provider-sign-in.ts'
 import type { App } from './compose.ts'
+import type { Config } from './config.ts'
 import { unavailable } from './errors.ts'
 import { schedule } from './jobs.ts'
 import { createNodeHints, type NodeHints } from './live/node-hints.ts'
@@ -20,6 +22,7 @@ import { commonRoutes, createHttpServer, type Route, schemaRoute } from './serve
 import type { Origins } from './server/origins.ts'
 import { portalRoutes } from './server/portal.ts'
 import { portalSessionRoutes, type SessionUses } from './server/portal-session.ts'
+import { portalSignInRoutes, signInPath } from './server/portal-sign-in.ts'
 import { createRepeater } from './server/repeat.ts'
 import { verifyBatchRoute, verifyRoute } from './server/verification.ts'
 import type { VerificationMemory } from './server/verification-metrics.ts'
@@ -27,6 +30,7 @@ import { attachWebSocket } from './server/websocket.ts'
 import { endAllSessions } from './sessions/end-all-sessions.ts'
 import { endSession } from './sessions/end-session.ts'
 import { redeemCode } from './sessions/redeem-code.ts'
+import { startSession } from './sessions/start-session.ts'
 import { switchOrganization } from './sessions/switch-organization.ts'
 import { maxVerificationMs } from './store/sessions.ts'
 import { runAs, Work } from './store/work.ts'
@@ -54,6 +58,15 @@ const sessionUses = (ports: Ports): SessionUses => ({
   endAllSessions: (actor) => endAllSessions(ports, actor),
 })
 
+/** Sign-in at the identity provider, if this server is its client. */
+function providerSignIn(
+  { provider, AUTH_CLIENT_ID: clientId, AUTH_CLIENT_SECRET: clientSecret, AUTH_ORG_CLAIM: organizationClaim }: Config,
+  { log }: Pick<Ports, 'log'>,
+) {
+  if (!provider || clientId === undefined) return null
+  return createProviderSignIn({ issuer: provider.issuer, clientId, clientSecret, organizationClaim, log })
+}
+
 /** GraphQL on all its transports. */
 function serveGraphQL({ ports, config, findSession, installation }: App, addressOf: AddressOf) {
   const { production, ALLOWED_ORIGINS: allowedOrigins } = config
@@ -69,11 +82,23 @@ function serveGraphQL({ ports, config, findSession, installation }: App, address
   })
   const quota = createConnectionQuota(config.WS_MAX_SOCKETS_PER_MEMBER)
   const eventStreams = createEventStreams(graphql, quota)
+  const provider = providerSignIn(config, ports)
+  const signInRoutes = (provider: ProviderSignIn) =>
+    portalSignInRoutes({
+      provider,
+      cookies,
+      ports,
+      mask: graphql.mask,
+      publicUrl: config.PUBLIC_URL,
+      defaultOrganization: config.AUTH_DEFAULT_ORGANIZATION ?? null,
+      startSession: (input) => startSession(ports, input),
+    })
   const routes: Readonly<Record<string, Route>> = {
     '/graphql': createGraphQLRoute({ graphql, eventStreams, production, origins, cookies }),
     '/schema.graphql': schemaRoute(),
     ...portalRoutes(),
-    ...portalSessionRoutes({ ports, uses: sessionUses(ports), cookies, findSession, mask: graphql.mask, signIn: null }),
+    ...portalSessionRoutes({ ports, uses: sessionUses(ports), cookies, findSession, mask: graphql.mask, signIn: provider && signInPath }),
+    ...(provider ? signInRoutes(provider) : {}),
   }
   return {
     routes,
