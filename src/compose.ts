@@ -3,10 +3,13 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { pino } from 'pino'
 import { createAuthenticate, createIdentify } from './authentication/authenticate.ts'
 import { createMemberships } from './authentication/memberships.ts'
+import { createOpenSessions } from './authentication/open-sessions.ts'
+import { createFindSession, createIdentifyAny, type FindSession } from './authentication/sessions.ts'
 import { createChange } from './change/change.ts'
 import { createChangeBy } from './change/change-by.ts'
 import { createStores } from './change/stores.ts'
 import type { Config } from './config.ts'
+import { createCodes } from './crypto/code.ts'
 import { createJobs, type Jobs } from './jobs.ts'
 import { createHub } from './live/hub.ts'
 import { propagate } from './nodes/propagate.ts'
@@ -16,9 +19,10 @@ import { createSampledLog, type SampledLog } from './server/log-lines.ts'
 import { createMetrics, type NodeMetrics } from './server/metrics.ts'
 import { createRateLimits } from './server/rate-limits.ts'
 import { createRefused, limitFailures } from './server/request.ts'
-import { createVerifyToken, openServerSecrets } from './server-secrets.ts'
+import { createVerifyToken, openServerSecrets, readAuthSecret } from './server-secrets.ts'
 import { type Database, isTransient, type OnStatement, openPGlite, openPostgres } from './store/client.ts'
 import { databaseFolder, lockFolder } from './store/data-folder.ts'
+import { installationId } from './store/installation.ts'
 import { currentWork, runForAll } from './store/work.ts'
 import { createLastUses, type LastUses } from './verification/last-uses.ts'
 import { createOwnMark, type OwnMark } from './verification/marks.ts'
@@ -46,6 +50,9 @@ export interface App extends Jobs {
   readonly lastUses: LastUses
   readonly rehashes: Rehashes
   readonly lines: SampledLog
+  readonly findSession: FindSession
+  /** Names this installation in its cookies. */
+  readonly installation: string
   /** The mark of the process that owns the embedded database; null if nodes share one. */
   readonly ownMark: OwnMark | null
   /** Calls `listener` after each commit of a change. */
@@ -66,6 +73,25 @@ async function takeBack(undo: Undo[], log: Log): Promise<void> {
   }
 }
 
+/** What callers send to say who they are: tokens, cookies and the codes of links. */
+function openCredentials(
+  config: Config,
+  { sessions }: Pick<Ports, 'sessions'>,
+  { clock, log, rateLimits, findSession }: Pick<Ports, 'clock' | 'log' | 'rateLimits'> & Pick<App, 'findSession'>,
+): Pick<Ports, 'identify' | 'codes' | 'openSessions'> {
+  const byToken = createIdentify({
+    verifyToken: createVerifyToken(config, clock, log),
+    organizationClaim: config.AUTH_ORG_CLAIM,
+    defaultOrganization: config.AUTH_DEFAULT_ORGANIZATION ?? null,
+    now: () => clock.now(),
+  })
+  return {
+    identify: limitFailures(createIdentifyAny(byToken, findSession), rateLimits),
+    codes: config.provider ? null : createCodes(readAuthSecret(config)),
+    openSessions: createOpenSessions(sessions, clock),
+  }
+}
+
 /** Joins everything: opens and migrates the database, then builds the ports. `listen` of listen.ts adds the transports. */
 export async function compose(config: Config, overrides: Overrides = {}): Promise<App> {
   const clock = overrides.clock ?? { now: () => new Date() }
@@ -78,11 +104,11 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
     const database = await openDatabase(config, overrides.onStatement, undo)
     await database.migrate()
     const stores = createStores(database.client)
+    const installation = await installationId(database.client)
     const { digests, seals, cursors } = await openServerSecrets(config, database, stores)
     const live = { ...stores, clock, log, metrics: metrics.port, eventRetentionDays: config.EVENT_RETENTION_DAYS }
     const hub = createHub(live, isTransient)
-    const { AUTH_ORG_CLAIM: organizationClaim, AUTH_DEFAULT_ORGANIZATION: defaultOrganization = null } = config
-    const verifyToken = createVerifyToken(config, clock, log)
+    const { AUTH_ORG_CLAIM: organizationClaim } = config
     const rateLimits = createRateLimits(config, clock, metrics.port)
     const listeners: Parameters<App['onChange']>[0][] = [hub.changed]
     const ownMark = database.kind === 'pglite' ? createOwnMark() : null
@@ -92,6 +118,7 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
         for (const listener of listeners) listener(organizationId, version)
       },
     })
+    const findSession = createFindSession(stores.sessions, clock)
     const nodes = nodeStore(database.client)
     const authenticateLive = limitFailures(
       createAuthenticate({ organizationClaim, members: createMemberships(stores.members, stores.organizations, hub) }),
@@ -105,7 +132,7 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       cursors,
       change,
       changeBy: createChangeBy(stores, change),
-      identify: limitFailures(createIdentify({ verifyToken, organizationClaim, defaultOrganization, now: () => clock.now() }), rateLimits),
+      ...openCredentials(config, stores, { clock, log, rateLimits, findSession }),
       authenticate: limitFailures(createAuthenticate({ organizationClaim, members: stores.members }), rateLimits),
       // Shared by all clients that reconnect at once: if one disconnects, the others continue.
       authenticateLive: (identity) => runForAll(() => authenticateLive(identity)),
@@ -134,6 +161,8 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       rehashes,
       lines,
       ownMark,
+      findSession,
+      installation,
       ...jobs,
       onChange: (listener) => void listeners.push(listener),
       onClose: (step) => void undo.push(step),

@@ -2,7 +2,7 @@ import { BlockList } from 'node:net'
 import { z } from 'zod'
 import { isId } from './ids.ts'
 import { isSlug } from './names.ts'
-import { addresses, count, isPostgresUrl, isSafeUrl, maxPerMinute, minAuditDays, origins, type Setting, secretList } from './setting.ts'
+import { addresses, count, isPostgresUrl, isSafeUrl, maxPerMinute, minAuditDays, origins, providerProblems, type Setting, secretList } from './setting.ts'
 
 /** Bad settings: one message lists every problem and repeats no value, since a value may be a secret. The process ends with code 2. */
 export class ConfigError extends Error {
@@ -66,6 +66,18 @@ const settings = {
     unset: 'required with `AUTH_JWKS_URL`',
     effect: 'Tokens of the provider must have this `aud`.',
   },
+  AUTH_CLIENT_ID: {
+    reads: z.string().optional(),
+    value: 'text',
+    unset: 'nobody signs in to the portal at the provider',
+    effect: 'This server as a client of the provider, for the sign-in of people. Its redirect URI there is `/portal/callback` of `PUBLIC_URL`.',
+  },
+  AUTH_CLIENT_SECRET: {
+    reads: z.string().optional(),
+    value: 'text',
+    unset: 'a public client, with PKCE alone',
+    effect: 'The secret of `AUTH_CLIENT_ID`.',
+  },
   AUTH_ORG_CLAIM: { reads: z.string().default('org'), value: 'name of a claim', effect: 'This claim of a token names the organization.' },
   AUTH_DEFAULT_ORGANIZATION: {
     reads: z
@@ -122,6 +134,15 @@ const settings = {
     value: 'origins, with commas between them',
     unset: 'own origin',
     effect: "Browsers' pages of these origins may call the server, by CORS and WebSocket.",
+  },
+  PUBLIC_URL: {
+    reads: z
+      .string()
+      .refine((text) => URL.canParse(text) && new URL(text).origin === text, 'must be the origin that people see, such as https://keys.example')
+      .optional(),
+    value: 'origin',
+    unset: '`http://` and the Host of the request',
+    effect: 'Where people open the portal, for a proxy that ends TLS or changes Host. Cookies count from this origin alone; with https they are `Secure`.',
   },
   TRUSTED_PROXIES: {
     reads: addresses.default(() => new BlockList()),
@@ -212,13 +233,7 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
   for (const name of neverEmpty) if (environment[name] === '') problems.push(`${name} is set but empty: give it a value, or unset it`)
   if (given['DATABASE_LISTEN_URL'] !== undefined && given['DATABASE_URL'] === undefined) problems.push('DATABASE_LISTEN_URL has no effect without DATABASE_URL')
   const url = given['AUTH_JWKS_URL']
-  for (const name of ['AUTH_ISSUER', 'AUTH_AUDIENCE']) {
-    if (url !== undefined && given[name] === undefined)
-      problems.push(`${name} must be set when AUTH_JWKS_URL is: the tokens of the provider are checked against it`)
-    if (url === undefined && given[name] !== undefined) problems.push(`${name} has no effect without AUTH_JWKS_URL`)
-  }
-  if (url !== undefined && given['AUTH_SECRET'] !== undefined)
-    problems.push('AUTH_SECRET must not be set when AUTH_JWKS_URL is: only one of them can sign tokens')
+  problems.push(...providerProblems(given))
   if (given['DATABASE_URL'] !== undefined) {
     for (const [name, hint] of [
       ['AUTH_SECRET', 'make one with: openssl rand -base64 48'],

@@ -16,6 +16,8 @@ export interface Jobs {
   sweep(): Promise<void>
   /** Writes what verification collected: last uses, and digests under the current pepper. */
   write(): Promise<void>
+  /** Closes what is open with a session that has ended. */
+  checkSessions(): Promise<void>
   /** Re-wraps secrets under the current key-encryption key and format, and deletes data past its retention. */
   tidy(): Promise<void>
   /** How many ACTIVE keys each pepper held at the last count; null if there is only one pepper, or before the first count. */
@@ -30,7 +32,7 @@ interface Job {
 
 /** All jobs. `poll` reads changes of other nodes; null on a node that serves only verification, which runs only the jobs for that. */
 export const schedule = (
-  { sweep, write, tidy, lines }: Jobs & { lines: { tell(): void } },
+  { sweep, write, tidy, checkSessions, lines }: Jobs & { lines: { tell(): void } },
   { beat, poll }: { beat: () => Promise<void>; poll: (() => Promise<void>) | null },
 ): readonly Job[] => [
   { everyMs: 1_000, run: beat },
@@ -39,6 +41,7 @@ export const schedule = (
     ? [
         { everyMs: 500, run: poll },
         { everyMs: 500, run: sweep },
+        { everyMs: 500, run: checkSessions },
         { everyMs: 60_000, run: tidy },
       ]
     : [{ everyMs: 500, run: write }]),
@@ -66,6 +69,7 @@ export function createJobs({ ports, database, config, verification, lastUses, re
       await write()
     },
     write,
+    checkSessions: () => ports.openSessions.check(),
     keysPerPepper: () => keysPerPepper,
     tidy: async () => {
       await rememberServerSecrets(database, ports)
@@ -74,6 +78,7 @@ export function createJobs({ ports, database, config, verification, lastUses, re
       if (ports.digests.pepperIds.length > 1) keysPerPepper = await verification.keysPerPepper()
       const now = ports.clock.now()
       await ports.keys.forget(now)
+      await ports.sessions.forget(now)
       if (config.AUDIT_RETENTION_DAYS !== null) await ports.events.deleteBefore(new Date(now.getTime() - config.AUDIT_RETENTION_DAYS * dayMs))
     },
   }

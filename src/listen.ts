@@ -1,24 +1,37 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { createProviderSignIn, type ProviderSignIn } from './authentication/provider-sign-in.ts'
 import type { App } from './compose.ts'
+import type { Config } from './config.ts'
 import { unavailable } from './errors.ts'
 import { schedule } from './jobs.ts'
 import { createNodeHints, type NodeHints } from './live/node-hints.ts'
 import { createVersionPoller } from './live/version-poller.ts'
 import { createHeartbeat } from './nodes/heartbeat.ts'
+import type { Ports } from './ports.ts'
 import { type AddressOf, createAddresses } from './server/addresses.ts'
 import { authorizeRoute } from './server/authorize.ts'
 import { createConnectionQuota } from './server/connection-quota.ts'
+import { createCookies } from './server/cookies.ts'
 import { createEventStreams } from './server/event-stream.ts'
 import { createGateway } from './server/gateway.ts'
 import { createGraphQLServer } from './server/graphql.ts'
 import { createGraphQLRoute } from './server/graphql-http.ts'
 import { createHealth } from './server/health.ts'
 import { commonRoutes, createHttpServer, type Route, schemaRoute } from './server/http.ts'
+import type { Origins } from './server/origins.ts'
+import { portalRoutes } from './server/portal.ts'
+import { portalSessionRoutes, type SessionUses } from './server/portal-session.ts'
+import { portalSignInRoutes, signInPath } from './server/portal-sign-in.ts'
 import { createRepeater } from './server/repeat.ts'
 import { verifyBatchRoute, verifyRoute } from './server/verification.ts'
 import type { VerificationMemory } from './server/verification-metrics.ts'
 import { attachWebSocket } from './server/websocket.ts'
+import { endAllSessions } from './sessions/end-all-sessions.ts'
+import { endSession } from './sessions/end-session.ts'
+import { redeemCode } from './sessions/redeem-code.ts'
+import { startSession } from './sessions/start-session.ts'
+import { switchOrganization } from './sessions/switch-organization.ts'
 import { maxVerificationMs } from './store/sessions.ts'
 import { runAs, Work } from './store/work.ts'
 import { createKeyCache, maxCacheBytes } from './verification/cache.ts'
@@ -37,9 +50,28 @@ export interface Listening {
   isListening(): boolean | null
 }
 
+/** What the routes of sessions may do. */
+const sessionUses = (ports: Ports): SessionUses => ({
+  redeemCode: (input) => redeemCode(ports, input),
+  switchOrganization: (actor, input) => switchOrganization(ports, actor, input),
+  endSession: (actor) => endSession(ports, actor),
+  endAllSessions: (actor) => endAllSessions(ports, actor),
+})
+
+/** Sign-in at the identity provider, if this server is its client. */
+function providerSignIn(
+  { provider, AUTH_CLIENT_ID: clientId, AUTH_CLIENT_SECRET: clientSecret, AUTH_ORG_CLAIM: organizationClaim }: Config,
+  { log }: Pick<Ports, 'log'>,
+) {
+  if (!provider || clientId === undefined) return null
+  return createProviderSignIn({ issuer: provider.issuer, clientId, clientSecret, organizationClaim, log })
+}
+
 /** GraphQL on all its transports. */
-function serveGraphQL({ ports, config }: App, addressOf: AddressOf) {
+function serveGraphQL({ ports, config, findSession, installation }: App, addressOf: AddressOf) {
   const { production, ALLOWED_ORIGINS: allowedOrigins } = config
+  const origins: Origins = { allowed: allowedOrigins, publicUrl: config.PUBLIC_URL }
+  const cookies = createCookies(origins, installation, ports.log)
   const graphql = createGraphQLServer(ports, {
     production,
     allowedOrigins,
@@ -50,9 +82,23 @@ function serveGraphQL({ ports, config }: App, addressOf: AddressOf) {
   })
   const quota = createConnectionQuota(config.WS_MAX_SOCKETS_PER_MEMBER)
   const eventStreams = createEventStreams(graphql, quota)
+  const provider = providerSignIn(config, ports)
+  const signInRoutes = (provider: ProviderSignIn) =>
+    portalSignInRoutes({
+      provider,
+      cookies,
+      ports,
+      mask: graphql.mask,
+      publicUrl: config.PUBLIC_URL,
+      defaultOrganization: config.AUTH_DEFAULT_ORGANIZATION ?? null,
+      startSession: (input) => startSession(ports, input),
+    })
   const routes: Readonly<Record<string, Route>> = {
-    '/graphql': createGraphQLRoute({ graphql, eventStreams, production, allowedOrigins }),
+    '/graphql': createGraphQLRoute({ graphql, eventStreams, production, origins, cookies }),
     '/schema.graphql': schemaRoute(),
+    ...portalRoutes(),
+    ...portalSessionRoutes({ ports, uses: sessionUses(ports), cookies, findSession, mask: graphql.mask, signIn: provider && signInPath }),
+    ...(provider ? signInRoutes(provider) : {}),
   }
   return {
     routes,
@@ -60,7 +106,8 @@ function serveGraphQL({ ports, config }: App, addressOf: AddressOf) {
     admission: graphql.admission,
     attach: (server: Server) =>
       attachWebSocket(server, graphql, quota, {
-        allowedOrigins,
+        origins,
+        cookies,
         addressOf,
         subscriptionsPerSocket: config.WS_MAX_SUBSCRIPTIONS_PER_SOCKET,
         messagesPerMinute: config.WS_MAX_MESSAGES_PER_MINUTE,

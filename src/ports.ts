@@ -1,6 +1,7 @@
 import type { Actor, Authenticate, Identify } from './access/actor.ts'
 import type { Scope } from './access/scope.ts'
 import type { AppStore } from './apps/store.ts'
+import type { Codes } from './crypto/code.ts'
 import type { Cursors } from './crypto/cursor.ts'
 import type { Digests } from './crypto/digest.ts'
 import type { Seals } from './crypto/seal.ts'
@@ -12,6 +13,7 @@ import type { KeyStore } from './keys/store.ts'
 import type { MemberStore } from './members/store.ts'
 import type { OrganizationStore } from './organizations/store.ts'
 import type { SecretStore } from './secrets/store.ts'
+import type { SessionStore } from './sessions/store.ts'
 import type { LiveOperation, Subscriber } from './topic.ts'
 
 /**
@@ -26,6 +28,7 @@ export interface Stores {
   readonly keys: KeyStore
   readonly secrets: SecretStore
   readonly events: EventStore
+  readonly sessions: SessionStore
 }
 
 /** The inside of one change: the organization is locked, and what is read here holds until the commit. */
@@ -99,6 +102,18 @@ export interface Hub {
   watch(actor: Actor, end: () => void): Promise<() => void>
 }
 
+/** What is open on this node with a session's cookie: it closes when the session ends. */
+export interface OpenSessions {
+  /** Calls `end` once the session has ended, within a second on any node; returns a function to stop. */
+  watch(id: string, end: () => void): () => void
+  /** Something was asked over what is open: that is a use of the session. */
+  used(id: string): void
+  /** These were ended here. */
+  ended(ids: readonly string[]): void
+  /** Looks which have ended meanwhile, and writes which were used. */
+  check(): Promise<void>
+}
+
 /** What is counted as it happens. */
 export interface Metrics {
   delivered(answers: number): void
@@ -163,6 +178,9 @@ export interface Ports extends Stores {
   readonly digests: Digests
   readonly seals: Seals
   readonly cursors: Cursors
+  /** Null with an identity provider. */
+  readonly codes: Codes | null
+  readonly openSessions: OpenSessions
   readonly identify: Identify
   readonly authenticate: Authenticate
   /** The same for connections that stay open, from memory if the hub knows: clients that all reconnect cost few statements. */

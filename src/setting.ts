@@ -77,3 +77,19 @@ export function isSafeUrl(text: string): boolean {
 export const maxPerMinute = 1_000_000
 
 export const isPostgresUrl = (text: string): boolean => /^postgres(ql)?:\/\//.test(text) && URL.canParse(text)
+
+/** What is wrong between the settings of the identity provider. */
+export function providerProblems(given: Readonly<Record<string, string | undefined>>): string[] {
+  const hasProvider = given['AUTH_JWKS_URL'] !== undefined
+  const isGiven = (name: string): boolean => given[name] !== undefined
+  const problems: string[] = []
+  for (const name of ['AUTH_ISSUER', 'AUTH_AUDIENCE']) {
+    if (hasProvider && !isGiven(name)) problems.push(`${name} must be set when AUTH_JWKS_URL is: the tokens of the provider are checked against it`)
+  }
+  for (const name of ['AUTH_ISSUER', 'AUTH_AUDIENCE', 'AUTH_CLIENT_ID', 'AUTH_CLIENT_SECRET']) {
+    if (!hasProvider && isGiven(name)) problems.push(`${name} has no effect without AUTH_JWKS_URL`)
+  }
+  if (hasProvider && isGiven('AUTH_CLIENT_SECRET') && !isGiven('AUTH_CLIENT_ID')) problems.push('AUTH_CLIENT_SECRET has no effect without AUTH_CLIENT_ID')
+  if (hasProvider && isGiven('AUTH_SECRET')) problems.push('AUTH_SECRET must not be set when AUTH_JWKS_URL is: only one of them can sign tokens')
+  return problems
+}

@@ -16,6 +16,8 @@ export interface Actor {
 export interface Credential {
   readonly authorization: string | null | undefined
   readonly organization: unknown
+  /** The value of the session's cookie, where the cookie counts. */
+  readonly session?: string | undefined
 }
 
 /** What a valid credential says by itself, before any lookup. */
@@ -25,9 +27,11 @@ export interface Identity {
   readonly organization: string | null
   /** When the credential ends. */
   readonly expiresAt: Date
+  /** The id of the session, if a cookie was the credential. */
+  readonly session?: string
 }
 
-/** Checks a credential without the database; throws UNAUTHENTICATED, with one text, for every invalid one. */
+/** Checks a credential, a token without the database; throws UNAUTHENTICATED, with one text, for every invalid one. */
 export type Identify = (credential: Credential) => Promise<Identity>
 
 /** Returns the identity's current member; throws UNAUTHENTICATED when there is none, or when several organizations are possible. */

@@ -6,6 +6,7 @@ import { memberStore } from '../members/store.ts'
 import { organizationStore } from '../organizations/store.ts'
 import type { Stores } from '../ports.ts'
 import { secretStore } from '../secrets/store.ts'
+import { sessionStore } from '../sessions/store.ts'
 import type { Statements } from '../store/client.ts'
 
 /** Every feature's store over the same client or transaction. */
@@ -17,4 +18,5 @@ export const createStores = (client: Statements): Stores => ({
   keys: keyStore(client),
   secrets: secretStore(client),
   events: eventStore(client),
+  sessions: sessionStore(client),
 })

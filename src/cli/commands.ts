@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { portalLink } from '../authentication/portal-link.ts'
 import { signToken } from '../authentication/tokens.ts'
 import { compose } from '../compose.ts'
 import { ConfigError, loadConfig } from '../config.ts'
@@ -56,6 +57,18 @@ function createProgram(): Command {
       if (!/^\d{1,6}\s?[smhdw]$/.test(ttl)) throw new ConfigError(['--ttl must be a span such as 30m, 8h or 7d'])
       if (config.provider) throw new ConfigError(['AUTH_JWKS_URL is set: tokens come from the identity provider'])
       console.log(await signToken(readAuthSecret(config), { subject: as, organization: org, organizationClaim: config.AUTH_ORG_CLAIM, ttl }))
+    })
+
+  program
+    .command('portal-link')
+    .description('print a link that signs a member in to the portal, once and within 10 minutes (only with AUTH_SECRET or the embedded database)')
+    .requiredOption('--org <organization>', 'the organization, its slug or id')
+    .requiredOption('--as <subject>', "the member's subject")
+    .action(({ org, as }: { org: string; as: string }) => {
+      const config = loadConfig()
+      if (config.provider) throw new ConfigError(['AUTH_JWKS_URL is set: people sign in at the identity provider'])
+      const url = config.PUBLIC_URL ?? `http://${config.HOST.includes(':') ? `[${config.HOST}]` : config.HOST}:${config.PORT}`
+      console.log(portalLink({ secret: readAuthSecret(config), url, subject: as, organization: org, now: new Date() }))
     })
 
   program

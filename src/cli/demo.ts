@@ -17,6 +17,9 @@ import { dayMs } from '../time.ts'
 /** The organizations that `loadDemo` makes. */
 export const demoSlugs = ['demo', 'other'] as const
 
+/** The owner of the demo organization, who makes the others. */
+const founder = { subject: 'owner@demo.example', name: 'Olivia Brandt' }
+
 /** Members of the demo organization; their subjects are their email addresses. */
 const people: readonly { subject: string; name: string; role: OrganizationRole }[] = [
   { subject: 'aura@demo.example', name: 'Amira Haddad', role: 'AURA_OWNER' },
@@ -24,6 +27,9 @@ const people: readonly { subject: string; name: string; role: OrganizationRole }
   { subject: 'user@demo.example', name: 'Uma Petrov', role: 'MEMBER' },
   { subject: 'outsider@demo.example', name: 'Otto Lindqvist', role: 'MEMBER' },
 ]
+
+/** Who a visitor of the demo can be, to compare the roles. */
+export const demoPeople: readonly { subject: string; name: string }[] = [founder, ...people]
 
 interface InstancePlan {
   readonly name: string
@@ -123,7 +129,7 @@ export async function loadDemo(app: App): Promise<void> {
     await bootstrapOrganization(ports, {
       slug: 'demo',
       name: 'Northwind Robotics',
-      owner: { subject: 'owner@demo.example', name: 'Olivia Brandt', email: 'owner@demo.example' },
+      owner: { ...founder, email: founder.subject },
     }),
   )
   const members = new Map<string, Actor>()

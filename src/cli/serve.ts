@@ -1,6 +1,9 @@
+import { portalLink } from '../authentication/portal-link.ts'
 import { compose } from '../compose.ts'
 import type { Config } from '../config.ts'
 import { listen } from '../listen.ts'
+import { readAuthSecret } from '../server-secrets.ts'
+import { demoPeople } from './demo.ts'
 import { ensureDemo } from './ensure-demo.ts'
 
 /** Returns what to type next in the reader's shell. */
@@ -23,6 +26,16 @@ function welcome(url: string, config: Config, demo: boolean): string {
   return lines.join('\n')
 }
 
+/** A link per person of the embedded demo, to compare what each role sees. Nobody else's: their terminals are logs, which others read. */
+function links(url: string, config: Config): string {
+  const [secret, now] = [readAuthSecret(config), new Date()]
+  const lines = demoPeople.map(({ subject, name }) => {
+    const link = portalLink({ secret, url: config.PUBLIC_URL ?? url, subject, organization: 'demo', now })
+    return `  ${`${name}, ${subject.split('@', 1)[0]}:`.padEnd(28)}${link}`
+  })
+  return ['', 'Open the portal as one of its people. Each link works once, for ten minutes; npx aura-keys portal-link prints another:', '', ...lines].join('\n')
+}
+
 /** Serves until SIGTERM or SIGINT. */
 export async function serve(config: Config, wantsDemo: boolean): Promise<void> {
   const app = await compose(config)
@@ -34,6 +47,7 @@ export async function serve(config: Config, wantsDemo: boolean): Promise<void> {
     const demo = await ensureDemo(app, wantsDemo || config.DATABASE_URL === undefined)
     const { url } = await listen(app)
     console.log(welcome(url, config, demo))
+    if (demo && config.DATABASE_URL === undefined && !config.provider && config.SERVE !== 'verification') console.log(links(url, config))
     await stop
     stopping = true
   } finally {

@@ -109,8 +109,13 @@ function keepAlive(response: ServerResponse): () => void {
 }
 
 /** Returns once the stream is over. */
-async function stream(graphql: GraphQLServer, prepared: Operation, response: ServerResponse, deadline: Deadline, over: Promise<void>): Promise<void> {
-  const { clock, metrics } = graphql.ports
+async function stream(
+  graphql: GraphQLServer,
+  prepared: Operation,
+  response: ServerResponse,
+  { deadline, over, session }: { deadline: Deadline; over: Promise<void>; session: string | undefined },
+): Promise<void> {
+  const { clock, metrics, openSessions } = graphql.ports
   const wire = createWire(response)
   response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'x-accel-buffering': 'no' })
   response.write(':\n\n')
@@ -129,6 +134,7 @@ async function stream(graphql: GraphQLServer, prepared: Operation, response: Ser
     return over
   }
   const ends = [whenExpired(prepared.contextValue.actor, clock, () => wire.finish(true)), keepAlive(response), leave]
+  if (session !== undefined) ends.push(openSessions.watch(session, () => wire.finish(true)))
   await over
   for (const end of ends) end()
   metrics.closed(response.writableFinished ? 'stream_complete' : wire.fellBehind ? 'stream_behind' : 'stream_gone')
@@ -162,7 +168,8 @@ export function createEventStreams(graphql: GraphQLServer, quota: ConnectionQuot
       resumeAfter: lastEventId === '' ? null : BigInt(lastEventId),
     }
     try {
-      await runAs(deadline.work, () => answerPrepared(request, response, { caller, operation, deadline, over }))
+      const session = (await identified.catch(() => null))?.session
+      await runAs(deadline.work, () => answerPrepared(request, response, { caller, operation, deadline, over, session }))
     } finally {
       deadline.end()
     }
@@ -171,7 +178,13 @@ export function createEventStreams(graphql: GraphQLServer, quota: ConnectionQuot
   async function answerPrepared(
     request: IncomingMessage,
     response: ServerResponse,
-    { caller, operation, deadline, over }: { caller: Caller; operation: OperationRequest; deadline: Deadline; over: Promise<void> },
+    {
+      caller,
+      operation,
+      deadline,
+      over,
+      session,
+    }: { caller: Caller; operation: OperationRequest; deadline: Deadline; over: Promise<void>; session: string | undefined },
   ): Promise<void> {
     const prepared = await prepare(graphql, caller, operation)
     if (response.destroyed) return
@@ -185,7 +198,7 @@ export function createEventStreams(graphql: GraphQLServer, quota: ConnectionQuot
     }
     open.add(response)
     try {
-      await stream(graphql, prepared, response, deadline, over)
+      await stream(graphql, prepared, response, { deadline, over, session })
     } finally {
       open.delete(response)
       giveBack()

@@ -25,6 +25,8 @@ export const maxBodyBytes = 100_000
 export interface ServerContext {
   readonly identified: Promise<Identity>
   identity?: Identity
+  /** The operation is a subscription, which Yoga does not answer. */
+  readonly subscribes?: () => void
 }
 
 export interface GraphQLServer {
@@ -79,7 +81,11 @@ function limits(documents: Documents, mask: (error: unknown) => GraphQLError): P
       if (work) hook.setExecuteFn((args) => orStopped(work, () => inLine(args, work, () => executeFn(args) as Promise<ExecutionResult> | ExecutionResult)))
     },
     // Sockets and event streams handle subscriptions themselves; a request here asks for another form.
-    onSubscribe: (hook) => refusingOf(hook).setResultAndStopExecution({ errors: [elsewhere()] }),
+    onSubscribe: (hook) => {
+      const { args, setResultAndStopExecution } = refusingOf(hook)
+      ;(args.contextValue as ServerContext).subscribes?.()
+      setResultAndStopExecution({ errors: [elsewhere()] })
+    },
     onResultProcess: ({ result }) => keepStatus(result),
     onExecutionResult: ({ result, setResult }) => {
       if (result && 'errors' in result && result.errors) setResult({ ...result, errors: fewErrors(result.errors) })

@@ -62,11 +62,13 @@ const pathOf = ({ url = '/' }: IncomingMessage): string => {
   return end < 0 ? url : url.slice(0, end)
 }
 
-/** Node's own HTTP server; routes match by exact path. `lean` routes run thousands of times a second: they match first and skip the rest. */
+/** Node's own HTTP server; routes match by exact path, but for those of the portal's page. `lean` routes run thousands of times a second: they match first and skip the rest. */
 export function createHttpServer(routes: Readonly<Record<string, Route>>, lean: ReadonlyMap<string, LeanRoute>, addressOf: AddressOf): Server {
   const known = new Map(Object.entries(routes))
   const handle: Route = (request, response) => {
-    const route = known.get(pathOf(request))
+    const path = pathOf(request)
+    // The page has paths of its own below this one.
+    const route = known.get(path) ?? (path.startsWith('/portal/') ? known.get('/portal/') : undefined)
     if (route) return route(request, response)
     const isRead = request.method === 'GET' || request.method === 'HEAD'
     answerJson(response, 404, { error: isRead && known.has('/graphql') ? 'There is nothing here. GraphQL is at /graphql.' : 'There is nothing here.' })

@@ -53,7 +53,7 @@ export const limitFailures =
     } catch (error) {
       const { address } = currentRequest() ?? {}
       // No credential is no guess, and costs nothing.
-      const isNone = 'authorization' in input && !input.authorization
+      const isNone = 'authorization' in input && !input.authorization && !('session' in input && input.session)
       const isWrong = error instanceof AuraError && error.extensions.code === 'UNAUTHENTICATED' && !isNone
       if (isWrong && address) await rateLimits.spend('failed_credentials', address)
       throw error

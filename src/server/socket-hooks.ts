@@ -21,7 +21,7 @@ const organizationNeeded = 'Name an organization, its id or slug: "organization"
 const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
 
 /** Starts what must end with the socket; returns whether it may stay open. */
-async function admit({ ports }: GraphQLServer, quota: ConnectionQuota, { socket, running }: Connection, actor: Actor): Promise<boolean> {
+async function admit({ ports }: GraphQLServer, quota: ConnectionQuota, { socket, running, identity }: Connection, actor: Actor): Promise<boolean> {
   const isClosed = (): boolean => socket.readyState === socket.CLOSED
   // It may have closed while its credential was checked, and emits that only once.
   if (socket.readyState !== socket.OPEN) return false
@@ -31,9 +31,12 @@ async function admit({ ports }: GraphQLServer, quota: ConnectionQuota, { socket,
     return false
   }
   const stopExpiry = whenExpired(actor, ports.clock, () => socket.close(CloseCode.Forbidden, 'The token expired'))
+  const session = identity?.session
+  const stopSession = session === undefined ? null : ports.openSessions.watch(session, () => socket.close(CloseCode.Forbidden, 'The session ended'))
   socket.once('close', () => {
     giveBack()
     stopExpiry()
+    stopSession?.()
     for (const wire of running.values()) wire.stop()
   })
   const unwatch = await ports.hub.watch(actor, () => socket.close(CloseCode.Forbidden, 'The member was removed'))
@@ -56,6 +59,7 @@ function callerOf({ ports, admission }: GraphQLServer, connection: Connection, w
     work,
     admit: async () => {
       if (!connection.actor || !connection.identity) throw unauthenticated()
+      if (connection.identity.session !== undefined) ports.openSessions.used(connection.identity.session)
       work.leaveQueue = await admission.enter(senderOf(connection.actor), work)
       return connection.identity
     },
@@ -87,7 +91,7 @@ export function createSocketHooks(
       try {
         // After a restart all reconnect at once.
         await turn()
-        const credential = { authorization: text(connectionParams?.authorization), organization: connectionParams?.organization }
+        const credential = { authorization: text(connectionParams?.authorization), organization: connectionParams?.organization, session: extra.session }
         extra.identity = await withRequest(() => ports.identify(credential), null, extra.address)
         const { identity } = extra
         extra.actor = await withRequest(() => ports.authenticateLive(identity), null, extra.address)

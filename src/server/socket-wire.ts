@@ -13,6 +13,8 @@ export interface Connection {
   identity: Identity | null
   /** Its address, as limits count it. */
   readonly address: string
+  /** The value of the session's cookie at the upgrade, where it counts. */
+  readonly session: string | undefined
   actor: Actor | null
   /** Ends the wait for the acknowledgement. */
   acknowledged(): void

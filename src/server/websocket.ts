@@ -3,8 +3,9 @@ import { CloseCode, handleProtocols, makeServer, type WebSocket as ProtocolSocke
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Log } from '../ports.ts'
 import type { ConnectionQuota } from './connection-quota.ts'
+import type { Cookies } from './cookies.ts'
 import type { GraphQLServer } from './graphql.ts'
-import { isKnownOrigin } from './origins.ts'
+import { isKnownOrigin, type Origins } from './origins.ts'
 import { createSocketHooks } from './socket-hooks.ts'
 
 export interface SocketLimits {
@@ -61,7 +62,7 @@ export function attachWebSocket(
   server: Server,
   graphql: GraphQLServer,
   quota: ConnectionQuota,
-  options: SocketLimits & { allowedOrigins: readonly string[]; addressOf: (request: IncomingMessage) => string },
+  options: SocketLimits & { origins: Origins; cookies: Cookies; addressOf: (request: IncomingMessage) => string },
 ): { readonly size: number; close(): Promise<void> } {
   const { log, metrics } = graphql.ports
   const sockets = new WebSocketServer({
@@ -84,6 +85,8 @@ export function attachWebSocket(
     const closed = protocol.opened(forGraphqlWs(socket, log), {
       socket,
       address: options.addressOf(request),
+      // Only now: no later message has an Origin.
+      session: options.cookies.read(request),
       identity: null,
       actor: null,
       acknowledged: () => clearTimeout(impatience),
@@ -102,7 +105,7 @@ export function attachWebSocket(
     socket.on('error', destroy)
     const refuse = (status: string): void => void socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, destroy)
     if ((request.url ?? '').split('?', 1)[0] !== '/graphql') return refuse('404 Not Found')
-    if (!isKnownOrigin(request.headers, options.allowedOrigins)) return refuse('403 Forbidden')
+    if (!isKnownOrigin(request.headers, options.origins)) return refuse('403 Forbidden')
     sockets.handleUpgrade(request, socket, head, opened)
   })
 

@@ -39,7 +39,7 @@ test('imports go one way: pure → stores → ports → use cases and adapters �
 
 test('folders import one way; only the ports name the types of the stores that they are made of', () => {
   expect(unplaced(source)).toEqual([])
-  const stores = ['apps', 'events', 'instances', 'keys', 'members', 'organizations', 'secrets']
+  const stores = ['apps', 'events', 'instances', 'keys', 'members', 'organizations', 'secrets', 'sessions']
   expect(Object.fromEntries(upwardPairs(source))).toEqual(
     Object.fromEntries(stores.map((feature) => [`ports.ts → ${feature}`, [`src/ports.ts → src/${feature}/store.ts`]])),
   )

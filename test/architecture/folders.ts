@@ -27,6 +27,7 @@ export const folders = [
   'secrets',
   'keys',
   'events',
+  'sessions',
   'verification',
   'nodes',
   'change',

@@ -1,7 +1,7 @@
 import ts from 'typescript'
 import { edgesOf, type Files, importsOf } from './imports.ts'
 
-export const features = ['organizations', 'apps', 'instances', 'members', 'keys', 'secrets', 'events']
+export const features = ['organizations', 'apps', 'instances', 'members', 'keys', 'secrets', 'events', 'sessions']
 
 /** The file names that every feature speaks; besides them only use cases, `<verb>-<noun>.ts`. */
 const alphabet = ['model.ts', 'store.ts', 'rules.ts', 'schema.ts', 'queries.ts', 'mutations.ts', 'subscriptions.ts']

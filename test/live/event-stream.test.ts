@@ -164,10 +164,9 @@ test('HP-02 a mutation by GET is refused on a stream too', async () => {
   const headers = { accept: 'text/event-stream', authorization, 'x-graphql-csrf': '1' }
   expect((await fetch(`${server.url}/graphql?${new URLSearchParams({ query })}`, { headers })).status).toBe(405)
   expect(await server.sql("SELECT 1 FROM app WHERE slug = 'by-get'")).toEqual([])
-  expect(
-    (await fetch(`${server.url}/graphql?${new URLSearchParams({ query: '{ apps { id } }' })}`, { headers: { accept: 'text/event-stream', authorization } }))
-      .status,
-  ).toBe(400)
+  expect((await fetch(`${server.url}/graphql?${new URLSearchParams({ query: '{ apps { id } }' })}`, { headers: { accept: 'text/event-stream' } })).status).toBe(
+    400,
+  )
 })
 
 test('a reader that stops reading takes no memory, and its end is noticed', async () => {

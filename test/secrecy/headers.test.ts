@@ -55,7 +55,7 @@ test('KS-07 every answer, whatever its status and transport, forbids keeping it 
     ['nobody over GET', 401, await send(get, 'GET', { 'x-graphql-csrf': '1' })],
     ['too long', 413, await send('/graphql', 'POST', { ...json, authorization }, Buffer.alloc(100_001, 0x20))],
     ['not JSON', 400, await send('/graphql', 'POST', { ...json, authorization }, '{')],
-    ['a GET without the header', 400, await send(get, 'GET', { authorization })],
+    ['a GET without the header', 400, await send(get, 'GET', { cookie: 'a=b' })],
     ['another type', 415, await send('/graphql', 'POST', { 'content-type': 'text/plain', authorization }, query)],
     ['another method', 405, await send('/graphql', 'PUT', { authorization })],
     ['nowhere', 404, await send('/nowhere', 'GET', {})],

@@ -18,12 +18,13 @@ const auditsWith = (headers: Record<string, string>) =>
       fetch(url, { ...init, headers: { ...(init.headers as Record<string, string>), authorization, ...headers } }),
   })
 
-/** What a browser sends by itself is no header like this: without it a GET is refused. The audits of GET, all optional, do not know it. */
+/** A browser sends cookies by itself: with one, a GET without such a header is refused. The audits of GET, all optional, do not know it. */
 const notices = ['5A70', '6A70', 'D6D5']
 
 for (const [name, headers, expected] of [
-  ['with the header that a GET needs', { 'x-graphql-csrf': '1' }, []],
-  ['with what the audits send by themselves', {}, notices],
+  ['with the header that a GET with a cookie needs', { cookie: 'a=b', 'x-graphql-csrf': '1' }, []],
+  ['with what the audits send by themselves', {}, []],
+  ['with a cookie', { cookie: 'a=b' }, notices],
 ] as const) {
   describe(name, () => {
     const audits = auditsWith(headers)

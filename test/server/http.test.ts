@@ -48,14 +48,37 @@ test('DS-07 an array of operations is 400', async () => {
   expect(await codeOf(await server.post(Array(11).fill(query), as('ownA')))).toEqual([400, 'QUERY_REJECTED'])
 })
 
-test('HP-02 HP-04 a GET needs the header, has no body and runs no mutation; other methods are 405', async () => {
-  const get = (search: string, headers: Record<string, string> = {}) =>
-    fetch(`${server.url}/graphql?query=${encodeURIComponent(search)}`, { headers: { authorization: bearer, ...headers } })
-  expect((await get('{ apps { id } }')).status).toBe(400)
-  expect((await get('{ apps { id } }', { 'x-graphql-csrf': '1' })).status).toBe(200)
-  expect((await get('mutation { createApp(input: { slug: "x", name: "x" }) { __typename } }', { 'x-graphql-csrf': '1' })).status).toBe(405)
-  expect((await get('{ apps { id } }', { 'x-graphql-csrf': '1', 'content-type': 'message/rfc822' })).status).toBe(415)
+test('HP-02 HP-04 a GET needs a header that no other page can add, and runs no mutation; other methods are 405', async () => {
+  const get = async (search: string, headers: Record<string, string>): Promise<number> =>
+    (await fetch(`${server.url}/graphql?query=${encodeURIComponent(search)}`, { headers })).status
+  const types = [{}, { 'content-type': 'application/json' }, { 'content-type': 'message/rfc822' }, { 'content-type': 'text/plain' }]
+  const accepts = [{}, { accept: 'application/json' }, { accept: 'text/event-stream' }]
+  const [authorized, marks] = [{ authorization: bearer }, [{ 'x-graphql-csrf': '1' }, { 'apollo-require-preflight': 'true' }]]
+  for (const type of types) {
+    for (const accept of accepts) {
+      const sent = { ...type, ...accept }
+      expect([sent, await get('{ apps { id } }', sent)]).toEqual([sent, 400])
+      expect([sent, await get('{ apps { id } }', { ...sent, cookie: 'a=b' })]).toEqual([sent, 400])
+      expect([sent, await get('{ apps { id } }', { ...sent, ...authorized })]).toEqual([sent, 200])
+      expect([sent, await get('{ apps { id } }', { ...sent, ...authorized, cookie: 'a=b' })]).toEqual([sent, 400])
+      for (const mark of marks) {
+        expect([sent, mark, await get('{ apps { id } }', { ...sent, ...mark })]).toEqual([sent, mark, 401])
+        expect([sent, mark, await get('{ apps { id } }', { ...sent, ...mark, ...authorized, cookie: 'a=b' })]).toEqual([sent, mark, 200])
+      }
+    }
+  }
+  const mutation = 'mutation { createApp(input: { slug: "x", name: "x" }) { __typename } }'
+  for (const accept of accepts) expect(await get(mutation, { ...authorized, ...accept })).toBe(405)
   for (const method of ['PUT', 'DELETE', 'PATCH']) expect((await fetch(`${server.url}/graphql`, { method })).status).toBe(405)
+})
+
+test('HP-04 a page that a browser opens executes nothing', async () => {
+  const search = new URLSearchParams({ query: '{ apps { id } }' })
+  for (const accept of ['text/html', 'text/html, text/event-stream', 'text/event-stream, text/html;q=0.1']) {
+    const response = await fetch(`${server.url}/graphql?${search}`, { headers: { authorization: bearer, cookie: 'a=b', accept } })
+    expect([accept, response.headers.get('content-type')]).toEqual([accept, 'text/html'])
+    expect((await fetch(`${production.url}/graphql?${search}`, { headers: { cookie: 'a=b', accept } })).status).toBe(400)
+  }
 })
 
 test('HP-10 in production there is no GraphiQL; elsewhere there is', async () => {
@@ -125,7 +148,7 @@ test('BI-06 null against omitted, extra variables, unknown enum values and too l
 })
 
 test('only the exact paths are served', async () => {
-  for (const path of ['/', '/health', '/graphql/', '/graphql/health', '/v1/verify/', '/GRAPHQL']) expect((await fetch(`${server.url}${path}`)).status).toBe(404)
+  for (const path of ['/health', '/graphql/', '/graphql/health', '/v1/verify/', '/GRAPHQL']) expect((await fetch(`${server.url}${path}`)).status).toBe(404)
   expect(await (await fetch(`${server.url}/schema.graphql`)).text()).toContain('type ApiKey implements Node')
   expect((await fetch(`${production.url}/schema.graphql`)).status).toBe(200)
   expect((await fetch(`${server.url}/readyz`)).status).toBe(200)

@@ -35,7 +35,7 @@ const probes: [name: string, isOpen: () => Promise<boolean>][] = [
     'circular introspection',
     async () => (await ask(`{ __schema { types { fields { type { fields { type { fields { type { name } } } } } } } } }`)).data != null,
   ],
-  ['a query by GET', async () => (await get('{ __typename }')).status === 200],
+  ['a query by GET with a cookie', async () => (await get('{ __typename }', { cookie: 'a=b' })).status === 200],
   ['a mutation by GET', async () => (await get('mutation { __typename }', { 'x-graphql-csrf': '1' })).status === 200],
   [
     'a form instead of JSON',

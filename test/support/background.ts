@@ -12,10 +12,10 @@ const marked = <Parameters extends unknown[], Answer>(run: (...parameters: Param
 
 /** Has the jobs of an app, those that `schedule` of jobs.ts lists, known as the ones that ask. */
 export function markJobs(app: App): App {
-  const { sweep, tidy, lastUses, nodes, ports } = app
+  const { sweep, tidy, checkSessions, lastUses, nodes, ports } = app
   Object.assign(nodes, { beat: marked(nodes.beat) })
   Object.assign(lastUses, { flush: marked(lastUses.flush) })
   // Nobody else asks for the versions of all that are followed than the poll.
   Object.assign(ports.organizations, { versions: marked(ports.organizations.versions) })
-  return Object.assign(app, { sweep: marked(sweep), tidy: marked(tidy) })
+  return Object.assign(app, { sweep: marked(sweep), tidy: marked(tidy), checkSessions: marked(checkSessions) })
 }

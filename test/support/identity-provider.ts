@@ -13,6 +13,8 @@ export interface IdentityProvider {
   clientCredentials(organization: string, resource?: string): Promise<string>
   /** A token for a person who signs in and agrees, through the whole authorization code flow. */
   signIn(subject: string, organization: string): Promise<string>
+  /** A browser's part of a sign-in that begins at this address; answers the address that the provider sends it back to. */
+  authorize(url: string, subject: string): Promise<string>
   /** From now on tokens are signed with a new key; the old one is no longer published. */
   rotate(): Promise<void>
   /** Stops answering, and answers again. */
@@ -27,7 +29,7 @@ const newKey = async (kid: string): Promise<JWK> => {
 }
 
 /** A real OpenID provider on loopback, with a client for programs and one for people. */
-export async function startIdentityProvider(): Promise<IdentityProvider> {
+export async function startIdentityProvider(...more: readonly string[]): Promise<IdentityProvider> {
   let server: Server
   let handler: ReturnType<Provider['callback']>
   let port = 0
@@ -68,7 +70,7 @@ export async function startIdentityProvider(): Promise<IdentityProvider> {
           client_id: 'portal',
           client_secret: 'secret of portal',
           grant_types: ['authorization_code'],
-          redirect_uris: [callback],
+          redirect_uris: [callback, ...more],
           token_endpoint_auth_method: 'client_secret_post',
         },
       ],
@@ -100,6 +102,36 @@ export async function startIdentityProvider(): Promise<IdentityProvider> {
     return answer.access_token
   }
 
+  /** Signs in and agrees; answers where the provider sends the browser. */
+  async function browse(start: string, subject: string): Promise<string> {
+    const cookies = new Map<string, string>()
+    // A browser's part: follow redirects, keep cookies, send the forms of the sign-in and of the consent.
+    const step = async (url: string, form?: Record<string, string>): Promise<Response> => {
+      const headers = { cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join('; ') }
+      const response = await fetch(new URL(url, issuer), {
+        redirect: 'manual',
+        headers,
+        ...(form ? { method: 'POST', body: new URLSearchParams(form) } : {}),
+      })
+      for (const cookie of response.headers.getSetCookie()) {
+        const [name = '', value = ''] = (cookie.split(';', 1)[0] ?? '').split(/=(.*)/s)
+        cookies.set(name, value)
+      }
+      return response
+    }
+    let location = start
+    for (let steps = 0; ![callback, ...more].some((each) => location.startsWith(each)); steps++) {
+      if (steps > 12) throw new Error(`the sign-in does not end: ${location}`)
+      let response = await step(location)
+      if (response.status === 200) {
+        const prompt = /name="prompt" value="(\w+)"/.exec(await response.text())?.[1] ?? ''
+        response = await step(location, prompt === 'login' ? { prompt, login: subject, password: 'any' } : { prompt })
+      }
+      location = response.headers.get('location') ?? ''
+    }
+    return location
+  }
+
   return {
     issuer,
     jwksUrl: `${issuer}/jwks`,
@@ -107,34 +139,11 @@ export async function startIdentityProvider(): Promise<IdentityProvider> {
       organizationOf.set('ci', organization)
       return token({ grant_type: 'client_credentials', client_id: 'ci', client_secret: 'secret of ci', scope: 'keys', resource })
     },
+    authorize: async (url, subject) => browse(url, subject),
     signIn: async (subject, organization) => {
       organizationOf.set(subject, organization)
-      const cookies = new Map<string, string>()
-      // A browser's part: follow redirects, keep cookies, send the forms of the sign-in and of the consent.
-      const step = async (url: string, form?: Record<string, string>): Promise<Response> => {
-        const headers = { cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join('; ') }
-        const response = await fetch(new URL(url, issuer), {
-          redirect: 'manual',
-          headers,
-          ...(form ? { method: 'POST', body: new URLSearchParams(form) } : {}),
-        })
-        for (const cookie of response.headers.getSetCookie()) {
-          const [name = '', value = ''] = (cookie.split(';', 1)[0] ?? '').split(/=(.*)/s)
-          cookies.set(name, value)
-        }
-        return response
-      }
       const query = new URLSearchParams({ client_id: 'portal', response_type: 'code', redirect_uri: callback, scope: 'openid keys', resource: audience })
-      let location = `/auth?${query}`
-      for (let steps = 0; !location.startsWith(callback); steps++) {
-        if (steps > 12) throw new Error(`the sign-in does not end: ${location}`)
-        let response = await step(location)
-        if (response.status === 200) {
-          const prompt = /name="prompt" value="(\w+)"/.exec(await response.text())?.[1] ?? ''
-          response = await step(location, prompt === 'login' ? { prompt, login: subject, password: 'any' } : { prompt })
-        }
-        location = response.headers.get('location') ?? ''
-      }
+      const location = await browse(`/auth?${query}`, subject)
       const code = new URL(location).searchParams.get('code') ?? ''
       return token({ grant_type: 'authorization_code', code, redirect_uri: callback, client_id: 'portal', client_secret: 'secret of portal' })
     },

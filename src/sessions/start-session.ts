@@ -1,0 +1,17 @@
+import { randomUUID } from 'node:crypto'
+import { unauthenticated } from '../errors.ts'
+import type { Ports } from '../ports.ts'
+import { hashOf, newToken } from './model.ts'
+
+/** Signs a person in as the member of an organization, its id or slug; returns the token for the cookie. Throws UNAUTHENTICATED if they are no member. */
+export async function startSession(
+  ports: Pick<Ports, 'sessions' | 'members' | 'clock' | 'randomBytes'>,
+  input: { subject: string; organization: string; signedInAt?: Date },
+): Promise<{ token: string; memberId: string }> {
+  const [member] = await ports.members.bySubject(input.subject, input.organization)
+  if (!member) throw unauthenticated()
+  const now = ports.clock.now()
+  const token = newToken(ports.randomBytes)
+  await ports.sessions.insert({ id: randomUUID(), hash: hashOf(token), memberId: member.memberId, signedInAt: input.signedInAt ?? now, usedAt: now })
+  return { token, memberId: member.memberId }
+}
