@@ -1,0 +1,59 @@
+// All that the portal says to the server besides GraphQL. The cookie itself is out of reach for scripts.
+
+export interface Organization {
+  readonly id: string
+  readonly name: string
+  readonly slug: string
+}
+
+export interface Session {
+  readonly member: { readonly id: string; readonly name: string }
+  readonly organization: Organization
+  /** Where else the same person is a member. */
+  readonly organizations: readonly Organization[]
+}
+
+/** Nobody is signed in. `signIn`: where the identity provider's sign-in begins, if the server has one. */
+export interface SignedOut {
+  readonly signIn?: string
+}
+
+export class SessionRefused extends Error {}
+
+async function call(method: string, path = '', body?: unknown): Promise<Response> {
+  const response = await fetch(`/portal/session${path}`, {
+    method,
+    headers: { accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+    body: body === undefined ? undefined : JSON.stringify(body),
+  })
+  if (response.ok || (method === 'GET' && response.status === 401)) return response
+  const answer = (await response.json().catch(() => ({}))) as { message?: string; error?: { message?: string } }
+  throw new SessionRefused(answer.message ?? answer.error?.message ?? `The server answered ${response.status}.`)
+}
+
+/** Who is signed in, or how to sign in. */
+export async function readSession(): Promise<Session | SignedOut> {
+  const response = await call('GET')
+  if (response.status === 401) return (await response.json().catch(() => ({}))) as SignedOut
+  return (await response.json()) as Session
+}
+
+/** Signs in with the code of a one-time link, which is used up by that. */
+export const signInWith = (code: string): Promise<unknown> => call('POST', '', { code })
+
+/** Goes to another organization of the same person; the server renews the cookie. */
+export const switchOrganization = (organizationId: string): Promise<unknown> => call('PATCH', '', { organizationId })
+
+export const signOut = (): Promise<unknown> => call('DELETE')
+
+export const signOutEverywhere = (): Promise<unknown> => call('DELETE', '?everywhere=true')
+
+/**
+ * The code in the address, taken out of it at once so that it stays in no history. A fragment never reaches a server's or proxy's log.
+ */
+export function takeCode(): string | undefined {
+  const code = new URLSearchParams(location.hash.slice(1)).get('code')
+  if (code === null) return undefined
+  history.replaceState(null, '', location.pathname + location.search)
+  return code
+}
