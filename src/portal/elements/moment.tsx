@@ -1,5 +1,5 @@
-import { Tooltip } from '@mantine/core'
 import { ago, dateOf, exactly, useNow } from './time.ts'
+import { Tip } from './tip.tsx'
 
 interface Props {
   readonly at: string
@@ -12,11 +12,8 @@ export function Moment({ at, as = 'relative' }: Props) {
   const now = useNow()
   const recent = now - Date.parse(at) < 3_600_000 && Date.parse(at) <= now + 60_000
   return (
-    <Tooltip label={exactly(at)} events={{ hover: true, focus: true, touch: true }} withArrow>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: the exact time must be readable without a mouse */}
-      <time dateTime={at} tabIndex={0} className="moment">
-        {as === 'relative' || recent ? ago(at, now) : dateOf(at, now)}
-      </time>
-    </Tooltip>
+    <Tip text={exactly(at)} focusable className="moment">
+      <time dateTime={at}>{as === 'relative' || recent ? ago(at, now) : dateOf(at, now)}</time>
+    </Tip>
   )
 }

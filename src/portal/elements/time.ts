@@ -7,26 +7,25 @@ let now = Date.now()
 const listeners = new Set<() => void>()
 let timer: ReturnType<typeof setInterval> | undefined
 
-/** The time, half a minute coarse: one clock for the page, so that all that is relative changes together. */
-export function useNow(): number {
-  return useSyncExternalStore(
-    (listener) => {
-      listeners.add(listener)
+function follow(listener: () => void): () => void {
+  listeners.add(listener)
+  if (timer === undefined) {
+    now = Date.now()
+    timer = setInterval(() => {
       now = Date.now()
-      timer ??= setInterval(() => {
-        now = Date.now()
-        for (const each of listeners) each()
-      }, minute / 2)
-      return () => {
-        listeners.delete(listener)
-        if (listeners.size > 0) return
-        clearInterval(timer)
-        timer = undefined
-      }
-    },
-    () => now,
-  )
+      for (const each of listeners) each()
+    }, minute / 2)
+  }
+  return () => {
+    listeners.delete(listener)
+    if (listeners.size > 0) return
+    clearInterval(timer)
+    timer = undefined
+  }
 }
+
+/** The time, half a minute coarse: one clock for the page, so that all that is relative changes together. */
+export const useNow = (): number => useSyncExternalStore(follow, () => now)
 
 const count = (value: number, unit: string): string => `${value} ${unit}${value === 1 ? '' : 's'}`
 

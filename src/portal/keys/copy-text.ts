@@ -1,5 +1,4 @@
-/** Selects all of an element's text, as a click into it does. */
-export function selectText(element: HTMLElement): void {
+function selectText(element: HTMLElement): void {
   const range = document.createRange()
   range.selectNodeContents(element)
   const selection = getSelection()

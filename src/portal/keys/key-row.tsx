@@ -1,4 +1,4 @@
-import { ActionIcon, Checkbox, Tooltip } from '@mantine/core'
+import { ActionIcon, Checkbox } from '@mantine/core'
 import IconHistory from '@tabler/icons-react/icons/IconHistory'
 import IconTrash from '@tabler/icons-react/icons/IconTrash'
 import { memo } from 'react'
@@ -7,6 +7,7 @@ import { Badge } from '../elements/badge.tsx'
 import { Moment } from '../elements/moment.tsx'
 import { Person } from '../elements/person.tsx'
 import { day, useNow } from '../elements/time.ts'
+import { Tip } from '../elements/tip.tsx'
 import type { KeyRowFragment } from '../generated/operations.ts'
 import { useViewer } from '../shell/viewer.ts'
 import { Expiry } from './expiry.tsx'
@@ -76,7 +77,7 @@ export const KeyRow = memo(function KeyRow({ row, tab, selects, withInstance, wi
             <IconHistory size={16} stroke={1.7} />
           </ActionIcon>
         )}
-        <Tooltip label={refusal ?? 'Revoke'} multiline maw={260} events={{ hover: true, focus: true, touch: true }} withArrow>
+        <Tip text={refusal ?? 'Revoke'}>
           {/* Not `disabled`: whoever may not revoke it must still reach it, and hear why. */}
           <ActionIcon
             variant="subtle"
@@ -88,7 +89,7 @@ export const KeyRow = memo(function KeyRow({ row, tab, selects, withInstance, wi
           >
             <IconTrash size={16} stroke={1.7} />
           </ActionIcon>
-        </Tooltip>
+        </Tip>
       </td>
     </tr>
   )

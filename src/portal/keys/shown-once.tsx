@@ -8,7 +8,7 @@ import { Dialog } from '../elements/dialog.tsx'
 import { Facts } from '../elements/facts.tsx'
 import { inWords } from '../elements/time.ts'
 import { NewSecretDialog } from '../secrets/new-secret-dialog.tsx'
-import { copyText, selectText } from './copy-text.ts'
+import { copyText } from './copy-text.ts'
 import type { CreatedKey } from './use-create-key.ts'
 import { useStay } from './use-stay.ts'
 
@@ -36,9 +36,9 @@ export function ShownOnce({ created: { plaintext, saveToken, key }, onClose }: {
             <strong>Copy it now.</strong> The key is shown only this once.
           </p>
         </div>
-        {/* Text and not a field: browsers offer to remember fields. A click selects all of it; the button beneath does the same for keyboards. */}
-        {/* biome-ignore lint/a11y/useKeyWithClickEvents lint/a11y/noStaticElementInteractions: see above */}
-        <code ref={text} className="plaintext" translate="no" onClick={(event) => selectText(event.currentTarget)}>
+        {/* Text and not a field: browsers offer to remember fields. A click selects all of it (CSS); the button beneath copies for keyboards. */}
+
+        <code ref={text} className="plaintext" translate="no">
           {plaintext}
         </code>
         <div className="halves">

@@ -5,7 +5,7 @@ import { Dialog } from '../elements/dialog.tsx'
 import { ServerProblem } from '../elements/problem.tsx'
 import { PortalRevealSecretDocument, type SecretRowFragment } from '../generated/operations.ts'
 import { sendOnce } from '../graphql/send-once.ts'
-import { copyText, selectText } from '../keys/copy-text.ts'
+import { copyText } from '../keys/copy-text.ts'
 
 const shownForSeconds = 60
 
@@ -40,8 +40,7 @@ export function RevealDialog({ secret, onClose }: { secret: SecretRowFragment; o
         <p>The value is shown for a minute. The audit log records that you saw it.</p>
       ) : (
         <>
-          {/* biome-ignore lint/a11y/useKeyWithClickEvents lint/a11y/noStaticElementInteractions: a click selects; the button beneath copies for keyboards */}
-          <code ref={text} className="plaintext" translate="no" onClick={(event) => selectText(event.currentTarget)}>
+          <code ref={text} className="plaintext" translate="no">
             {shown.value}
           </code>
           {copied === false && (
