@@ -67,5 +67,5 @@ export function inWords(time: number): { moment: string; zone: string } {
   const { timeZone } = Intl.DateTimeFormat().resolvedOptions()
   const offset = new Intl.DateTimeFormat('en-US', { timeZoneName: 'shortOffset' }).formatToParts(date).find(({ type }) => type === 'timeZoneName')?.value
   const utc = (offset ?? 'UTC').replace('GMT', 'UTC')
-  return { moment: moment.replace(' at ', ', '), zone: timeZone === utc ? utc : `${timeZone}, ${utc}` }
+  return { moment: moment.replace(' at ', ', '), zone: timeZone === 'UTC' ? 'UTC' : `${timeZone}, ${utc}` }
 }

@@ -28,8 +28,6 @@ export function KeyList({ list, view, scope, fresh, filters, onCreate }: Props) 
   const close = () => {
     setRevoking(undefined)
     setSelected(new Set())
-    // The row that had the focus may be gone with its key.
-    setTimeout(() => document.activeElement === document.body && document.getElementById('page-title')?.focus())
   }
   return (
     <>

@@ -29,7 +29,7 @@ export function ShownOnce({ created: { plaintext, saveToken, key }, onClose }: {
   const { moment, zone } = inWords(Date.parse(key.expiresAt))
   return (
     <>
-      <Dialog title="API key created" size={540} onClose={undefined} onEscape={close}>
+      <Dialog title="API key created" size={540} onClose={undefined} onEscape={saving ? undefined : close}>
         <div className="notice notice-amber">
           <IconAlertTriangle size={18} stroke={1.8} aria-hidden="true" />
           <p>
