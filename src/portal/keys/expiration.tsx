@@ -36,6 +36,16 @@ export function Expiration({ value, maxDays, error, onChange }: Props) {
       {'date' in value && (
         <DatePicker
           className="calendar"
+          weekendDays={[]}
+          hideOutsideDates
+          ariaLabels={{
+            previousMonth: 'Previous month',
+            nextMonth: 'Next month',
+            previousYear: 'Previous year',
+            nextYear: 'Next year',
+            monthLevelControl: 'Choose a month',
+            yearLevelControl: 'Choose a year',
+          }}
           value={value.date}
           minDate={first}
           maxDate={last}

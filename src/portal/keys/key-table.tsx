@@ -30,7 +30,7 @@ export function KeyTable({ rows, view, withInstance, withApp, fresh, selected, o
   }
   const columns = 7 + Number(selects) + Number(withInstance) + Number(view.tab === 'orphaned')
   return (
-    <table className="keys" aria-busy={!rows}>
+    <table className="keys" data-wide={columns > 9} aria-busy={!rows}>
       <caption className="hidden-text">API keys</caption>
       <thead>
         <tr>

@@ -25,7 +25,7 @@ export function RevokeDialog({ keys, onClose, onRevoked }: Props) {
     const refused = outcome.results.filter(({ errorCode }) => errorCode !== null)
     const revoked = keys.length - refused.length
     return (
-      <Dialog title={refused.length === 0 ? `Revoked ${what}` : `Revoked ${revoked} of ${keys.length}`} onClose={onClose}>
+      <Dialog title={refused.length === 0 ? `${what} revoked` : `Revoked ${revoked} of ${keys.length}`} onClose={onClose}>
         {keys.length > 1 || refused.length > 0 ? (
           <RevokeList keys={keys} outcomeOf={(id) => words(outcome.results.find((result) => result.id === id)?.errorCode ?? null)} />
         ) : null}

@@ -3,8 +3,7 @@ import { useEffect, useState } from 'react'
 import { useQuery } from 'urql'
 import { useLocation } from 'wouter'
 import { Dialog } from '../elements/dialog.tsx'
-import { PortalPaletteDocument, type PortalPaletteQuery } from '../generated/operations.ts'
-import { useViewer } from './viewer.ts'
+import { PortalPaletteDocument, PortalPaletteInstancesDocument, type PortalPaletteInstancesQuery, type PortalPaletteQuery } from '../generated/operations.ts'
 
 interface Target {
   readonly path: string
@@ -12,13 +11,13 @@ interface Target {
   readonly what: string
 }
 
-function targetsOf(data: PortalPaletteQuery | undefined, apps: readonly { name: string; slug: string }[], words: string): Target[] {
-  const inApps = apps.filter(({ name, slug }) => `${name} ${slug}`.toLowerCase().includes(words.toLowerCase()))
-  const instances = data?.apps.flatMap((app) => app.instances.edges.map(({ node }) => ({ ...node, app }))).slice(0, 8) ?? []
+function targetsOf(keys: PortalPaletteQuery | undefined, apps: PortalPaletteInstancesQuery['apps'], words: string): Target[] {
+  const matches = (text: string) => text.toLowerCase().includes(words.toLowerCase())
+  const instances = apps.flatMap((app) => app.instances.edges.map(({ node }) => ({ ...node, app }))).filter(({ name }) => words !== '' && matches(name))
   return [
-    ...inApps.map(({ name, slug }) => ({ path: `/apps/${slug}`, name, what: 'App' })),
-    ...instances.map(({ id, name, app }) => ({ path: `/apps/${app.slug}/instances/${id}`, name, what: `Instance of ${app.name}` })),
-    ...(data?.apiKeys.edges ?? []).map(({ node: key }) => ({
+    ...apps.filter(({ name, slug }) => matches(`${name} ${slug}`)).map(({ name, slug }) => ({ path: `/apps/${slug}`, name, what: 'App' })),
+    ...instances.slice(0, 8).map(({ id, name, app }) => ({ path: `/apps/${app.slug}/instances/${id}`, name, what: `Instance of ${app.name}` })),
+    ...(keys?.apiKeys.edges ?? []).map(({ node: key }) => ({
       path: `/apps/${key.app.slug}/instances/${key.instance.id}/keys?${new URLSearchParams({ ...(key.status === 'ACTIVE' ? {} : { tab: key.status.toLowerCase() }), q: key.hint })}`,
       name: key.name,
       what: `Key ${key.hint} of ${key.instance.name}`,
@@ -28,7 +27,6 @@ function targetsOf(data: PortalPaletteQuery | undefined, apps: readonly { name: 
 
 /** Goes to an app, an instance or a key by a part of its name. */
 export function Palette({ onClose }: { onClose: () => void }) {
-  const { apps } = useViewer()
   const [, go] = useLocation()
   const [text, setText] = useState('')
   const [search, setSearch] = useState('')
@@ -38,7 +36,9 @@ export function Palette({ onClose }: { onClose: () => void }) {
     return () => clearTimeout(timer)
   }, [text])
   const [{ data, fetching }] = useQuery({ query: PortalPaletteDocument, variables: { search }, pause: search === '' })
-  const targets = targetsOf(search === '' ? undefined : data, apps, text.trim())
+  // The contract searches the instances of one app, not of all: the first of each are read at once, and searched here.
+  const [known] = useQuery({ query: PortalPaletteInstancesDocument })
+  const targets = targetsOf(search === '' ? undefined : data, known.data?.apps ?? [], text.trim())
   const chosen = Math.min(at, targets.length - 1)
   const choose = (target: Target | undefined) => {
     if (!target) return
