@@ -1,12 +1,16 @@
+import { useState } from 'react'
 import { Redirect } from 'wouter'
 import { Empty } from '../elements/empty.tsx'
+import { takePlace } from '../session/session.ts'
 import { Page } from '../shell/page.tsx'
 import { useViewer } from '../shell/viewer.ts'
 
-/** Where the portal begins. */
+/** Where the portal begins: where the person was before they had to sign in, or else at the first app. */
 export function FirstApp() {
   const { apps, viewer } = useViewer()
+  const [before] = useState(takePlace)
   const first = apps[0]
+  if (before) return <Redirect to={before} replace />
   if (first) return <Redirect to={`/apps/${first.slug}`} replace />
   return (
     <Page title="Apps">

@@ -40,12 +40,16 @@ const onlyNewer: Exchange =
       }),
     )
 
-/** A client of its own for each session: another person or organization finds an empty cache, and a socket that the server asked anew. */
-export function createClient(): { client: Client; close: () => void } {
+/**
+ * A client of its own for each session: another person or organization finds an empty cache, and a socket that the server asked anew. `onGivenUp`: the
+ * socket was closed with a code after which it does not come back, and only another client will.
+ */
+export function createClient(onGivenUp: () => void): { client: Client; close: () => void } {
   newest = 0
   const socket = createSocket({
     url: `${location.origin.replace(/^http/, 'ws')}/graphql`,
     lazy: false,
+    onNonLazyError: onGivenUp,
     retryAttempts: Number.POSITIVE_INFINITY,
     // At random within a time that doubles up to half a minute: many tabs that return in one moment help nobody.
     retryWait: (retries) => new Promise((resolve) => setTimeout(resolve, 250 + Math.random() * Math.min(30_000, 500 * 2 ** retries))),

@@ -7,7 +7,7 @@ import { ServerProblem } from '../elements/problem.tsx'
 import { type InstanceRole, PortalInstanceAccessDocument, PortalMembersDocument, PortalSetInstanceAccessDocument } from '../generated/operations.ts'
 import { usePages } from '../graphql/use-pages.ts'
 
-const roles = { OWNER: 'Owner: also revokes, deletes, grants', USER: 'User: sees keys, creates own' } as const
+const roles = { OWNER: 'Owner', USER: 'User' } as const
 
 /** Who has which role on an instance, for those who may change that. */
 export function InstanceAccess({ instanceId, name }: { instanceId: string; name: string }) {
@@ -22,6 +22,7 @@ export function InstanceAccess({ instanceId, name }: { instanceId: string; name:
   return (
     <section aria-labelledby="access-title" className="section">
       <h2 id="access-title">Access to {name}</h2>
+      <p className="muted">Users see its keys, create keys and revoke their own. Owners also revoke others' keys, delete the instance and grant roles.</p>
       {(list.error ?? error) && <ServerProblem title="Something about the roles did not work" error={(list.error ?? error) as never} />}
       <div className="table-card">
         <table>

@@ -1,7 +1,7 @@
 import { type ReactNode, useCallback, useEffect, useState } from 'react'
 import { PageSkeleton } from '../elements/skeleton.tsx'
 import { SessionContext, whenSessionMayHaveEnded } from './current-session.ts'
-import { readSession, type Session, type SignedOut, takeCode } from './session.ts'
+import { readSession, rememberPlace, type Session, type SignedOut, takeCode } from './session.ts'
 import { SignIn } from './sign-in.tsx'
 
 // Read once, before anything renders: the address must lose the code even if the page then fails.
@@ -18,9 +18,13 @@ export function SessionGate({ children }: { children: ReactNode }) {
     const seen = () => document.visibilityState === 'visible' && void read()
     // Another tab may have signed in or out meanwhile.
     document.addEventListener('visibilitychange', seen)
+    // A link opened where the portal is open already changes only the fragment.
+    const arrived = () => setCode((known) => takeCode() ?? known)
+    addEventListener('hashchange', arrived)
     const forget = whenSessionMayHaveEnded(() => void read())
     return () => {
       document.removeEventListener('visibilitychange', seen)
+      removeEventListener('hashchange', arrived)
       forget()
     }
   }, [read])
@@ -28,8 +32,10 @@ export function SessionGate({ children }: { children: ReactNode }) {
   if (session === undefined) return <PageSkeleton />
   const signedIn = session !== 'unreachable' && 'member' in session
   if (!signedIn || code !== undefined) {
+    rememberPlace()
     return (
       <SignIn
+        key={code}
         session={session}
         code={code}
         onDone={() => {

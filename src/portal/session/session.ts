@@ -57,3 +57,18 @@ export function takeCode(): string | undefined {
   history.replaceState(null, '', location.pathname + location.search)
   return code
 }
+
+const place = 'aura-keys.place'
+
+/** Where a person was who must sign in first: the link to do so may open in another tab. */
+export function rememberPlace(): void {
+  const path = location.pathname.replace(/^\/portal/, '')
+  if (!/^\/?(signin)?$/.test(path)) localStorage.setItem(place, path + location.search)
+}
+
+/** That place, once. */
+export function takePlace(): string | undefined {
+  const path = localStorage.getItem(place) ?? undefined
+  localStorage.removeItem(place)
+  return path
+}

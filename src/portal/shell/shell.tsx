@@ -14,10 +14,20 @@ import { ViewerContext } from './viewer.ts'
 export function Shell({ children }: { children: ReactNode }) {
   const [connection, setConnection] = useState<ReturnType<typeof createClient>>()
   useEffect(() => {
+    let timer: ReturnType<typeof setTimeout>
+    let made: ReturnType<typeof createClient>
+    const make = () => {
+      made = createClient(() => {
+        timer = setTimeout(make, 5_000)
+      })
+      setConnection(made)
+    }
     forgetCounts()
-    const made = createClient()
-    setConnection(made)
-    return made.close
+    make()
+    return () => {
+      clearTimeout(timer)
+      made.close()
+    }
   }, [])
   if (!connection) return <PageSkeleton />
   return (
