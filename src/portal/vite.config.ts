@@ -1,3 +1,6 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { convertCssVariables, DEFAULT_THEME, defaultCssVariablesResolver, mergeMantineTheme } from '@mantine/core'
 import react from '@vitejs/plugin-react'
 import { defineConfig, type Plugin } from 'vite'
@@ -15,10 +18,23 @@ const mantineVariables: Plugin = {
   },
 }
 
+/** Compressed beside the files, once and as well as it goes: the server only sends them. Fonts are compressed already. */
+const precompressed: Plugin = {
+  name: 'precompressed',
+  writeBundle({ dir = '' }) {
+    for (const name of readdirSync(dir, { recursive: true, encoding: 'utf8' })) {
+      if (!/\.(js|css|html|svg)$/.test(name)) continue
+      const bytes = readFileSync(join(dir, name))
+      writeFileSync(join(dir, `${name}.br`), brotliCompressSync(bytes))
+      writeFileSync(join(dir, `${name}.gz`), gzipSync(bytes, { level: 9 }))
+    }
+  },
+}
+
 export default defineConfig({
   root: import.meta.dirname,
   base: '/portal/',
-  plugins: [react(), mantineVariables],
+  plugins: [react(), mantineVariables, precompressed],
   build: {
     outDir: '../../dist/portal',
     emptyOutDir: true,

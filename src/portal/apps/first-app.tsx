@@ -1,6 +1,7 @@
 import { useState } from 'react'
-import { Redirect } from 'wouter'
+import { Redirect, useSearch } from 'wouter'
 import { Empty } from '../elements/empty.tsx'
+import { ChooseOrganization } from '../session/choose-organization.tsx'
 import { takePlace } from '../session/session.ts'
 import { Page } from '../shell/page.tsx'
 import { useViewer } from '../shell/viewer.ts'
@@ -9,7 +10,9 @@ import { useViewer } from '../shell/viewer.ts'
 export function FirstApp() {
   const { apps, viewer } = useViewer()
   const [before] = useState(takePlace)
+  const choosing = new URLSearchParams(useSearch()).get('choose') === 'organization'
   const first = apps[0]
+  if (choosing && viewer.organizations.length > 1) return <ChooseOrganization />
   if (before) return <Redirect to={before} replace />
   if (first) return <Redirect to={`/apps/${first.slug}`} replace />
   return (

@@ -33,9 +33,10 @@ async function call(method: string, path = '', body?: unknown): Promise<Response
 
 /** Who is signed in, or how to sign in. */
 export async function readSession(): Promise<Session | SignedOut> {
-  const response = await call('GET')
-  if (response.status === 401) return (await response.json().catch(() => ({}))) as SignedOut
-  return (await response.json()) as Session
+  const answer = (await (await call('GET')).json()) as Session | SignedOut
+  if ('member' in answer || 'signIn' in answer) return answer
+  // If a cookie was worth nothing, that answer took it back, and only without one does the server say how to sign in.
+  return (await (await call('GET')).json()) as Session | SignedOut
 }
 
 /** Signs in with the code of a one-time link, which is used up by that. */

@@ -72,7 +72,7 @@ function Ways({ session, onRetry }: { session: Session | SignedOut | 'unreachabl
   const signIn = 'signIn' in session ? session.signIn : undefined
   if (signIn !== undefined) {
     const target = new URL(signIn, location.origin)
-    target.searchParams.set('return', location.pathname + location.search)
+    target.searchParams.set('returnTo', location.pathname + location.search)
     return (
       <Button component="a" href={target.href}>
         Continue with your organization
