@@ -44,5 +44,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     target: 'es2023',
     chunkSizeWarningLimit: 700,
+    // It would tell of each build that compressing takes the time that it takes.
+    rolldownOptions: { checks: { pluginTimings: false } },
   },
 })

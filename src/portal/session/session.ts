@@ -73,3 +73,19 @@ export function takePlace(): string | undefined {
   localStorage.removeItem(place)
   return path
 }
+
+export interface OwnSession {
+  readonly id: string
+  readonly signedInAt: string
+  readonly usedAt: string
+  readonly organization: Organization
+  /** The one of this browser. */
+  readonly isThis: boolean
+}
+
+/** Where the same person is signed in. */
+export async function ownSessions(): Promise<readonly OwnSession[]> {
+  const response = await fetch('/portal/sessions', { headers: { accept: 'application/json' } })
+  if (!response.ok) throw new SessionRefused(`The server answered ${response.status}.`)
+  return ((await response.json()) as { sessions: readonly OwnSession[] }).sessions
+}

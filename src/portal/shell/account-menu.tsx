@@ -1,14 +1,16 @@
 import IconSelector from '@tabler/icons-react/icons/IconSelector'
-import { useId } from 'react'
+import { useId, useState } from 'react'
 import { Mark } from '../elements/mark.tsx'
 import { sessionMayHaveEnded } from '../session/current-session.ts'
-import { signOut, signOutEverywhere, switchOrganization } from '../session/session.ts'
+import { signOut, switchOrganization } from '../session/session.ts'
+import { SessionsDialog } from '../session/sessions-dialog.tsx'
 import { roleNames, useViewer } from './viewer.ts'
 
 /** The organization and the person: change the one, sign out the other. The browser opens and closes it, by Escape and by a click outside too. */
 export function AccountMenu() {
   const { member, organization, organizations } = useViewer().viewer
   const menu = useId()
+  const [listing, setListing] = useState(false)
   // Whether it worked or not, the session then says who is signed in.
   const then = (what: Promise<unknown>) => void what.catch(() => undefined).then(sessionMayHaveEnded)
   return (
@@ -33,10 +35,17 @@ export function AccountMenu() {
         <button type="button" onClick={() => then(signOut())}>
           Sign out
         </button>
-        <button type="button" onClick={() => then(signOutEverywhere())}>
-          Sign out everywhere
+        <button
+          type="button"
+          popoverTarget={menu}
+          onClick={() => {
+            setListing(true)
+          }}
+        >
+          Your sessions
         </button>
       </div>
+      {listing && <SessionsDialog onClose={() => setListing(false)} />}
     </>
   )
 }
