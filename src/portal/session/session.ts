@@ -18,7 +18,14 @@ export interface SignedOut {
   readonly signIn?: string
 }
 
-export class SessionRefused extends Error {}
+export class SessionRefused extends Error {
+  readonly status: number
+
+  constructor(message: string, status: number) {
+    super(message)
+    this.status = status
+  }
+}
 
 async function call(method: string, path = '', body?: unknown): Promise<Response> {
   const response = await fetch(`/portal/session${path}`, {
@@ -28,7 +35,7 @@ async function call(method: string, path = '', body?: unknown): Promise<Response
   })
   if (response.ok || (method === 'GET' && response.status === 401)) return response
   const answer = (await response.json().catch(() => ({}))) as { message?: string; error?: { message?: string } }
-  throw new SessionRefused(answer.message ?? answer.error?.message ?? `The server answered ${response.status}.`)
+  throw new SessionRefused(answer.message ?? answer.error?.message ?? `The server answered ${response.status}.`, response.status)
 }
 
 /** Who is signed in, or how to sign in. */
@@ -40,7 +47,14 @@ export async function readSession(): Promise<Session | SignedOut> {
 }
 
 /** Signs in with the code of a one-time link, which is used up by that. */
-export const signInWith = (code: string): Promise<unknown> => call('POST', '', { code })
+export async function signInWith(code: string): Promise<void> {
+  try {
+    await call('POST', '', { code })
+  } catch (refusal) {
+    // The server's words are for programs with a token.
+    throw refusal instanceof SessionRefused && refusal.status === 401 ? new SessionRefused('It was used already, or is too old.', 401) : refusal
+  }
+}
 
 /** Goes to another organization of the same person; the server renews the cookie. */
 export const switchOrganization = (organizationId: string): Promise<unknown> => call('PATCH', '', { organizationId })
@@ -86,6 +100,6 @@ export interface OwnSession {
 /** Where the same person is signed in. */
 export async function ownSessions(): Promise<readonly OwnSession[]> {
   const response = await fetch('/portal/sessions', { headers: { accept: 'application/json' } })
-  if (!response.ok) throw new SessionRefused(`The server answered ${response.status}.`)
+  if (!response.ok) throw new SessionRefused(`The server answered ${response.status}.`, response.status)
   return ((await response.json()) as { sessions: readonly OwnSession[] }).sessions
 }
