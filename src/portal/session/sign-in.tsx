@@ -16,7 +16,7 @@ export function SignIn({ session, code, onDone }: Props) {
   const [busy, setBusy] = useState(false)
   const current = session !== 'unreachable' && 'member' in session ? session : undefined
 
-  const use = async (code: string) => {
+  const redeem = async (code: string) => {
     setBusy(true)
     setError(undefined)
     await signInWith(code)
@@ -26,7 +26,7 @@ export function SignIn({ session, code, onDone }: Props) {
   }
   // biome-ignore lint/correctness/useExhaustiveDependencies: a code is used once; who is signed in decides first
   useEffect(() => {
-    if (code !== undefined && current === undefined) void use(code)
+    if (code !== undefined && current === undefined) void redeem(code)
   }, [])
 
   return (
@@ -48,7 +48,7 @@ export function SignIn({ session, code, onDone }: Props) {
             <Button variant="default" onClick={() => void onDone()}>
               Stay {current.member.name}
             </Button>
-            <Button loading={busy} onClick={() => void use(code)}>
+            <Button loading={busy} onClick={() => void redeem(code)}>
               Use the link
             </Button>
           </div>
