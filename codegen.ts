@@ -10,12 +10,16 @@ const typed = {
   },
 } satisfies CodegenConfig['generates'][string]
 
+const operations = 'schema/operations/**/*.graphql'
+const ofPortal = 'schema/operations/portal/*.graphql'
+
 const config: CodegenConfig = {
   schema: 'schema/schema.graphql',
-  documents: 'schema/operations/**/*.graphql',
   generates: {
-    'test/generated/operations.ts': typed,
-    'examples/typescript/operations.ts': typed,
+    'test/generated/operations.ts': { ...typed, documents: [operations, `!${ofPortal}`] },
+    'examples/typescript/operations.ts': { ...typed, documents: [operations, `!${ofPortal}`] },
+    // Graphcache reads the syntax tree of a document, so the portal gets trees and not texts.
+    'src/portal/generated/operations.ts': { ...typed, documents: ofPortal, config: { ...typed.config, documentMode: 'documentNode' } },
   },
 }
 

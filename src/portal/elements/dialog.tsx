@@ -1,0 +1,75 @@
+import { Modal } from '@mantine/core'
+import { type ReactNode, useEffect, useState } from 'react'
+
+interface Props {
+  readonly title: string
+  readonly size?: number
+  /** Called by the cross, Escape and a click outside. Without it only the dialog's own buttons close it. */
+  readonly onClose: (() => void) | undefined
+  /** What Escape asks for where it may not close. */
+  readonly onEscape?: () => void
+  readonly children: ReactNode
+}
+
+/**
+ * A dialog, open as long as it is rendered. It is made of Mantine's parts without its title bar, a second `<header>` of the page; and without its
+ * lock of the scroll bar, an inserted `<style>` that the Content-Security-Policy refuses (CSS does that).
+ */
+export function Dialog({ title, size = 480, onClose, onEscape, children }: Props) {
+  useFocusReturn()
+  useEffect(() => {
+    if (!onEscape) return
+    const ask = (event: KeyboardEvent) => event.key === 'Escape' && onEscape()
+    addEventListener('keydown', ask)
+    return () => removeEventListener('keydown', ask)
+  }, [onEscape])
+  return (
+    <Modal.Root
+      opened
+      onClose={onClose ?? (() => undefined)}
+      size={size}
+      centered
+      lockScroll={false}
+      returnFocus={false}
+      closeOnClickOutside={onClose !== undefined}
+      closeOnEscape={onClose !== undefined}
+      transitionProps={{ duration: 0 }}
+    >
+      <Modal.Overlay backgroundOpacity={0.55} />
+      <Modal.Content>
+        <Modal.Body>
+          <div className="dialog-title">
+            <Modal.Title>{title}</Modal.Title>
+            {onClose && <Modal.CloseButton aria-label="Close the dialog" />}
+          </div>
+          {children}
+        </Modal.Body>
+      </Modal.Content>
+    </Modal.Root>
+  )
+}
+
+let dialogs = 0
+let opener: Element | null = null
+let returning: ReturnType<typeof setTimeout> | undefined
+
+/**
+ * After the last dialog the keyboard is where the first was opened, or at the page's title if that is gone. Mantine's own return needs a dialog that stays
+ * rendered while it is closed, and does not know that one dialog follows another.
+ */
+function useFocusReturn(): void {
+  const [before] = useState(() => document.activeElement)
+  useEffect(() => {
+    if (dialogs++ === 0 && returning === undefined) opener = before
+    clearTimeout(returning)
+    returning = undefined
+    return () => {
+      dialogs--
+      returning = setTimeout(() => {
+        returning = undefined
+        const target = opener?.isConnected ? opener : document.getElementById('page-title')
+        if (dialogs === 0 && document.activeElement === document.body) (target as HTMLElement | null)?.focus()
+      })
+    }
+  }, [before])
+}

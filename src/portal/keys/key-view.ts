@@ -1,0 +1,59 @@
+import { useMemo } from 'react'
+import { day } from '../elements/time.ts'
+import { useAddress } from '../elements/use-address.ts'
+import type { ApiKeyOrder, ApiKeyStatus, PortalKeysQueryVariables } from '../generated/operations.ts'
+
+export type Tab = 'active' | 'orphaned' | 'expired'
+
+/** Which keys the address means: those of an app, of an instance, or all. */
+export interface KeyScope {
+  readonly appId?: string
+  readonly instanceId?: string
+}
+
+const statuses: Readonly<Record<Tab, ApiKeyStatus>> = { active: 'ACTIVE', orphaned: 'ORPHANED', expired: 'EXPIRED' }
+
+/** The orders that the contract has, as the address writes them. */
+export const orders = {
+  '-created': 'CREATED_AT_DESC',
+  created: 'CREATED_AT_ASC',
+  expires: 'EXPIRES_AT_ASC',
+  '-used': 'LAST_USED_AT_DESC',
+  name: 'NAME_ASC',
+} as const
+export type Sort = keyof typeof orders
+
+export interface KeyView {
+  readonly tab: Tab
+  readonly sort: Sort
+  readonly search: string | undefined
+  readonly by: string | undefined
+  readonly unused: string | undefined
+  readonly revoked: boolean
+  readonly filtered: boolean
+  readonly variables: PortalKeysQueryVariables
+  readonly set: ReturnType<typeof useAddress>[1]
+}
+
+/** What a list of keys shows, read from the address and written to it. */
+export function useKeyView(scope: KeyScope): KeyView {
+  const [get, set] = useAddress()
+  const [tab, sort] = [get('tab') ?? '', get('sort') ?? '']
+  const [search, by, unused, revoked] = [get('q'), get('by'), get('unused'), get('revoked') === '1']
+  const known: Tab = tab === 'orphaned' || tab === 'expired' ? tab : 'active'
+  const order: Sort = Object.hasOwn(orders, sort) ? (sort as Sort) : '-created'
+  // Fixed while the view is open: a moment that moves would make each rendering a query of its own.
+  const unusedSince = useMemo(() => (Number(unused) > 0 ? new Date(Date.now() - Number(unused) * day).toISOString() : undefined), [unused])
+  const variables = {
+    filter: {
+      ...scope,
+      search,
+      createdById: by,
+      unusedSince,
+      status: [statuses[known], ...(revoked ? (['REVOKED'] as const) : [])],
+    },
+    orderBy: orders[order] satisfies ApiKeyOrder,
+    first: 25,
+  }
+  return { tab: known, sort: order, search, by, unused, revoked, filtered: Boolean(search || by || unused), variables, set }
+}

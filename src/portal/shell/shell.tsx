@@ -1,0 +1,74 @@
+import { type ReactNode, useEffect, useMemo, useState } from 'react'
+import { Provider, useQuery } from 'urql'
+import { forgetCounts } from '../counts/store.ts'
+import { WatchAllCounts, WatchCounts } from '../counts/watch-counts.tsx'
+import { ServerProblem } from '../elements/problem.tsx'
+import { PageSkeleton } from '../elements/skeleton.tsx'
+import { PortalAppsDocument, PortalViewerDocument } from '../generated/operations.ts'
+import { createClient } from '../graphql/client.ts'
+import { useReturns } from '../graphql/connection.ts'
+import { Sidebar } from './sidebar.tsx'
+import { ViewerContext } from './viewer.ts'
+
+/** Everything around a page, for one session: its client, who looks, and the navigation. */
+export function Shell({ children }: { children: ReactNode }) {
+  const [connection, setConnection] = useState<ReturnType<typeof createClient>>()
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout>
+    let made: ReturnType<typeof createClient>
+    const make = () => {
+      made = createClient(() => {
+        timer = setTimeout(make, 5_000)
+      })
+      setConnection(made)
+    }
+    forgetCounts()
+    make()
+    return () => {
+      clearTimeout(timer)
+      made.close()
+    }
+  }, [])
+  if (!connection) return <PageSkeleton />
+  return (
+    <Provider value={connection.client}>
+      <Frame>{children}</Frame>
+    </Provider>
+  )
+}
+
+function Frame({ children }: { children: ReactNode }) {
+  const [viewer, readViewer] = useQuery({ query: PortalViewerDocument })
+  const [apps, readApps] = useQuery({ query: PortalAppsDocument })
+  const [open, setOpen] = useState(false)
+  const returns = useReturns()
+  useEffect(() => {
+    if (returns === 0) return
+    readViewer({ requestPolicy: 'network-only' })
+    readApps({ requestPolicy: 'network-only' })
+  }, [returns, readViewer, readApps])
+  const known = useMemo(() => viewer.data && apps.data && { viewer: viewer.data.viewer, apps: apps.data.apps }, [viewer.data, apps.data])
+  const error = viewer.error ?? apps.error
+  if (!known && error) {
+    return (
+      <main className="sign-in">
+        <ServerProblem title="The portal could not load" error={error} onRetry={() => location.reload()} />
+      </main>
+    )
+  }
+  if (!known) return <PageSkeleton />
+  return (
+    <ViewerContext value={known}>
+      <WatchAllCounts />
+      <WatchCounts appIds={known.apps.map(({ id }) => id)} />
+      <a className="skip-link" href="#main">
+        Skip to the content
+      </a>
+      <div className="shell" data-menu={open}>
+        <Sidebar open={open} onToggle={setOpen} />
+        <div className="page">{children}</div>
+      </div>
+      <div id="announcements" className="hidden-text" role="status" aria-live="polite" />
+    </ViewerContext>
+  )
+}
