@@ -27,6 +27,7 @@ const programs: Readonly<Record<string, readonly string[]>> = {
   'test/examples/gateways.test.ts': ['nginx', 'caddy'],
   'test/live/pooler.test.ts': ['pgbouncer'],
   'test/store/time-zones-pooled.test.ts': ['pgbouncer'],
+  'test/portal/**': ['chromium'],
 }
 
 function isInstalled(program: string): boolean {

@@ -80,9 +80,24 @@ test('every operation document fits the schema', () => {
   expect(validate(schema, whole, specifiedRules)).toEqual([])
 })
 
+/** Names of operations in documents of some paths. */
+const operationsIn = (isWanted: (path: string) => boolean): string[] =>
+  parse([...documents].flatMap(([path, text]) => (isWanted(path) ? [text] : [])).join('\n')).definitions.flatMap((definition) =>
+    definition.kind === 'OperationDefinition' && definition.name ? [definition.name.value] : [],
+  )
+const isOfPortal = (path: string): boolean => path.startsWith('schema/operations/portal/')
+
 test('every operation document is sent by a test', () => {
   const tests = [...readFiles('test').values()].join('\n')
-  const operations = whole.definitions.flatMap((definition) => (definition.kind === 'OperationDefinition' && definition.name ? [definition.name.value] : []))
+  const operations = operationsIn((path) => !isOfPortal(path))
   expect(operations.length).toBeGreaterThan(15)
   expect(operations.filter((name) => !new RegExp(`\\b${name}Document\\b|^ {2}${name}: \\{ statements:`, 'm').test(tests))).toEqual([])
+})
+
+// That a browser sends each of them is shown in test/portal/operations.test.ts.
+test('the portal uses every operation document that is written for it', () => {
+  const portal = [...readFiles('src/portal', '.ts', '.tsx').values()].join('\n')
+  const operations = operationsIn(isOfPortal)
+  expect(operations.length).toBeGreaterThan(15)
+  expect(operations.filter((name) => !new RegExp(`\\b${name}Document\\b`).test(portal))).toEqual([])
 })

@@ -8,11 +8,12 @@ export type Files = ReadonlyMap<string, string>
 const slashes = (path: string): string => path.replaceAll('\\', '/')
 
 /** Every file below the folder that ends so, generated ones left out. */
-export function readFiles(folder: string, ending = '.ts'): Files {
+export function readFiles(folder: string, ...endings: readonly string[]): Files {
+  const wanted = endings.length > 0 ? endings : ['.ts']
   const paths = readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((path) => slashes(join(folder, path)))
   return new Map(
     paths
-      .filter((path) => path.endsWith(ending) && !path.includes('/generated/'))
+      .filter((path) => wanted.some((ending) => path.endsWith(ending)) && !path.includes('/generated/'))
       .sort()
       .map((path) => [path, readFileSync(path, 'utf8')]),
   )

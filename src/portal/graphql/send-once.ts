@@ -1,6 +1,6 @@
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core'
 import { CombinedError, stringifyDocument } from '@urql/core'
-import { sessionMayHaveEnded } from '../session/current-session.ts'
+import { sessionMayHaveEnded } from './session-end.ts'
 
 /**
  * A mutation whose answer holds what nobody may find later: it passes no cache, no exchange and no devtools, and only the caller has the answer.

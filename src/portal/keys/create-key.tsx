@@ -1,13 +1,8 @@
 import { useState } from 'react'
 import { CreateKeyDialog } from './create-key-dialog.tsx'
+import type { KeyPlace } from './key-view.ts'
 import { ShownOnce } from './shown-once.tsx'
 import type { CreatedKey } from './use-create-key.ts'
-
-/** Where a key would be; without an instance the dialog asks for one. */
-export interface KeyPlace {
-  readonly app: { readonly id: string; readonly name: string; readonly slug: string }
-  readonly instance?: { readonly id: string; readonly name: string }
-}
 
 /** From the name of a new key to its text, shown once. The text lives in this component's state, and ends with it. */
 export function CreateKey({ place, onClose }: { place: KeyPlace; onClose: () => void }) {

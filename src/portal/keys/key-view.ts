@@ -11,6 +11,12 @@ export interface KeyScope {
   readonly instanceId?: string
 }
 
+/** Where a key would be; without an instance the dialog asks for one. */
+export interface KeyPlace {
+  readonly app: { readonly id: string; readonly name: string; readonly slug: string }
+  readonly instance?: { readonly id: string; readonly name: string }
+}
+
 const statuses: Readonly<Record<Tab, ApiKeyStatus>> = { active: 'ACTIVE', orphaned: 'ORPHANED', expired: 'EXPIRED' }
 
 /** The orders that the contract has, as the address writes them. */

@@ -8,7 +8,7 @@ import { Dialog } from '../elements/dialog.tsx'
 import { Facts } from '../elements/facts.tsx'
 import { inWords } from '../elements/time.ts'
 import { NewSecretDialog } from '../secrets/new-secret-dialog.tsx'
-import { copyText } from './copy-text.ts'
+import { copyText } from '../elements/copy-text.ts'
 import type { CreatedKey } from './use-create-key.ts'
 import { useStay } from './use-stay.ts'
 

@@ -5,7 +5,7 @@ import { Dialog } from '../elements/dialog.tsx'
 import { ServerProblem } from '../elements/problem.tsx'
 import { PortalRevealSecretDocument, type SecretRowFragment } from '../generated/operations.ts'
 import { sendOnce } from '../graphql/send-once.ts'
-import { copyText } from '../keys/copy-text.ts'
+import { copyText } from '../elements/copy-text.ts'
 
 const shownForSeconds = 60
 

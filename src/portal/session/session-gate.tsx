@@ -1,6 +1,7 @@
 import { type ReactNode, useCallback, useEffect, useState } from 'react'
 import { PageSkeleton } from '../elements/skeleton.tsx'
-import { SessionContext, whenSessionMayHaveEnded } from './current-session.ts'
+import { whenSessionMayHaveEnded } from '../graphql/session-end.ts'
+import { SessionContext } from './current-session.ts'
 import { readSession, rememberPlace, type Session, type SignedOut, takeCode } from './session.ts'
 import { SignIn } from './sign-in.tsx'
 

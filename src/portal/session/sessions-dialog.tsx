@@ -3,7 +3,7 @@ import { useEffect, useState } from 'react'
 import { Dialog } from '../elements/dialog.tsx'
 import { Problem } from '../elements/problem.tsx'
 import { ago, useNow } from '../elements/time.ts'
-import { sessionMayHaveEnded } from './current-session.ts'
+import { sessionMayHaveEnded } from '../graphql/session-end.ts'
 import { type OwnSession, ownSessions, signOutEverywhere } from './session.ts'
 
 /** Where the person is signed in, and the way out of all of it. */

@@ -1,7 +1,7 @@
 import IconSelector from '@tabler/icons-react/icons/IconSelector'
 import { useId, useState } from 'react'
 import { Mark } from '../elements/mark.tsx'
-import { sessionMayHaveEnded } from '../session/current-session.ts'
+import { sessionMayHaveEnded } from '../graphql/session-end.ts'
 import { signOut, switchOrganization } from '../session/session.ts'
 import { SessionsDialog } from '../session/sessions-dialog.tsx'
 import { roleNames, useViewer } from './viewer.ts'
