@@ -34,8 +34,9 @@ export function createCookies(origins: Origins, installation: string, log: Log):
   const nameOf = (kind: string): string => `${isSecure ? '__Host-' : ''}aura-keys-${kind}-${installation}`
   const line = (kind: string, value: string | null, site: string, seconds: number): string =>
     `${nameOf(kind)}=${value ?? ''}; Path=/; HttpOnly; SameSite=${site}; Max-Age=${value === null ? 0 : seconds}${isSecure ? '; Secure' : ''}`
-  const isOwn = ({ headers }: IncomingMessage): boolean => {
-    const is = isOwnPage(headers, origins)
+  const isOwn = ({ headers, headersDistinct }: IncomingMessage): boolean => {
+    // Of several Hosts Node takes the first, and a proxy may have taken another.
+    const is = (headersDistinct['host'] ?? []).length < 2 && isOwnPage(headers, origins)
     if (!is) log.info({ origin: headers.origin?.slice(0, 300), host: headers.host?.slice(0, 300) }, 'a cookie of another origin was ignored: see PUBLIC_URL')
     return is
   }

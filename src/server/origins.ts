@@ -21,5 +21,5 @@ export function isKnownOrigin({ origin, host }: IncomingHttpHeaders, { allowed, 
 export function isOwnPage(headers: IncomingHttpHeaders, { publicUrl }: Pick<Origins, 'publicUrl'>): boolean {
   const { origin, host } = headers
   if (origin === undefined) return headers['sec-fetch-site'] === 'same-origin'
-  return origin === (publicUrl ?? `http://${host}`)
+  return origin === (publicUrl ?? (host ? `http://${host}` : null))
 }

@@ -18,7 +18,8 @@ import { createTurns } from './turns.ts'
 /** A close reason has room for 123 bytes. */
 const organizationNeeded = 'Name an organization, its id or slug: "organization" in connection_init, or the claim of the token'
 
-const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
+/** Another type than a text is a wrong token, and not the absence of one, which would let a cookie count. */
+const authorizationOf = (value: unknown): string | undefined => (value === undefined || value === null ? undefined : typeof value === 'string' ? value : '')
 
 /** Starts what must end with the socket; returns whether it may stay open. */
 async function admit({ ports }: GraphQLServer, quota: ConnectionQuota, { socket, running, identity }: Connection, actor: Actor): Promise<boolean> {
@@ -91,7 +92,11 @@ export function createSocketHooks(
       try {
         // After a restart all reconnect at once.
         await turn()
-        const credential = { authorization: text(connectionParams?.authorization), organization: connectionParams?.organization, session: extra.session }
+        const credential = {
+          authorization: authorizationOf(connectionParams?.authorization),
+          organization: connectionParams?.organization,
+          session: extra.session,
+        }
         extra.identity = await withRequest(() => ports.identify(credential), null, extra.address)
         const { identity } = extra
         extra.actor = await withRequest(() => ports.authenticateLive(identity), null, extra.address)

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createCompany } from '../support/company.ts'
 import { startServer, type TestServer } from '../support/server.ts'
-import { openWith, signIn } from '../support/session.ts'
+import { codeFor, openWith, portal, signIn } from '../support/session.ts'
 
 const query = '{ viewer { member { name } } }'
 const counts = 'subscription { keyCounts { total } }'
@@ -78,7 +78,6 @@ for (const [name, publicUrl] of [
       })
 
       test(`SE-06 ${way}: a token wins over the cookie, and they are never mixed`, async () => {
-        if (way === 'WebSocket') return
         const authorization = `Bearer ${await server.token('nobody', 'a')}`
         const mark = { 'x-graphql-csrf': '1' }
         expect(await send({ origin: own, cookie, authorization, ...mark })).toBe(false)
@@ -91,11 +90,40 @@ for (const [name, publicUrl] of [
         [`Bearer ${await server.token('nobody', 'a')}`, '4403'],
         [`Bearer ${await server.token('ownA', 'a')}`, 'connection_ack'],
         ['', '4403'],
+        [5, '4403'],
+        [{}, '4403'],
+        [['x'], '4403'],
+        [null, 'connection_ack'],
       ] as const) {
         const { outcome, socket } = await openWith(server, { origin: own, cookie }, { authorization })
         socket.terminate()
         expect(outcome).toBe(expected)
       }
+    })
+
+    test('SE-04 the cookie has the flags and the name of what people see', async () => {
+      const response = await portal(server, 'POST', 'session', { origin: own }, { code: codeFor(server, 'devA') })
+      const [pair = '', ...flags] = (response.headers.get('set-cookie') ?? '').split('; ')
+      const isHttps = own.startsWith('https:')
+      expect(flags.sort()).toEqual(['HttpOnly', 'Max-Age=604800', 'Path=/', 'SameSite=Strict', ...(isHttps ? ['Secure'] : [])])
+      expect(pair.replace(/=.*/, '')).toBe(`${isHttps ? '__Host-' : ''}aura-keys-session-${server.app.installation}`)
+      // The other name is that of a cookie which a page without TLS, or of another host of the domain, could set.
+      const other = isHttps ? pair.replace('__Host-', '') : `__Host-${pair}`
+      expect((await server.post({ query }, null, { origin: own, cookie: pair })).status).toBe(200)
+      expect((await server.post({ query }, null, { origin: own, cookie: other })).status).toBe(401)
+    })
+
+    test('SE-05 ALLOWED_ORIGINS count for tokens, and own pages for both', async () => {
+      const authorization = `Bearer ${await server.token('devA', 'a')}`
+      for (const [way, send] of Object.entries(ways)) {
+        if (way === 'WebSocket') continue
+        expect([way, await send({ origin: ally, authorization, cookie })]).toEqual([way, true])
+      }
+      const { outcome, socket } = await openWith(server, { origin: ally, cookie }, { authorization })
+      socket.terminate()
+      expect(outcome).toBe('connection_ack')
+      const preflight = await fetch(`${server.url}/graphql`, { method: 'OPTIONS', headers: { origin: ally, 'access-control-request-method': 'POST' } })
+      expect(preflight.headers.get('access-control-allow-credentials') ?? 'false').toBe('false')
     })
 
     test('SE-05 a mutation by GET is refused with a cookie too, and a GET needs a header that forms cannot send', async () => {
