@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FindSession } from '../authentication/sessions.ts'
 import { AuraError, badInput, notFound, unauthenticated } from '../errors.ts'
+import { isId } from '../ids.ts'
 import type { Ports } from '../ports.ts'
 import type { Session, SignedIn } from '../sessions/model.ts'
 import { answerJson, readBody } from './body.ts'
@@ -48,6 +49,8 @@ async function profile(ports: SessionPorts, memberId: string, subject: string): 
 /** The one member of a small JSON body with this name. */
 async function textOf(request: IncomingMessage, name: string): Promise<string> {
   if (!/^application\/json(\s*;\s*charset="?utf-8"?)?\s*$/i.test(request.headers['content-type'] ?? '')) throw badInput(name, 'must come as JSON')
+  // Before any of it is read: the connection of a body that is cut off would carry no answer.
+  if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes) throw badInput(name, `must come in at most ${maxBodyBytes} bytes`)
   const read = await readBody(request, maxBodyBytes)
   if ('error' in read) throw badInput(name, read.error)
   let body: unknown
@@ -74,6 +77,12 @@ function finder({ ports, cookies, findSession }: Options): (request: IncomingMes
   }
 }
 
+/** A cookie that is worth nothing is nobody's. It is not taken back: the browser may get a new one from another answer at the same moment. */
+function asNobody(error: unknown): null {
+  if (error instanceof AuraError && error.extensions.code === 'UNAUTHENTICATED') return null
+  throw error
+}
+
 /** The route of the session: who is signed in, sign in with a code, change the organization, sign out. */
 function sessionRoute(options: Options): (request: IncomingMessage, answer: Answer) => Promise<void> {
   const { ports, uses, cookies, signIn } = options
@@ -81,7 +90,7 @@ function sessionRoute(options: Options): (request: IncomingMessage, answer: Answ
   const redeem = limitFailures(uses.redeemCode, ports.rateLimits)
 
   async function show(request: IncomingMessage, answer: Answer): Promise<void> {
-    const session = await sessionOf(request)
+    const session = await sessionOf(request).catch(asNobody)
     if (session) answer(200, await profile(ports, session.memberId, session.subject))
     else answer(401, { error: { code: 'UNAUTHENTICATED', message: 'Nobody is signed in.' }, ...(signIn === null ? {} : { signIn }) })
   }
@@ -97,8 +106,8 @@ function sessionRoute(options: Options): (request: IncomingMessage, answer: Answ
     const organization = await textOf(request, 'organizationId')
     const session = await sessionOf(request)
     if (!session) throw unauthenticated()
-    const isTheirs = await ports.members.bySubject(session.subject, organization)
-    if (isTheirs.length === 0) throw notFound()
+    const isTheirs = isId(organization, 'org') && (await ports.members.bySubject(session.subject, organization)).length > 0
+    if (!isTheirs) throw notFound()
     await answerSession((await uses.switchOrganization(session, { organization })).token, answer)
   }
 
@@ -109,10 +118,7 @@ function sessionRoute(options: Options): (request: IncomingMessage, answer: Answ
   }
 
   async function end(request: IncomingMessage, answer: Answer): Promise<void> {
-    const session = await sessionOf(request).catch((error: unknown) => {
-      if (error instanceof AuraError && error.extensions.code === 'UNAUTHENTICATED') return null
-      throw error
-    })
+    const session = await sessionOf(request).catch(asNobody)
     const everywhere = new URL(request.url ?? '', 'http://localhost').searchParams.get('everywhere') === 'true'
     if (session) await (everywhere ? uses.endAllSessions(session) : uses.endSession(session))
     answer(200, {}, { 'set-cookie': cookies.set(null) })
@@ -132,10 +138,10 @@ function sessionRoute(options: Options): (request: IncomingMessage, answer: Answ
 
 /** The routes under /portal that answer JSON. */
 export function portalSessionRoutes(options: Options): Readonly<Record<string, Route>> {
-  const { ports, cookies, mask } = options
+  const { ports, mask } = options
   const sessionOf = finder(options)
 
-  /** Turns what is thrown into an answer; a cookie that is worth nothing is taken back. */
+  /** Turns what is thrown into an answer. */
   const answering =
     (handle: (request: IncomingMessage, answer: Answer) => Promise<void>): Route =>
     async (request: IncomingMessage, response: ServerResponse) => {
@@ -146,8 +152,7 @@ export function portalSessionRoutes(options: Options): Readonly<Record<string, R
         const { message, extensions } = mask(error)
         const { http, ...shown } = extensions as { http?: { headers?: Readonly<Record<string, string>> }; code?: string }
         const status = statuses[String(shown.code)] ?? 400
-        const isDead = status === 401 && request.method !== 'POST' && cookies.read(request) !== undefined
-        answer(status, { error: { ...shown, message } }, { ...http?.headers, ...(isDead ? { 'set-cookie': cookies.set(null) } : {}) })
+        answer(status, { error: { ...shown, message } }, { ...http?.headers })
       }
     }
 

@@ -1,5 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { unauthenticated } from '../errors.ts'
+import { isId } from '../ids.ts'
+import { isSubject } from '../members/model.ts'
+import { isSlug } from '../names.ts'
 import type { Ports } from '../ports.ts'
 import { hashOf, newToken } from './model.ts'
 
@@ -8,6 +11,8 @@ export async function startSession(
   ports: Pick<Ports, 'sessions' | 'members' | 'clock' | 'randomBytes'>,
   input: { subject: string; organization: string; signedInAt?: Date },
 ): Promise<{ token: string; memberId: string }> {
+  // Others said who it is, and members are looked up in one batch with other requests: a text that the database rejects would fail all of them.
+  if (!isSubject(input.subject) || !(isSlug(input.organization) || isId(input.organization, 'org'))) throw unauthenticated()
   const [member] = await ports.members.bySubject(input.subject, input.organization)
   if (!member) throw unauthenticated()
   const now = ports.clock.now()

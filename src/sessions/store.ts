@@ -1,4 +1,5 @@
 import type { Statements } from '../store/client.ts'
+import { dayMs } from '../time.ts'
 import { boundsAt, type Session } from './model.ts'
 
 /** The most sessions that are listed, the last used ones first. */
@@ -59,11 +60,11 @@ export const sessionStore = (client: Statements) => ({
   useCode: async (hash: Uint8Array<ArrayBuffer>, endsAt: Date): Promise<boolean> =>
     (await client.usedCode.createMany({ data: [{ hash, endsAt }], skipDuplicates: true })).count === 1,
 
-  /** Deletes what has ended. */
+  /** Deletes what has ended; used codes a day later, since the clock of the node that deletes may be ahead of one that would take the code again. */
   forget: async (now: Date): Promise<void> => {
     const { signedInAfter, usedAfter } = boundsAt(now)
     await client.session.deleteMany({ where: { OR: [{ signedInAt: { lte: signedInAfter } }, { usedAt: { lte: usedAfter } }] } })
-    await client.usedCode.deleteMany({ where: { endsAt: { lte: now } } })
+    await client.usedCode.deleteMany({ where: { endsAt: { lte: new Date(now.getTime() - dayMs) } } })
   },
 
   /** Who is signed in, for a page. */

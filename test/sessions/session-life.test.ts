@@ -47,6 +47,34 @@ test('SE-07 a use is written at most once a minute', async () => {
   expect(await usedAt()).not.toBe(before)
 })
 
+test('SE-07 an open socket is no use, but what is asked through it is', async () => {
+  const [idle, used] = [await signIn(server, 'devA'), await signIn(server, 'devA')]
+  const [quiet, busy] = [await open(idle), await open(used)]
+  later(7 * hour)
+  busy.socket.send(JSON.stringify({ id: '1', type: 'subscribe', payload: { query: '{ apps { id } }' } }))
+  const now = server.time.now.getTime()
+  await expect.poll(async () => (await server.sql<{ at: Date }>('SELECT max(used_at) AS at FROM session'))[0]?.at.getTime(), { timeout: 20_000 }).toBe(now)
+  later(hour)
+  expect(await quiet.closed).toEqual([4403, 'The session ended'])
+  expect([await isIn(idle), busy.socket.readyState]).toEqual([false, 1])
+  later(7 * 24 * hour)
+  expect((await busy.closed)[0]).toBe(4403)
+})
+
+test('SE-07 a socket or stream ends with its session at the latest, however much it is used', async () => {
+  const cookie = await signIn(server, 'devA')
+  const socket = await open(cookie)
+  const stream = await server.post({ query: 'subscription { keyCounts { total } }' }, null, { accept: 'text/event-stream', cookie, ...ownPage(server) })
+  expect(stream.status).toBe(200)
+  for (let hours = 0; hours < 7 * 24; hours += 7) {
+    expect([hours, await isIn(cookie)]).toEqual([hours, true])
+    later(7 * hour)
+  }
+  expect((await socket.closed)[0]).toBe(4403)
+  await stream.text()
+  expect(await isIn(cookie)).toBe(false)
+})
+
 test('SE-08 signing out ends the session and its sockets and streams; other sessions stay', async () => {
   const [one, two] = [await signIn(server, 'devA'), await signIn(server, 'devA')]
   const [first, other] = [await open(one), await open(two)]
@@ -72,21 +100,27 @@ test('SE-09 a person sees their sessions and can end all of them, in every organ
     [true, 'a'],
   ])
   expect(JSON.stringify(listed)).not.toContain(one.split('=')[1])
-  const socket = await open(two, second)
+  const sockets = [await open(one), await open(two), await open(two, second)]
+  const stays = await open(stranger)
+  const stream = await second.post({ query: 'subscription { keyCounts { total } }' }, null, { accept: 'text/event-stream', cookie: two, ...ownPage(second) })
   await portal(server, 'DELETE', 'session?everywhere=true', { cookie: one })
-  expect(await socket.closed).toEqual([4403, 'The session ended'])
-  expect([await isIn(one), await isIn(two), await isIn(stranger)]).toEqual([false, false, true])
+  for (const { closed } of sockets) expect(await closed).toEqual([4403, 'The session ended'])
+  await stream.text()
+  expect([await isIn(one), await isIn(two), await isIn(stranger), stays.socket.readyState]).toEqual([false, false, true, 1])
+  stays.socket.terminate()
   expect((await portal(server, 'GET', 'sessions', { cookie: one })).status).toBe(401)
 })
 
 test('SE-10 a change of organization gives a new session, and ends the old one', async () => {
   const [cookie, { organizationId }] = [await signIn(server, 'dev2A'), company.members.ownB]
   const started = await server.sql<{ at: string }>('SELECT max(signed_in_at)::text AS at FROM session')
+  const sockets = [await open(cookie), await open(cookie, second)]
   later(minute)
   const response = await portal(server, 'PATCH', 'session', { cookie }, { organizationId })
   const changed = cookieOf(response)
   expect([response.status, ((await response.json()) as { organization: { slug: string } }).organization.slug]).toEqual([200, 'b'])
   expect([changed === cookie, await isIn(cookie), await isIn(changed)]).toEqual([false, false, true])
+  for (const { closed } of sockets) expect(await closed).toEqual([4403, 'The session ended'])
   // It ends seven days after the sign-in, not after the change.
   expect(await server.sql('SELECT max(signed_in_at)::text AS at FROM session')).toEqual(started)
   const answer = await server.post({ query: '{ viewer { organization { slug } } }' }, null, { cookie: changed, ...ownPage(server), 'x-aura-organization': 'a' })
@@ -100,10 +134,17 @@ test('SE-10 a change of organization gives a new session, and ends the old one',
 test('SE-11 a session ends at once when its member is removed, sockets included, and does not come back with the person', async () => {
   const cookie = await signIn(server, 'viewA')
   const sockets = [await open(cookie), await open(cookie, second)]
+  const streams = await Promise.all(
+    [server, second].map((at) =>
+      at.post({ query: 'subscription { apiKeyChanged { version } }' }, null, { accept: 'text/event-stream', cookie, ...ownPage(at) }),
+    ),
+  )
+  expect(streams.map(({ status }) => status)).toEqual([200, 200])
   await removeMember(server.app.ports, company.members.ownA, { id: company.members.viewA.memberId, acknowledged: true })
   expect(await isIn(cookie)).toBe(false)
   expect((await server.post({ query: '{ apps { id } }' }, null, { cookie, ...ownPage(server) })).status).toBe(401)
   for (const { closed } of sockets) expect((await closed)[0]).toBe(4403)
+  for (const stream of streams) await stream.text()
   await addMember(server.app.ports, company.members.ownA, { subject: 'viewA', name: 'viewA', role: 'OWNER' })
   expect(await isIn(cookie)).toBe(false)
   expect((await server.post({ query: '{ apps { id } }' }, null, { cookie, ...ownPage(server) })).status).toBe(401)
