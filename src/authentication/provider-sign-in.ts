@@ -18,12 +18,17 @@ interface Pending {
   readonly returnTo: string
 }
 
+/** Reads what the browser kept, which anybody can write. */
 function parse(pending: string): Pending {
+  let kept: Partial<Record<keyof Pending, unknown>> | null
   try {
-    return JSON.parse(Buffer.from(pending, 'base64url').toString()) as Pending
+    kept = JSON.parse(Buffer.from(pending, 'base64url').toString()) as typeof kept
   } catch {
     throw unauthenticated()
   }
+  const { verifier, state, nonce, returnTo } = kept ?? {}
+  if (![verifier, state, nonce, returnTo].every((text) => typeof text === 'string' && text !== '')) throw unauthenticated()
+  return kept as Pending
 }
 
 /** Whether no answer came, in the error or in what caused it. */

@@ -23,7 +23,7 @@ interface Options {
 }
 
 /** A path of the page; anything else, such as another site's address, is its first view. */
-const ownPath = (text: string | null): string => (text !== null && /^\/portal\/[\w./?=&%:,+-]*$/.test(text) && !text.includes('//') ? text : '/portal/')
+const ownPath = (text: string | null): string => (text !== null && /^\/portal\/[\w./?=&%:,+*-]*$/.test(text) && !text.includes('//') ? text : '/portal/')
 
 const statuses: Readonly<Record<string, number>> = { UNAUTHENTICATED: 401, RATE_LIMITED: 429, UNAVAILABLE: 503, INTERNAL: 500 }
 
@@ -55,6 +55,8 @@ export function portalSignInRoutes(options: Options): Readonly<Record<string, Ro
     (handle: Route): Route =>
     async (request, response) => {
       if (request.method !== 'GET') return void response.writeHead(405, { ...policy, allow: 'GET' }).end()
+      // Without PUBLIC_URL it has the Host of the request, which can be any text.
+      if (!URL.canParse(ownOf(request))) return show(response, 400, '', 'The header Host names no host.', [])
       try {
         await handle(request, response)
       } catch (error) {
