@@ -61,7 +61,8 @@ function readFiles(folder: string): ReadonlyMap<string, File> {
     if (existsSync(`${path}.br`)) codings.push(['br', readFileSync(`${path}.br`)])
     if (existsSync(`${path}.gz`)) codings.push(['gzip', readFileSync(`${path}.gz`)])
     codings.push(['identity', bytes])
-    const etag = `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`
+    // Weak, since every content coding has the same.
+    const etag = `W/"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`
     files.set(`/portal/${relative(folder, path).split(sep).join('/')}`, { type, etag, codings })
   }
   return files
@@ -79,9 +80,15 @@ function takes(accepted: string, coding: string): boolean {
   return (weights.get(coding) ?? weights.get('*') ?? 0) > 0
 }
 
+/** Whether `If-None-Match` lists the tag. A proxy may have made it strong, or weak again. */
+function holds(listed: string, etag: string): boolean {
+  const bare = (tag: string): string => tag.trim().replace(/^W\//, '')
+  return listed.split(',').some((tag) => bare(tag) === bare(etag) || tag.trim() === '*')
+}
+
 function send(request: IncomingMessage, response: ServerResponse, file: File, caching: string): void {
   const shared = { ...headers, 'cache-control': caching, etag: file.etag, vary: 'accept-encoding' }
-  if (request.headers['if-none-match'] === file.etag) return void response.writeHead(304, shared).end()
+  if (holds(request.headers['if-none-match'] ?? '', file.etag)) return void response.writeHead(304, shared).end()
   const accepted = String(request.headers['accept-encoding'] ?? '')
   const [coding, bytes] = file.codings.find(([name]) => name === 'identity' || takes(accepted, name)) as File['codings'][number]
   response
@@ -95,7 +102,7 @@ function send(request: IncomingMessage, response: ServerResponse, file: File, ca
 }
 
 function say(response: ServerResponse, status: number, text: string): void {
-  response.writeHead(status, { ...headers, 'content-type': 'text/plain; charset=utf-8' }).end(`${text}\n`)
+  response.writeHead(status, { ...headers, ...(status === 405 ? { allow: 'GET, HEAD' } : {}), 'content-type': 'text/plain; charset=utf-8' }).end(`${text}\n`)
 }
 
 /**

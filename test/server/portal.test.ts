@@ -74,6 +74,45 @@ test('HP-14 hashed files are kept forever, index.html is asked for again each ti
   expect([page.text, again.statusCode, again.text]).toEqual(['<!doctype html><title>portal</title>', 304, ''])
 })
 
+test('HP-14 a client that has a file already gets no body, also when it lists several tags or a proxy rewrote its tag', async () => {
+  for (const path of ['/portal/', '/portal/assets/index-abc.js']) {
+    const tag = String((await get(path)).headers.etag)
+    const bare = tag.replace('W/', '')
+    for (const [listed, status] of [
+      [tag, 304],
+      [bare, 304],
+      [`"other", ${tag}`, 304],
+      [`W/"other",${bare} , "third"`, 304],
+      ['*', 304],
+      ['"other"', 200],
+      [bare.slice(1, -1), 200],
+      ['', 200],
+    ] as const) {
+      for (const method of ['GET', 'HEAD']) {
+        const { statusCode, text, headers } = await get(path, { 'if-none-match': listed }, method)
+        expect([path, listed, method, statusCode, headers.etag, text === '']).toEqual([path, listed, method, status, tag, status === 304 || method === 'HEAD'])
+      }
+    }
+  }
+})
+
+test('HP-14 HEAD says what GET would, and other methods learn which there are', async () => {
+  for (const path of ['/portal/', '/portal/assets/index-abc.js', '/portal/assets/nothing.js', '/', '/portal/signin']) {
+    const [whole, head] = [await get(path, { 'accept-encoding': 'br' }), await get(path, { 'accept-encoding': 'br' }, 'HEAD')]
+    const kept = ({ statusCode, headers }: IncomingMessage) => [
+      statusCode,
+      ...['content-type', 'content-length', 'content-encoding', 'etag', 'location'].map((name) => headers[name]),
+    ]
+    // Node counts the bytes of a short text itself, if it sends them.
+    if (whole.statusCode === 404) expect([head.statusCode, head.text]).toEqual([404, ''])
+    else expect([kept(head), head.text]).toEqual([kept(whole), ''])
+    for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS']) {
+      const { statusCode, headers } = await get(path, {}, method)
+      expect([path, method, statusCode, headers.allow]).toEqual([path, method, 405, 'GET, HEAD'])
+    }
+  }
+})
+
 test('HP-14 files are compressed as the client takes them', async () => {
   for (const [accepted, coding] of [
     ['gzip, deflate, br', 'br'],
@@ -81,6 +120,16 @@ test('HP-14 files are compressed as the client takes them', async () => {
     ['br;q=0, gzip;q=0.5', 'gzip'],
     ['*', 'br'],
     ['br;q=0, *;q=0', undefined],
+    ['br;q=0', undefined],
+    ['br;q=0.000, gzip;q=0.001', 'gzip'],
+    ['BR', 'br'],
+    ['br ; q=0 , GZIP', 'gzip'],
+    ['*, br;q=0', 'gzip'],
+    ['*;q=0', undefined],
+    ['identity', undefined],
+    ['deflate, zstd', undefined],
+    ['br;q=nonsense', undefined],
+    ['xbr, brx', undefined],
     ['', undefined],
   ] as const) {
     const { headers, text } = await get('/portal/assets/index-abc.js', { 'accept-encoding': accepted })
@@ -100,8 +149,26 @@ test('HP-14 only files that were there at the start are served; every path that 
     '/portal/assets/..%2f..%2foutside.js',
     '/portal/assets/index-abc.js.map',
     '/portal/assets/index-abc.js.br',
+    '/portal/%2e%2e/outside.js',
+    '/portal/%2e%2e%2foutside.js',
+    '/portal/..\\outside.js',
+    '/portal/./index.html',
+    '/portal//index.html',
+    '/portal/assets/..',
+    '/portal/assets/index-abc.js/',
+    '/portal/assets/index-abc.js%00',
+    '/portal/assets/%69ndex-abc.js',
+    '/portal/assets/INDEX-ABC.JS',
+    '/portal/__proto__',
+    '/portal/constructor',
+    '/portal/assets/__proto__',
   ]
   for (const path of [...nowhere, '/portal/assets/', '/portal/signin']) expect([path, (await get(path)).statusCode]).toEqual([path, 404])
+  for (const path of nowhere) {
+    // Whatever is no file is at most the page, which decides nothing by the path.
+    const { statusCode, text } = await get(path, { accept: 'text/html' })
+    expect([path, statusCode === 404 || text === '<!doctype html><title>portal</title>', text.includes('secret')]).toEqual([path, true, false])
+  }
   expect((await get('/portal/assets/gone.js', { accept: 'text/html' })).statusCode).toBe(404)
   put('assets/later-def.js', 'later')
   expect((await get('/portal/assets/later-def.js')).statusCode).toBe(404)
