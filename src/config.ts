@@ -138,7 +138,7 @@ const settings = {
   PUBLIC_URL: {
     reads: z
       .string()
-      .refine((text) => URL.canParse(text) && new URL(text).origin === text, 'must be the origin that people see, such as https://keys.example')
+      .refine((text) => /^https?:/.test(text) && URL.canParse(text) && new URL(text).origin === text, 'must be an origin such as https://keys.example')
       .optional(),
     value: 'origin',
     unset: '`http://` and the Host of the request',

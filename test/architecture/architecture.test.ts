@@ -164,7 +164,7 @@ test('what somebody may do is said in access/rights.ts alone', () => {
   }
 })
 
-for (const document of ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'docs/guarantees.md', 'docs/limits.md', 'docs/live.md']) {
+for (const document of ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'docs/guarantees.md', 'docs/limits.md', 'docs/live.md', 'docs/portal.md']) {
   test(`every path that ${document} names exists`, () => {
     expect(deadPaths(readFileSync(document, 'utf8'), existsSync)).toEqual([])
   })

@@ -20,6 +20,23 @@ test('every problem is told at once, each names its setting, and no value is tol
   }
 })
 
+test('PUBLIC_URL is an origin as browsers write it', () => {
+  for (const origin of ['https://keys.example', 'http://localhost:4000', 'http://[::1]:4000'])
+    expect(loadConfig({ PUBLIC_URL: origin }).PUBLIC_URL).toBe(origin)
+  for (const other of [
+    'https://keys.example/',
+    'https://keys.example:443',
+    'https://Keys.example',
+    'https://keys.example/portal',
+    'ftp://keys.example',
+    'keys.example',
+    'null',
+    'https://a@keys.example',
+  ]) {
+    expect(() => loadConfig({ PUBLIC_URL: other }), other).toThrow(/PUBLIC_URL/)
+  }
+})
+
 test('PostgreSQL needs its secrets from outside, and the message says how to make them', () => {
   expect(() => loadConfig({ DATABASE_URL: 'postgresql://h/d' })).toThrow(/AUTH_SECRET[\s\S]*openssl[\s\S]*KEY_PEPPER[\s\S]*openssl/)
 })
