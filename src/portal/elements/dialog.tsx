@@ -19,9 +19,10 @@ export function Dialog({ title, size = 480, onClose, onEscape, children }: Props
   useFocusReturn()
   useEffect(() => {
     if (!onEscape) return
-    const ask = (event: KeyboardEvent) => event.key === 'Escape' && onEscape()
-    addEventListener('keydown', ask)
-    return () => removeEventListener('keydown', ask)
+    const ask = (event: KeyboardEvent) => event.key === 'Escape' && !event.isComposing && onEscape()
+    // While it goes down, as Mantine's: the Escape that closes a dialog above this one must not be heard again on its way up.
+    addEventListener('keydown', ask, { capture: true })
+    return () => removeEventListener('keydown', ask, { capture: true })
   }, [onEscape])
   return (
     <Modal.Root

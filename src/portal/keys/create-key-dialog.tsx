@@ -9,6 +9,7 @@ import { InstanceChoice } from './instance-choice.tsx'
 import type { KeyPlace } from './key-view.ts'
 import { endOf, type Lifetime } from './lifetime.ts'
 import { type CreatedKey, useCreateKey } from './use-create-key.ts'
+import { useStay } from './use-stay.ts'
 
 interface Props {
   readonly place: KeyPlace
@@ -22,6 +23,8 @@ export function CreateKeyDialog({ place, onClose, onCreated }: Props) {
   const [name, setName] = useState('')
   const [lifetime, setLifetime] = useState<Lifetime>({ days: Math.min(30, maxDays) })
   const { create, busy, error, unknown, lost } = useCreateKey(onCreated)
+  // Who leaves now has a key that nobody saw.
+  useStay(() => undefined, { active: busy, asks: true })
   const refusal = error && refusalOf(error)
   const at = (...fields: string[]) => refusal?.field !== undefined && fields.includes(refusal.field) && refusal.message
   const elsewhere = refusal && !at('name', 'expiresAt', 'expiresInDays', 'instanceId')

@@ -4,11 +4,11 @@ import IconCheck from '@tabler/icons-react/icons/IconCheck'
 import IconCopy from '@tabler/icons-react/icons/IconCopy'
 import IconDeviceFloppy from '@tabler/icons-react/icons/IconDeviceFloppy'
 import { useRef, useState } from 'react'
+import { copyText } from '../elements/copy-text.ts'
 import { Dialog } from '../elements/dialog.tsx'
 import { Facts } from '../elements/facts.tsx'
 import { inWords } from '../elements/time.ts'
 import { NewSecretDialog } from '../secrets/new-secret-dialog.tsx'
-import { copyText } from '../elements/copy-text.ts'
 import type { CreatedKey } from './use-create-key.ts'
 import { useStay } from './use-stay.ts'
 
@@ -20,12 +20,8 @@ export function ShownOnce({ created: { plaintext, saveToken, key }, onClose }: {
   const [saving, setSaving] = useState(false)
   const [asking, setAsking] = useState(false)
   const kept = copied === true || secret !== undefined
-  const leave = useStay(() => setAsking(true), !kept)
-  const closeForGood = () => {
-    leave()
-    onClose()
-  }
-  const close = () => (kept ? closeForGood() : setAsking(true))
+  const close = () => (kept ? onClose() : setAsking(true))
+  useStay(() => (saving ? setSaving(false) : close()), { asks: !kept })
   const { moment, zone } = inWords(Date.parse(key.expiresAt))
   return (
     <>
@@ -76,7 +72,7 @@ export function ShownOnce({ created: { plaintext, saveToken, key }, onClose }: {
             <Button variant="default" onClick={() => setAsking(false)}>
               Keep it open
             </Button>
-            <Button color="danger" onClick={closeForGood}>
+            <Button color="danger" onClick={onClose}>
               Close anyway
             </Button>
           </div>

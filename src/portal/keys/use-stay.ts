@@ -1,33 +1,35 @@
 import { useEffect, useRef } from 'react'
 
+let stepped: ((event: PopStateEvent) => void) | undefined
+
+// Added before anything renders, so that it hears of a step before the router does: browsers ask the listeners of a window in the order in which they came.
+addEventListener('popstate', (event) => stepped?.(event))
+
 /**
- * As long as it is used, Back does not leave the page but asks, and so does the browser before it reloads or closes. Returns what must be called before the
- * page goes on by itself.
+ * While it is active, Back does not leave the page but calls `onBack`; and if `asks`, the browser asks before it reloads the page or closes it.
  */
-export function useStay(onBack: () => void, asks: boolean): () => void {
+export function useStay(onBack: () => void, { active = true, asks }: { active?: boolean; asks: boolean }): void {
   const back = useRef(onBack)
   back.current = onBack
-  const left = useRef(false)
   useEffect(() => {
-    // A step at the same address: Back takes it, and the page with what it shows stays.
-    history.pushState(history.state, '')
-    const stepped = () => {
-      if (left.current) return
-      history.pushState(history.state, '')
+    if (!active) return
+    const { href } = location
+    const { state } = history
+    const stay = (event: PopStateEvent) => {
+      // The router would show another page, and what is shown here would be gone, however many steps it were.
+      event.stopImmediatePropagation()
+      history.pushState(state, '', href)
       back.current()
     }
-    addEventListener('popstate', stepped)
-    return () => removeEventListener('popstate', stepped)
-  }, [])
+    stepped = stay
+    return () => {
+      if (stepped === stay) stepped = undefined
+    }
+  }, [active])
   useEffect(() => {
-    if (!asks) return
+    if (!active || !asks) return
     const ask = (event: BeforeUnloadEvent) => event.preventDefault()
     addEventListener('beforeunload', ask)
     return () => removeEventListener('beforeunload', ask)
-  }, [asks])
-  return () => {
-    if (left.current) return
-    left.current = true
-    history.back()
-  }
+  }, [active, asks])
 }
