@@ -1,4 +1,4 @@
-import { useEffect } from 'react'
+import { useEffect, useRef } from 'react'
 import { useQuery } from 'urql'
 import { PortalInstanceDocument } from '../generated/operations.ts'
 import { useReturns } from '../graphql/connection.ts'
@@ -12,5 +12,9 @@ export function useInstance(id: string) {
     if (returns > 0) read({ requestPolicy: 'network-only' })
   }, [returns, read])
   useEffect(() => whenInstancesChange(() => read({ requestPolicy: 'network-only' })), [read])
-  return { instance: result.data?.instance ?? undefined, loading: result.fetching && !result.data, error: result.error }
+  // An answer that is under way or failed takes nothing away that is shown already, least of all a key that is shown only once.
+  const known = useRef(result.data)
+  if (result.data || !(result.fetching || result.error)) known.current = result.data
+  const instance = known.current?.instance?.id === id ? known.current.instance : undefined
+  return { instance, loading: result.fetching && !instance, error: result.error }
 }

@@ -36,7 +36,8 @@ export function KeysPage({ scope, countsOf, place, crumbs, create }: Props) {
   const view = useKeyView(scope)
   const list = usePages(PortalKeysDocument, view.variables, (data) => data.apiKeys)
   const fresh = useLiveKeys(scope, list)
-  const [creating, setCreating] = useState(false)
+  // Where it began: a right that is lost meanwhile must not take a key away that was created and is shown only once.
+  const [creating, setCreating] = useState<KeyPlace>()
   useEffect(() => {
     if (counts) announce(`${counts.active} active, ${counts.orphaned} orphaned and ${counts.expired} expired keys`)
   }, [counts])
@@ -52,7 +53,7 @@ export function KeysPage({ scope, countsOf, place, crumbs, create }: Props) {
       }
       action={
         create && (
-          <Button size="sm" leftSection={<IconPlus size={16} stroke={1.8} aria-hidden="true" />} onClick={() => setCreating(true)}>
+          <Button size="sm" leftSection={<IconPlus size={16} stroke={1.8} aria-hidden="true" />} onClick={() => setCreating(create)}>
             Create API Key
           </Button>
         )
@@ -76,11 +77,11 @@ export function KeysPage({ scope, countsOf, place, crumbs, create }: Props) {
             scope={scope}
             fresh={fresh}
             filters={<KeyFilters view={view} />}
-            onCreate={create && (() => setCreating(true))}
+            onCreate={create && (() => setCreating(create))}
           />
         </Tabs.Panel>
       </Tabs>
-      {creating && create && <CreateKey place={create} onClose={() => setCreating(false)} />}
+      {creating && <CreateKey place={creating} onClose={() => setCreating(undefined)} />}
     </Page>
   )
 }

@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useMemo, useState } from 'react'
+import { type ReactNode, useEffect, useMemo, useRef, useState } from 'react'
 import { Provider, useQuery } from 'urql'
 import { forgetCounts } from '../counts/store.ts'
 import { WatchAllCounts, WatchCounts } from '../counts/watch-counts.tsx'
@@ -47,7 +47,11 @@ function Frame({ children }: { children: ReactNode }) {
     readViewer({ requestPolicy: 'network-only' })
     readApps({ requestPolicy: 'network-only' })
   }, [returns, readViewer, readApps])
-  const known = useMemo(() => viewer.data && apps.data && { viewer: viewer.data.viewer, apps: apps.data.apps }, [viewer.data, apps.data])
+  const current = useMemo(() => viewer.data && apps.data && { viewer: viewer.data.viewer, apps: apps.data.apps }, [viewer.data, apps.data])
+  // An answer that failed takes nothing away that is shown already, least of all a key that is shown only once.
+  const last = useRef(current)
+  last.current = current ?? last.current
+  const known = last.current
   const error = viewer.error ?? apps.error
   if (!known && error) {
     return (
