@@ -2,8 +2,8 @@ import { cacheExchange } from '@urql/exchange-graphcache'
 import { createClient as createSocket } from 'graphql-ws'
 import { Client, type Exchange, fetchExchange, mapExchange, subscriptionExchange } from 'urql'
 import { filter, pipe } from 'wonka'
-import { sessionMayHaveEnded } from './session-end.ts'
 import { connectionLost, connectionMade } from './connection.ts'
+import { sessionMayHaveEnded } from './session-end.ts'
 
 /** What has no id of its own is part of what it stands under. */
 const embedded = Object.fromEntries(
@@ -52,7 +52,11 @@ export function createClient(onGivenUp: () => void): { client: Client; close: ()
     onNonLazyError: onGivenUp,
     retryAttempts: Number.POSITIVE_INFINITY,
     // At random within a time that doubles up to half a minute: many tabs that return in one moment help nobody.
-    retryWait: (retries) => new Promise((resolve) => setTimeout(resolve, 250 + Math.random() * Math.min(30_000, 500 * 2 ** retries))),
+    retryWait: (retries) =>
+      new Promise((resolve) => {
+        setTimeout(resolve, 250 + Math.random() * Math.min(30_000, 500 * 2 ** retries))
+        addEventListener('online', () => resolve(), { once: true })
+      }),
     shouldRetry: () => true,
     keepAlive: 20_000,
     on: {
@@ -84,5 +88,14 @@ export function createClient(onGivenUp: () => void): { client: Client; close: ()
       }),
     ],
   })
-  return { client, close: () => void socket.dispose() }
+  // A socket from before is silent for long if the network is another, and nothing says that it lives if it is the same.
+  const renew = () => socket.terminate()
+  addEventListener('offline', renew)
+  return {
+    client,
+    close: () => {
+      removeEventListener('offline', renew)
+      void socket.dispose()
+    },
+  }
 }
