@@ -5,13 +5,9 @@ import { Choice } from '../elements/choice.tsx'
 import { SearchField } from '../elements/search-field.tsx'
 import { PortalMembersDocument } from '../generated/operations.ts'
 import { useViewer } from '../shell/viewer.ts'
-import type { KeyView } from './key-view.ts'
+import { idleDays, type KeyView } from './key-view.ts'
 
-const idle = [
-  ['30', 'Not in 30 days'],
-  ['60', 'Not in 60 days'],
-  ['90', 'Not in 90 days'],
-] as const
+const idle = idleDays.map((days) => [days, `Not in ${days} days`] as const)
 
 /** Search and filters of a list of keys, all in the address. */
 export function KeyFilters({ view }: { view: KeyView }) {

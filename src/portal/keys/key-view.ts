@@ -17,6 +17,9 @@ export interface KeyPlace {
   readonly instance?: { readonly id: string; readonly name: string }
 }
 
+/** For how many days a key was not used, as the address says it. */
+export const idleDays = ['30', '60', '90'] as const
+
 const statuses: Readonly<Record<Tab, ApiKeyStatus>> = { active: 'ACTIVE', orphaned: 'ORPHANED', expired: 'EXPIRED' }
 
 /** The orders that the contract has, as the address writes them. */
@@ -45,11 +48,12 @@ export interface KeyView {
 export function useKeyView(scope: KeyScope): KeyView {
   const [get, set] = useAddress()
   const [tab, sort] = [get('tab') ?? '', get('sort') ?? '']
-  const [search, by, unused, revoked] = [get('q'), get('by'), get('unused'), get('revoked') === '1']
+  const [search, by, revoked] = [get('q'), get('by'), get('revoked') === '1']
+  const unused = idleDays.find((days) => days === get('unused'))
   const known: Tab = tab === 'orphaned' || tab === 'expired' ? tab : 'active'
   const order: Sort = Object.hasOwn(orders, sort) ? (sort as Sort) : '-created'
   // Fixed while the view is open: a moment that moves would make each rendering a query of its own.
-  const unusedSince = useMemo(() => (Number(unused) > 0 ? new Date(Date.now() - Number(unused) * day).toISOString() : undefined), [unused])
+  const unusedSince = useMemo(() => (unused ? new Date(Date.now() - Number(unused) * day).toISOString() : undefined), [unused])
   const variables = {
     filter: {
       ...scope,
