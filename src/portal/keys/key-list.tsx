@@ -25,8 +25,8 @@ export function KeyList({ list, view, scope, fresh, filters, onCreate }: Props) 
   const [revoking, setRevoking] = useState<readonly KeyRowFragment[]>()
   // A key that somebody else revoked meanwhile is selected no longer. A hundred are the most that one mutation takes.
   const chosen = list.rows?.filter((row) => selected.has(row.id) && row.viewerCanRevoke).slice(0, 100) ?? []
-  const close = () => {
-    setRevoking(undefined)
+  const revoked = () => {
+    list.refresh()
     setSelected(new Set())
   }
   return (
@@ -69,7 +69,7 @@ export function KeyList({ list, view, scope, fresh, filters, onCreate }: Props) 
           <ListFoot list={list} what={view.revoked ? `${view.tab} and revoked keys` : `${view.tab} keys`} />
         </div>
       )}
-      {revoking && <RevokeDialog keys={revoking} onClose={close} onRevoked={list.refresh} />}
+      {revoking && <RevokeDialog keys={revoking} onClose={() => setRevoking(undefined)} onRevoked={revoked} />}
     </>
   )
 }
