@@ -83,6 +83,12 @@ function asNobody(error: unknown): null {
   throw error
 }
 
+/**
+ * Whether a POST asks who is signed in, as a GET does. On plain http, other than on this machine, browsers say nothing of the page that sends a GET,
+ * so that its cookie cannot count; with a POST they name its Origin everywhere.
+ */
+const isRead = ({ method, url = '' }: IncomingMessage): boolean => method === 'POST' && new URL(url, 'http://localhost').searchParams.get('read') === 'true'
+
 /** The route of the session: who is signed in, sign in with a code, change the organization, sign out. */
 function sessionRoute(options: Options): (request: IncomingMessage, answer: Answer) => Promise<void> {
   const { ports, uses, cookies, signIn } = options
@@ -126,7 +132,7 @@ function sessionRoute(options: Options): (request: IncomingMessage, answer: Answ
 
   const methods: Readonly<Record<string, typeof show>> = { GET: show, HEAD: show, POST: begin, PATCH: change, DELETE: end }
   return async (request, answer) => {
-    const method = methods[request.method ?? '']
+    const method = isRead(request) ? show : methods[request.method ?? '']
     if (!method) return answer(405, { error: { code: 'BAD_USER_INPUT', message: 'Use GET, POST, PATCH or DELETE.' } }, { allow: 'GET, POST, PATCH, DELETE' })
     // A foreign page could sign its visitor in as somebody else, whose secrets the visitor would then save.
     if (method !== show && !cookies.isOwn(request)) {
@@ -159,7 +165,7 @@ export function portalSessionRoutes(options: Options): Readonly<Record<string, R
   return {
     '/portal/session': answering(sessionRoute(options)),
     '/portal/sessions': answering(async (request, answer) => {
-      if (request.method !== 'GET') return answer(405, { error: { code: 'BAD_USER_INPUT', message: 'Use GET.' } }, { allow: 'GET' })
+      if (request.method !== 'GET' && !isRead(request)) return answer(405, { error: { code: 'BAD_USER_INPUT', message: 'Use GET.' } }, { allow: 'GET' })
       const session = await sessionOf(request)
       if (!session) throw unauthenticated()
       const rows = await ports.sessions.ofSubject(session.subject, ports.clock.now())

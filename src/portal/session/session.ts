@@ -27,23 +27,32 @@ export class SessionRefused extends Error {
   }
 }
 
+/** How the page asks: on plain http browsers do not say with a GET which page sends it, and then its cookie does not count. */
+const asking = isSecureContext ? { method: 'GET', query: '' } : { method: 'POST', query: '?read=true' }
+
 async function call(method: string, path = '', body?: unknown): Promise<Response> {
   const response = await fetch(`/portal/session${path}`, {
     method,
     headers: { accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
     body: body === undefined ? undefined : JSON.stringify(body),
   })
-  if (response.ok || (method === 'GET' && response.status === 401)) return response
+  if (response.ok) return response
   const answer = (await response.json().catch(() => ({}))) as { message?: string; error?: { message?: string } }
   throw new SessionRefused(answer.message ?? answer.error?.message ?? `The server answered ${response.status}.`, response.status)
 }
 
+async function askWho(): Promise<Session | SignedOut> {
+  const response = await fetch(`/portal/session${asking.query}`, { method: asking.method, headers: { accept: 'application/json' } })
+  if (response.ok || response.status === 401) return (await response.json()) as Session | SignedOut
+  throw new SessionRefused(`The server answered ${response.status}.`, response.status)
+}
+
 /** Who is signed in, or how to sign in. */
 export async function readSession(): Promise<Session | SignedOut> {
-  const answer = (await (await call('GET')).json()) as Session | SignedOut
+  const answer = await askWho()
   if ('member' in answer || 'signIn' in answer) return answer
   // If a cookie was worth nothing, that answer took it back, and only without one does the server say how to sign in.
-  return (await (await call('GET')).json()) as Session | SignedOut
+  return askWho()
 }
 
 /** Signs in with the code of a one-time link, which is used up by that. */
@@ -99,7 +108,7 @@ export interface OwnSession {
 
 /** Where the same person is signed in. */
 export async function ownSessions(): Promise<readonly OwnSession[]> {
-  const response = await fetch('/portal/sessions', { headers: { accept: 'application/json' } })
+  const response = await fetch(`/portal/sessions${asking.query}`, { method: asking.method, headers: { accept: 'application/json' } })
   if (!response.ok) throw new SessionRefused(`The server answered ${response.status}.`, response.status)
   return ((await response.json()) as { sessions: readonly OwnSession[] }).sessions
 }
