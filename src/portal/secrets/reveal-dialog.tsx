@@ -1,11 +1,11 @@
 import { Button } from '@mantine/core'
 import { useEffect, useRef, useState } from 'react'
 import type { CombinedError } from 'urql'
+import { copyText } from '../elements/copy-text.ts'
 import { Dialog } from '../elements/dialog.tsx'
 import { ServerProblem } from '../elements/problem.tsx'
 import { PortalRevealSecretDocument, type SecretRowFragment } from '../generated/operations.ts'
 import { sendOnce } from '../graphql/send-once.ts'
-import { copyText } from '../elements/copy-text.ts'
 
 const shownForSeconds = 60
 
