@@ -2,10 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { parse } from 'graphql'
 import type { Page } from 'playwright-core'
 import { expect, test } from 'vitest'
-import { createAppInstance } from '../../src/instances/create-app-instance.ts'
 import { browserOfFile, type Visitor } from '../support/browser.ts'
 import { companyOfFile } from '../support/file-server.ts'
-import { createKey, dialogOf, rowOf } from '../support/portal.ts'
+import { createKey, dialogOf } from '../support/portal.ts'
 
 const { server, company } = await companyOfFile()
 const browser = browserOfFile()
@@ -65,7 +64,7 @@ async function walk(page: Page): Promise<void> {
   await page.goto(`${server.url}/portal/keys?revoked=1`)
   await page.getByRole('link', { name: 'Activity of walked' }).click()
   await page.getByRole('button', { name: /^Key walked\s*: remove this filter$/ }).click()
-  await rowOf(page, 'walked').first().or(page.getByRole('row').getByText('Instance created')).first().waitFor()
+  await page.getByRole('row').getByText('Instance created').waitFor()
   // Members: added, of another role, removed.
   await go(page, /^Access/)
   await click(page, 'Add member')
@@ -81,9 +80,12 @@ async function walk(page: Page): Promise<void> {
   await page.getByRole('checkbox', { name: /^I understand/ }).check()
   await click(page, 'Remove')
   await dialogOf(page, 'Member removed').getByRole('button', { name: 'Close', exact: true }).click()
-  // By the keyboard to the instance, which is deleted.
+  // By the palette to a key, and to the instance, which is deleted.
   await page.keyboard.press('Control+k')
-  await page.getByRole('combobox', { name: 'App, instance or key' }).fill('Walk')
+  const palette = page.getByRole('combobox', { name: 'App, instance or key' })
+  await palette.fill('stays')
+  await page.getByRole('option', { name: /^stays/ }).waitFor()
+  await palette.fill('Walk')
   await page.getByRole('option', { name: /^Walked/ }).click()
   await click(page, 'Delete instance')
   await page.getByRole('checkbox', { name: /^I understand/ }).check()
@@ -93,7 +95,7 @@ async function walk(page: Page): Promise<void> {
 
 test('a browser sends every operation that is written for the portal, each in its way, and no other', async () => {
   server.time.now = new Date()
-  await createAppInstance(server.app.ports, company.members.ownA, { appId: company.appId, name: 'Other' })
+  await company.createKey('ownA', company.I1, 'stays')
   const visitor = await browser.visit(server, 'ownA', { path: '/apps/functions' })
   await walk(visitor.page)
   const written = documents.flatMap(operationsOf)
