@@ -64,7 +64,7 @@ async function walk(page: Page): Promise<void> {
   await page.goto(`${server.url}/portal/keys?revoked=1`)
   await page.getByRole('link', { name: 'Activity of walked' }).click()
   await page.getByRole('button', { name: /^Key walked\s*: remove this filter$/ }).click()
-  await page.getByRole('row').getByText('Instance created').waitFor()
+  await page.getByRole('row').getByText('Instance created').first().waitFor()
   // Members: added, of another role, removed.
   await go(page, /^Access/)
   await click(page, 'Add member')
