@@ -2,8 +2,8 @@ import { cacheExchange } from '@urql/exchange-graphcache'
 import { createClient as createSocket } from 'graphql-ws'
 import { Client, type Exchange, fetchExchange, mapExchange, subscriptionExchange } from 'urql'
 import { filter, pipe } from 'wonka'
-import { sessionMayHaveEnded } from './session-end.ts'
 import { connectionLost, connectionMade } from './connection.ts'
+import { sessionMayHaveEnded } from './session-end.ts'
 
 /** What has no id of its own is part of what it stands under. */
 const embedded = Object.fromEntries(
