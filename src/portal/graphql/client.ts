@@ -84,5 +84,6 @@ export function createClient(onGivenUp: () => void): { client: Client; close: ()
       }),
     ],
   })
-  return { client, close: () => void socket.dispose() }
+  // A socket that is refused while it is still connecting rejects here, with the event of its end; nobody waits for it any more.
+  return { client, close: () => void Promise.resolve(socket.dispose()).catch(() => undefined) }
 }
