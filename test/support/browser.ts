@@ -81,7 +81,7 @@ async function watch({ page, context, sent, received, console: lines, problems }
   await context.addInitScript(`addEventListener('securitypolicyviolation', (event) =>
     reportViolation('policy: ' + event.violatedDirective + ' ' + event.blockedURI + ' ' + event.sourceFile + ':' + event.lineNumber))`)
   page.on('console', (message) => void lines.push(message.text()))
-  page.on('pageerror', (error) => void problems.push(`error: ${error.stack ?? error.message}`))
+  page.on('pageerror', (error) => void problems.push(`error: ${error.stack || String(error)}`))
   page.on('request', (request) => void sent.push(`${request.method()} ${request.url()} ${request.postData() ?? ''}`))
   page.on('response', (response) => {
     response.text().then(

@@ -1,12 +1,13 @@
-import { useMemo, useRef, useState } from 'react'
-import { useQuery, useSubscription } from 'urql'
+import { useCallback, useMemo, useState } from 'react'
+import { useQuery } from 'urql'
 import { Choice } from '../elements/choice.tsx'
 import { Empty } from '../elements/empty.tsx'
 import { ListFoot } from '../elements/list-foot.tsx'
 import { ServerProblem } from '../elements/problem.tsx'
 import { day } from '../elements/time.ts'
 import { useAddress } from '../elements/use-address.ts'
-import { type EventKind, PortalAuditLogDocument, PortalEventsDocument, PortalKeyDocument, PortalMembersDocument } from '../generated/operations.ts'
+import { type EventKind, PortalAuditLogDocument, PortalKeyDocument, PortalMembersDocument } from '../generated/operations.ts'
+import { useEvents, useFresh } from '../graphql/events.ts'
 import { usePages } from '../graphql/use-pages.ts'
 import { Page } from '../shell/page.tsx'
 import { useViewer } from '../shell/viewer.ts'
@@ -73,17 +74,12 @@ export function ActivityPage() {
   )
 }
 
-/** Reads the log anew when something happens, at most four times a second. Returns the ids of what happened meanwhile. */
+const everything = [''] as const
+
+/** Reads the log anew when something happens. Returns the ids of what happened meanwhile. */
 function useNewEvents(refresh: () => void): ReadonlySet<string> {
   const [fresh, setFresh] = useState<ReadonlySet<string>>(new Set())
-  const timer = useRef<ReturnType<typeof setTimeout>>(undefined)
-  useSubscription({ query: PortalEventsDocument }, (_, data) => {
-    setFresh((ids) => new Set(ids).add(data.events.id))
-    timer.current ??= setTimeout(() => {
-      timer.current = undefined
-      refresh()
-    }, 250)
-    return data
-  })
+  useEvents(useCallback((event) => event && setFresh((ids) => new Set(ids).add(event.id)), []))
+  useFresh(everything, refresh)
   return fresh
 }

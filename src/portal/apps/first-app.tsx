@@ -1,8 +1,8 @@
 import { useState } from 'react'
 import { Redirect, useSearch } from 'wouter'
 import { Empty } from '../elements/empty.tsx'
-import { ChooseOrganization } from '../shell/choose-organization.tsx'
 import { takePlace } from '../session/session.ts'
+import { ChooseOrganization } from '../shell/choose-organization.tsx'
 import { Page } from '../shell/page.tsx'
 import { useViewer } from '../shell/viewer.ts'
 

@@ -95,7 +95,8 @@ export function createClient(onGivenUp: () => void): { client: Client; close: ()
     client,
     close: () => {
       removeEventListener('offline', renew)
-      void socket.dispose()
+      // A socket that is refused while it is still connecting rejects here, with the event of its end; nobody waits for it any more.
+      void Promise.resolve(socket.dispose()).catch(() => undefined)
     },
   }
 }

@@ -11,9 +11,12 @@ import { Person } from '../elements/person.tsx'
 import { ServerProblem } from '../elements/problem.tsx'
 import { SkeletonRows } from '../elements/skeleton.tsx'
 import { type InstanceRowFragment, type InstanceStatus, PortalInstancesDocument } from '../generated/operations.ts'
+import { useFresh } from '../graphql/events.ts'
 import { usePages } from '../graphql/use-pages.ts'
 import { whenInstancesChange } from './changes.ts'
 import { StatusBadge } from './status.tsx'
+
+const changing = ['INSTANCE_'] as const
 
 interface Props {
   readonly slug: string
@@ -25,6 +28,7 @@ interface Props {
 
 export function InstanceTable({ slug, search, status, onCreate }: Props) {
   const list = usePages(PortalInstancesDocument, { slug, filter: { search, status: status && [status] }, first: 25 }, (data) => data.app?.instances)
+  useFresh(changing, list.refresh)
   useEffect(() => whenInstancesChange(list.refresh), [list.refresh])
   // Nobody watches the counts of what is deleted, and the server would end the subscription for all.
   const watched = list.rows?.filter((row) => row.status !== 'DELETED').map(({ id }) => id) ?? []

@@ -6,6 +6,7 @@ import { ServerProblem } from '../elements/problem.tsx'
 import { SearchField } from '../elements/search-field.tsx'
 import { useAddress } from '../elements/use-address.ts'
 import { type MemberRowFragment, PortalMembersDocument } from '../generated/operations.ts'
+import { useFresh } from '../graphql/events.ts'
 import { refusalOf } from '../graphql/refusal.ts'
 import { usePages } from '../graphql/use-pages.ts'
 import { Page } from '../shell/page.tsx'
@@ -13,6 +14,8 @@ import { useViewer } from '../shell/viewer.ts'
 import { AddMemberDialog } from './add-member-dialog.tsx'
 import { MemberTable } from './member-table.tsx'
 import { RemoveMemberDialog } from './remove-member-dialog.tsx'
+
+const changing = ['MEMBER_'] as const
 
 /** Who belongs to the organization. Roles on one instance stand on that instance's page. */
 export function AccessPage() {
@@ -22,6 +25,7 @@ export function AccessPage() {
   const [removing, setRemoving] = useState<MemberRowFragment>()
   const removed = get('removed') === '1'
   const list = usePages(PortalMembersDocument, { filter: { search: get('q'), includeRemoved: removed }, first: 25 }, (data) => data.members)
+  useFresh(changing, list.refresh)
   const search = useCallback((q: string | undefined) => set({ q }, 'replace'), [set])
   const refused = list.error && refusalOf(list.error).code === 'FORBIDDEN'
   if (refused) {

@@ -5,13 +5,17 @@ import { ListFoot } from '../elements/list-foot.tsx'
 import { Person } from '../elements/person.tsx'
 import { ServerProblem } from '../elements/problem.tsx'
 import { type InstanceRole, PortalInstanceAccessDocument, PortalMembersDocument, PortalSetInstanceAccessDocument } from '../generated/operations.ts'
+import { useFresh } from '../graphql/events.ts'
 import { usePages } from '../graphql/use-pages.ts'
 
 const roles = { OWNER: 'Owner', USER: 'User' } as const
 
+const changing = ['INSTANCE_', 'MEMBER_'] as const
+
 /** Who has which role on an instance, for those who may change that. */
 export function InstanceAccess({ instanceId, name }: { instanceId: string; name: string }) {
   const list = usePages(PortalInstanceAccessDocument, { id: instanceId, first: 25 }, (data) => data.instance?.access)
+  useFresh(changing, list.refresh)
   const [members] = useQuery({ query: PortalMembersDocument, variables: { first: 100 } })
   const [{ error, fetching }, change] = useMutation(PortalSetInstanceAccessDocument)
   const [added, setAdded] = useState('')

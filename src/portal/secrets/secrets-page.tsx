@@ -10,15 +10,19 @@ import { Person } from '../elements/person.tsx'
 import { ServerProblem } from '../elements/problem.tsx'
 import { SkeletonRows } from '../elements/skeleton.tsx'
 import { PortalSecretsDocument, type SecretRowFragment } from '../generated/operations.ts'
+import { useFresh } from '../graphql/events.ts'
 import { usePages } from '../graphql/use-pages.ts'
 import { Page } from '../shell/page.tsx'
 import { useViewer } from '../shell/viewer.ts'
 import { DeleteSecretDialog } from './delete-secret-dialog.tsx'
 import { RevealDialog } from './reveal-dialog.tsx'
 
+const changing = ['SECRET_', 'API_KEY_', 'MEMBER_'] as const
+
 export function SecretsPage() {
   const { viewer } = useViewer()
   const list = usePages(PortalSecretsDocument, { first: 25 }, (data) => data.secrets)
+  useFresh(changing, list.refresh)
   const [revealing, setRevealing] = useState<SecretRowFragment>()
   const [deleting, setDeleting] = useState<SecretRowFragment>()
   return (

@@ -2,10 +2,10 @@ import { Button } from '@mantine/core'
 import { useState } from 'react'
 import { useLocation } from 'wouter'
 import { Problem } from '../elements/problem.tsx'
-import { Page } from './page.tsx'
-import { useViewer } from './viewer.ts'
 import { sessionMayHaveEnded } from '../graphql/session-end.ts'
 import { switchOrganization } from '../session/session.ts'
+import { Page } from './page.tsx'
+import { useViewer } from './viewer.ts'
 
 /** For whoever is a member of several organizations and has just signed in. */
 export function ChooseOrganization() {

@@ -9,6 +9,7 @@ import { createClient } from '../graphql/client.ts'
 import { useReturns } from '../graphql/connection.ts'
 import { Sidebar } from './sidebar.tsx'
 import { ViewerContext } from './viewer.ts'
+import { WatchEvents } from './watch-events.tsx'
 
 /** Everything around a page, for one session: its client, who looks, and the navigation. */
 export function Shell({ children }: { children: ReactNode }) {
@@ -64,6 +65,7 @@ function Frame({ children }: { children: ReactNode }) {
   return (
     <ViewerContext value={known}>
       <WatchAllCounts />
+      {known.viewer.can.readAuditLog && <WatchEvents />}
       <WatchCounts appIds={known.apps.map(({ id }) => id)} />
       <a className="skip-link" href="#main">
         Skip to the content
