@@ -16,6 +16,7 @@ interface Props {
  * lock of the scroll bar, an inserted `<style>` that the Content-Security-Policy refuses (CSS does that).
  */
 export function Dialog({ title, size = 480, onClose, onEscape, children }: Props) {
+  const keepsFocus = useKeptFocus()
   useFocusReturn()
   useEffect(() => {
     if (!onEscape) return
@@ -37,7 +38,7 @@ export function Dialog({ title, size = 480, onClose, onEscape, children }: Props
       transitionProps={{ duration: 0 }}
     >
       <Modal.Overlay backgroundOpacity={0.55} />
-      <Modal.Content>
+      <Modal.Content ref={keepsFocus}>
         <Modal.Body>
           <div className="dialog-title">
             <Modal.Title>{title}</Modal.Title>
@@ -48,6 +49,23 @@ export function Dialog({ title, size = 480, onClose, onEscape, children }: Props
       </Modal.Content>
     </Modal.Root>
   )
+}
+
+/** The keyboard stays in the dialog when what had it goes or is disabled: browsers then leave it nowhere. */
+function useKeptFocus(): (content: HTMLElement | null) => void {
+  // It is there only a moment after the component.
+  const [dialog, setDialog] = useState<HTMLElement | null>(null)
+  useEffect(() => {
+    if (!dialog) return
+    const watch = new MutationObserver(() => {
+      const at = document.activeElement
+      const isLost = at === null || at === document.body || at === dialog || (dialog.contains(at) && at.matches(':disabled'))
+      if (isLost) (dialog.querySelector<HTMLElement>('[data-autofocus]:not(:disabled)') ?? dialog).focus()
+    })
+    watch.observe(dialog, { childList: true, subtree: true, attributeFilter: ['disabled'] })
+    return () => watch.disconnect()
+  }, [dialog])
+  return setDialog
 }
 
 let dialogs = 0
@@ -68,9 +86,26 @@ function useFocusReturn(): void {
       dialogs--
       returning = setTimeout(() => {
         returning = undefined
-        const target = opener?.isConnected ? opener : document.getElementById('page-title')
-        if (dialogs === 0 && document.activeElement === document.body) (target as HTMLElement | null)?.focus()
+        if (document.activeElement === document.body) giveFocus(dialogs === 0 ? opener : before)
       })
     }
   }, [before])
+}
+
+const toTitle = (): void => document.getElementById('page-title')?.focus()
+
+/** The row of a key that was revoked may go only a moment after the dialog: the keyboard then goes to the title too. */
+function giveFocus(target: Element | null): void {
+  if (!(target instanceof HTMLElement && target.isConnected)) {
+    toTitle()
+    return
+  }
+  target.focus()
+  const watch = new MutationObserver(() => {
+    const isLost = !target.isConnected && document.activeElement === document.body
+    if (target.isConnected && document.activeElement === target) return
+    watch.disconnect()
+    if (isLost) toTitle()
+  })
+  watch.observe(document.body, { childList: true, subtree: true })
 }
