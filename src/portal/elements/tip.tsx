@@ -28,9 +28,11 @@ export function Tip({ text, className, focusable = false, children }: Props) {
     const close = (event: Event) => (event.type !== 'keydown' || (event as KeyboardEvent).key === 'Escape') && setOpen(false)
     addEventListener('keydown', close)
     addEventListener('scroll', close, true)
+    addEventListener('resize', close)
     return () => {
       removeEventListener('keydown', close)
       removeEventListener('scroll', close, true)
+      removeEventListener('resize', close)
     }
   }, [open])
   return (
