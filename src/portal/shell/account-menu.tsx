@@ -23,7 +23,7 @@ export function AccountMenu() {
         </span>
         <IconSelector size={15} aria-hidden="true" />
       </button>
-      <div id={menu} popover="auto" className="account-menu">
+      <section id={menu} popover="auto" aria-label="Account" className="account-menu">
         <p className="hint">Signed in as {member.name}</p>
         {organizations
           .filter(({ id }) => id !== organization.id)
@@ -32,9 +32,6 @@ export function AccountMenu() {
               Switch to {each.name}
             </button>
           ))}
-        <button type="button" onClick={() => then(signOut())}>
-          Sign out
-        </button>
         <button
           type="button"
           popoverTarget={menu}
@@ -44,7 +41,10 @@ export function AccountMenu() {
         >
           Your sessions
         </button>
-      </div>
+        <button type="button" onClick={() => then(signOut())}>
+          Sign out
+        </button>
+      </section>
       {listing && <SessionsDialog onClose={() => setListing(false)} />}
     </>
   )
