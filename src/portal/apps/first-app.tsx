@@ -19,7 +19,7 @@ export function FirstApp() {
     <Page title="Apps">
       <Empty title="No apps yet">
         {viewer.can.createApp
-          ? 'Create one with the mutation createApp; it appears here with its instances.'
+          ? 'Create the first one through the API, with createApp. It then appears here with its instances.'
           : 'An Owner of your organization adds the first one.'}
       </Empty>
     </Page>

@@ -16,6 +16,7 @@ export function CreateInstanceDialog({ app, onClose }: { app: App; onClose: () =
   return (
     <Dialog title={`New instance of ${app.name}`} onClose={fetching ? undefined : onClose}>
       <form
+        className="form"
         onSubmit={async (event) => {
           event.preventDefault()
           const { data } = await create({ input: { appId: app.id, name } })

@@ -101,7 +101,7 @@ function NoKeys({ view, onCreate }: { view: KeyView; onCreate: (() => void) | un
       }
     >
       {onCreate
-        ? 'Create one for each program that opens this place: a key that is used by one program can be revoked without harm to others.'
+        ? 'Create one for each program that needs access: then you can revoke the key of one without stopping the others.'
         : 'Keys are created on an instance or an app. Choose one on the left.'}
     </Empty>
   )

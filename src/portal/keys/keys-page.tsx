@@ -48,7 +48,7 @@ export function KeysPage({ scope, countsOf, place, crumbs, create }: Props) {
       crumbs={crumbs}
       subtitle={
         <>
-          {place} · <Count value={counts?.total} /> keys in total
+          {place} · <Count value={counts?.total} /> {counts?.total === 1 ? 'key' : 'keys'} in total
         </>
       }
       action={

@@ -33,7 +33,11 @@ export function AddMemberDialog({ onAdded, onClose }: { onAdded: () => void; onC
         <TextInput data-autofocus label="Name" maxLength={64} {...field('name')} />
         <TextInput
           label="Subject"
-          description="The `sub` of their tokens: often their address, for a program its client id."
+          description={
+            <>
+              The <code>sub</code> of their tokens: often their address, for a program its client id.
+            </>
+          }
           maxLength={255}
           {...field('subject')}
         />

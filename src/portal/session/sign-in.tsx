@@ -84,7 +84,7 @@ function Ways({ session, onRetry }: { session: Session | SignedOut | 'unreachabl
       <p>Open the link that the server printed when it started, or ask whoever runs it for one:</p>
       <pre>npx aura-keys portal-link --org … --as …</pre>
       <Button variant="default" onClick={onRetry}>
-        I am signed in
+        Check again
       </Button>
     </>
   )
