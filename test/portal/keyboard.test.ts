@@ -1,0 +1,132 @@
+import { expect, test } from 'vitest'
+import { createApiKey } from '../../src/keys/create-api-key.ts'
+import { browserOfFile } from '../support/browser.ts'
+import { focused, tabTo } from '../support/by-keys.ts'
+import { serverOfFile } from '../support/file-server.ts'
+import { createPortalCompany } from '../support/portal-company.ts'
+import { codeFor } from '../support/session.ts'
+
+const server = await serverOfFile()
+const company = await createPortalCompany(server)
+const browser = browserOfFile()
+const patience = { timeout: 20_000 }
+
+test('everything from signing in to revoking a key is done by keys, each stop is seen, and the keyboard returns to where it was', async () => {
+  const { page, context } = await browser.visit(server, 'linus', { path: '/secrets' })
+  await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: server.url })
+  const has = (name: string) => expect.poll(async () => (await focused(page)).name, patience).toBe(name)
+  const press = (key: string) => page.keyboard.press(key)
+
+  await page.goto(`${server.url}/portal/secrets#code=${codeFor(server, 'ada')}`)
+  await page.getByRole('heading', { name: 'Change the person?' }).waitFor()
+  await tabTo(page, 'Use the link')
+  await press('Enter')
+  await page.getByRole('heading', { name: 'Secrets' }).waitFor()
+
+  await tabTo(page, /^Cloud Functions/, 'Shift+Tab')
+  await press('Enter')
+  await page.getByRole('heading', { name: 'Cloud Functions' }).waitFor()
+  await tabTo(page, 'checkout-api')
+  await press('Enter')
+  await page.getByRole('heading', { name: 'checkout-api', exact: true }).waitFor()
+  await tabTo(page, /^View API Keys/)
+  await press('Enter')
+  await page.getByRole('cell', { name: 'Grace Okafor' }).first().waitFor()
+
+  await tabTo(page, 'Create API Key')
+  await press('Enter')
+  await has('API Key Name')
+  await page.keyboard.type('made-by-keys')
+  await tabTo(page, '30 days')
+  await press('ArrowRight')
+  await has('60 days')
+  await tabTo(page, 'Create API Key')
+  await press('Enter')
+  await has('Copy API Key')
+  await press('Escape')
+  await tabTo(page, 'Keep it open')
+  await press('Enter')
+  await has('Close')
+  await tabTo(page, 'Save As Secret')
+  await press('Enter')
+  await has('Name')
+  await tabTo(page, 'Cancel')
+  await press('Enter')
+  await has('Save As Secret')
+  await tabTo(page, 'Copy API Key', 'Shift+Tab')
+  await press('Enter')
+  await has('Copied')
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(await page.locator('.plaintext').textContent())
+  await tabTo(page, 'Close')
+  await press('Enter')
+  await has('Create API Key')
+
+  await tabTo(page, 'Revoke made-by-keys')
+  await press('Enter')
+  await has('Cancel')
+  await press('Escape')
+  await has('Revoke made-by-keys')
+  await press('Enter')
+  await tabTo(page, /^I understand/, 'Shift+Tab')
+  await press('Space')
+  await tabTo(page, 'Revoke')
+  await press('Enter')
+  await page.getByText('In force on every node').waitFor()
+  await has('Close')
+  await press('Enter')
+  // The row is gone.
+  await has('API Keys Preview')
+}, 180_000)
+
+test('Ctrl K leads to an instance and to a key by arrows and Enter, and Escape leads back', async () => {
+  const { page } = await browser.visit(server, 'ada', { path: '/secrets' })
+  await tabTo(page, /^Search/, 'Shift+Tab')
+  await page.keyboard.press('Control+k')
+  const field = page.getByRole('combobox', { name: 'App, instance or key' })
+  await field.waitFor()
+  expect((await focused(page)).name).toBe('App, instance or key')
+  await page.keyboard.press('Escape')
+  await expect.poll(async () => (await focused(page)).name, patience).toMatch(/^Search/)
+
+  await page.keyboard.press('Control+k')
+  await field.waitFor()
+  await page.keyboard.type('checkout')
+  const options = page.getByRole('option')
+  await options.filter({ hasText: 'checkout-staging' }).waitFor()
+  await page.keyboard.press('ArrowDown')
+  const chosen = page.getByRole('option', { selected: true })
+  await expect.poll(() => chosen.textContent(), patience).toContain('checkout-staging')
+  expect(await field.getAttribute('aria-activedescendant')).toBe(await chosen.getAttribute('id'))
+  await page.keyboard.press('Enter')
+  await page.getByRole('heading', { name: 'checkout-staging', exact: true }).waitFor()
+
+  await page.keyboard.press('Control+k')
+  await page.keyboard.type('terraform')
+  await options.filter({ hasText: 'Key' }).first().waitFor()
+  await page.keyboard.press('Enter')
+  await page.getByRole('rowheader', { name: 'terraform' }).waitFor()
+})
+
+test('screen readers hear the number in the name of each tab, how the list is sorted, and once what changed', async () => {
+  const { page } = await browser.visit(server, 'ada', { path: `${company.path('support-wall')}/keys` })
+  for (const name of ['Active 2', 'Orphaned 0', 'Expired 0']) await page.getByRole('tab', { name, exact: true }).waitFor()
+  expect(await page.getByRole('columnheader', { name: 'Created', exact: true }).getAttribute('aria-sort')).toBe('descending')
+  expect(await page.getByRole('columnheader', { name: 'Name', exact: true }).getAttribute('aria-sort')).toBeNull()
+  expect(await page.title()).toBe('API Keys · support-wall · Dashboards · Aura keys')
+  const region = page.locator('#announcements')
+  expect(await region.getAttribute('aria-live')).toBe('polite')
+  await expect.poll(() => region.textContent(), patience).toBe('2 active, 0 orphaned and 0 expired keys')
+  const instanceId = company.path('support-wall').split('/').at(-1) ?? ''
+  for (const name of ['a', 'b', 'c']) await createApiKey(server.app.ports, company.actors.mei, { instanceId, name, expiresInDays: 30 })
+  await page.getByRole('tab', { name: 'Active 5', exact: true }).waitFor()
+  await expect.poll(() => region.textContent(), patience).toBe('5 active, 0 orphaned and 0 expired keys')
+})
+
+test('the first stop of the keyboard leads past the navigation', async () => {
+  const { page } = await browser.visit(server, 'ada', { path: '/secrets' })
+  await page.reload()
+  await page.getByRole('rowheader').first().waitFor()
+  await tabTo(page, 'Skip to the content', 'Shift+Tab')
+  await page.keyboard.press('Enter')
+  await expect.poll(() => page.evaluate(() => document.activeElement?.id), patience).toBe('main')
+})
