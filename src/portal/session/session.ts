@@ -41,18 +41,11 @@ async function call(method: string, path = '', body?: unknown): Promise<Response
   throw new SessionRefused(answer.message ?? answer.error?.message ?? `The server answered ${response.status}.`, response.status)
 }
 
-async function askWho(): Promise<Session | SignedOut> {
+/** Who is signed in, or how to sign in. */
+export async function readSession(): Promise<Session | SignedOut> {
   const response = await fetch(`/portal/session${asking.query}`, { method: asking.method, headers: { accept: 'application/json' } })
   if (response.ok || response.status === 401) return (await response.json()) as Session | SignedOut
   throw new SessionRefused(`The server answered ${response.status}.`, response.status)
-}
-
-/** Who is signed in, or how to sign in. */
-export async function readSession(): Promise<Session | SignedOut> {
-  const answer = await askWho()
-  if ('member' in answer || 'signIn' in answer) return answer
-  // If a cookie was worth nothing, that answer took it back, and only without one does the server say how to sign in.
-  return askWho()
 }
 
 /** Signs in with the code of a one-time link, which is used up by that. */
