@@ -41,13 +41,23 @@ test('a page whose server is killed says so, recovers by itself, and has what ch
   const before = await active()
 
   const path = `/apps/analyst/instances/${instanceId}/keys`
-  const { page } = await browser.visit({ url: home.url } as TestServer, null, { path })
+  const { page, context } = await browser.visit({ url: home.url } as TestServer, null, { path })
   await page.getByRole('heading', { name: 'Sign in' }).waitFor()
   await page.goto('about:blank')
   await page.goto((await home.cli(['portal-link', ...owner])).stdout.trim())
   const badge = page.getByRole('tab', { name: /^Active/ })
   await expect.poll(() => badge.textContent(), patience).toBe(`Active ${before}`)
   await expect.poll(() => page.locator('.live-state').textContent(), patience).toBe('Live')
+  const total = page.getByRole('link', { name: /^All API keys/ })
+  const totalBefore = Number((await total.textContent())?.replace(/\D/g, ''))
+  const log = await context.newPage()
+  await log.goto(`${home.url}/portal/activity`)
+  const logged = (name: string) =>
+    log
+      .getByRole('row', { name: /Key created/ })
+      .getByText(name, { exact: true })
+      .waitFor()
+  await expect.poll(() => log.locator('.live-state').textContent(), patience).toBe('Live')
 
   first.child.kill('SIGKILL')
   await first.exited
@@ -66,8 +76,11 @@ test('a page whose server is killed says so, recovers by itself, and has what ch
   await expect.poll(() => page.locator('.live-state').textContent(), patience).toBe('Live')
   await expect.poll(() => badge.textContent(), patience).toBe(`Active ${before + 1}`)
   await page.getByRole('rowheader', { name: /made meanwhile/ }).waitFor()
+  await logged('made meanwhile')
   await create(home.url, 'made afterwards')
   await expect.poll(() => badge.textContent(), patience).toBe(`Active ${before + 2}`)
   await page.getByRole('rowheader', { name: /made afterwards/ }).waitFor()
+  await logged('made afterwards')
+  expect(await total.textContent()).toBe(`All API keys${totalBefore + 2}`)
   expect(await active()).toBe(before + 2)
 })

@@ -24,6 +24,8 @@ export interface VisitOptions extends BrowserContextOptions {
   readonly organization?: string
   /** An address that leads to the server by another way than its own. */
   readonly url?: string
+  /** What the page takes for the time. It stands still. */
+  readonly now?: Date
 }
 
 /** Machines under load need longer than the browser's own patience. */
@@ -61,9 +63,10 @@ export function browserOfFile(...more: readonly string[]): {
     expect(problems).toEqual([])
   })
   return {
-    async visit(server, subject, { path = '/', organization, url = server.url, ...options } = {}) {
+    async visit(server, subject, { path = '/', organization, url = server.url, now, ...options } = {}) {
       const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme: 'light', reducedMotion: 'reduce', ...options })
       context.setDefaultTimeout(patience)
+      if (now) await context.clock.setFixedTime(now)
       const page = await context.newPage()
       const visitor: Visitor = { page, context, sent: [], received: [], console: [], problems: [] }
       visitors.push(visitor)

@@ -22,7 +22,7 @@ export function useEvents(listener: (event: Happened | undefined) => void): void
 }
 
 /** What a list of the page is about, by the beginning of the kinds of events that change it. */
-type Subject = 'MEMBER_' | 'INSTANCE_' | 'SECRET_' | 'API_KEY_' | ''
+type Subject = 'APP_' | 'MEMBER_' | 'INSTANCE_' | 'SECRET_' | 'API_KEY_' | ''
 
 /** Reads a list anew when something happens that may change it, at most four times a second. `subjects` is one constant array. */
 export function useFresh(subjects: readonly Subject[], refresh: () => void): void {

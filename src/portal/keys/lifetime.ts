@@ -10,7 +10,8 @@ export function endOf(lifetime: Lifetime, now: number): number | undefined {
   if ('days' in lifetime) return now + lifetime.days * day
   if (lifetime.date === null) return undefined
   const [year = 0, month = 1, date = 1] = lifetime.date.split('-').map(Number)
-  return new Date(year, month - 1, date, 23, 59, 59, 999).getTime()
+  // Before the next day, and not at 23:59: where clocks go back at midnight, a day has that twice.
+  return new Date(year, month - 1, date + 1).getTime() - 1
 }
 
 const calendarDay = (time: Date): string => [time.getFullYear(), time.getMonth() + 1, time.getDate()].map((part) => String(part).padStart(2, '0')).join('-')

@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useMemo, useRef, useState } from 'react'
+import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { Provider, useQuery } from 'urql'
 import { forgetCounts } from '../counts/store.ts'
 import { WatchAllCounts, WatchCounts } from '../counts/watch-counts.tsx'
@@ -7,6 +7,7 @@ import { PageSkeleton } from '../elements/skeleton.tsx'
 import { PortalAppsDocument, PortalViewerDocument } from '../generated/operations.ts'
 import { createClient } from '../graphql/client.ts'
 import { useReturns } from '../graphql/connection.ts'
+import { useFresh } from '../graphql/events.ts'
 import { Sidebar } from './sidebar.tsx'
 import { ViewerContext } from './viewer.ts'
 import { WatchEvents } from './watch-events.tsx'
@@ -38,16 +39,22 @@ export function Shell({ children }: { children: ReactNode }) {
   )
 }
 
+/** The viewer's own role, and apps. */
+const changing = ['MEMBER_', 'APP_'] as const
+
 function Frame({ children }: { children: ReactNode }) {
   const [viewer, readViewer] = useQuery({ query: PortalViewerDocument })
   const [apps, readApps] = useQuery({ query: PortalAppsDocument })
   const [open, setOpen] = useState(false)
   const returns = useReturns()
-  useEffect(() => {
-    if (returns === 0) return
+  const readAnew = useCallback(() => {
     readViewer({ requestPolicy: 'network-only' })
     readApps({ requestPolicy: 'network-only' })
-  }, [returns, readViewer, readApps])
+  }, [readViewer, readApps])
+  useEffect(() => {
+    if (returns > 0) readAnew()
+  }, [returns, readAnew])
+  useFresh(changing, readAnew)
   const current = useMemo(() => viewer.data && apps.data && { viewer: viewer.data.viewer, apps: apps.data.apps }, [viewer.data, apps.data])
   // An answer that failed takes nothing away that is shown already, least of all a key that is shown only once.
   const last = useRef(current)
