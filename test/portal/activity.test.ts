@@ -130,8 +130,9 @@ test('where the feed cannot go on, because events are gone, the page reads anew 
 
 test('a list of keys that cannot go on reads anew and follows from there too', async () => {
   goBack()
+  await company.createKey('devA', I1, 'already there', 300)
   const { page, letGo } = await visitCutOff(`/apps/functions/instances/${I1}/keys`)
-  await page.getByRole('rowheader', { name: 'afterwards' }).waitFor()
+  await page.getByRole('rowheader', { name: 'already there' }).waitFor()
   await company.createKey('devA', I1, 'while it was cut off', 300)
   await forget()
   letGo()
