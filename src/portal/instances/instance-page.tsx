@@ -41,7 +41,7 @@ export function InstancePage({ id }: { id: string }) {
         </Button>
       }
     >
-      {!deleted && <WatchCounts instanceIds={[id]} />}
+      <WatchCounts instanceIds={[id]} />
       <Facts
         boxed
         facts={[

@@ -26,7 +26,7 @@ export function InstanceKeysPage({ id }: { id: string }) {
   const deleted = instance.status === 'DELETED'
   return (
     <>
-      {!deleted && <WatchCounts instanceIds={[id]} />}
+      <WatchCounts instanceIds={[id]} />
       <KeysPage
         key={id}
         scope={{ instanceId: id }}
