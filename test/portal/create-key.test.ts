@@ -88,7 +88,7 @@ for (const [view, pathOf, asks] of keyViews) {
       /** The button of a day, after the calendar was turned to its month. */
       const dayAt = async (time: number) => {
         const month = new Date(time).toLocaleDateString('en-US', { month: 'long', year: 'numeric', timeZone: 'UTC' })
-        const shown = dialog.getByRole('button', { name: 'Choose a month' })
+        const shown = dialog.getByRole('button', { name: /^[A-Z][a-z]+ \d{4}$/ })
         while ((await shown.textContent()) !== month) {
           const turn = Date.parse(`1 ${await shown.textContent()} UTC`) > time ? 'Previous month' : 'Next month'
           await dialog.getByRole('button', { name: turn }).click()

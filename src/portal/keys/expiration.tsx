@@ -43,8 +43,6 @@ export function Expiration({ value, maxDays, error, onChange }: Props) {
             nextMonth: 'Next month',
             previousYear: 'Previous year',
             nextYear: 'Next year',
-            monthLevelControl: 'Choose a month',
-            yearLevelControl: 'Choose a year',
           }}
           value={value.date}
           minDate={first}
