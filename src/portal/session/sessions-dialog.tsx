@@ -25,14 +25,16 @@ export function SessionsDialog({ onClose }: { onClose: () => void }) {
       {sessions && (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: a long list scrolls, and must do so by keys
         <ul className="revoke-list" tabIndex={0} aria-label="Sessions">
-          {sessions.map((each) => (
-            <li key={each.id}>
-              <strong>{each.organization.name}</strong> {each.isThis && 'this browser'}
-              <span>
-                signed in {ago(each.signedInAt, now)}, used {ago(each.usedAt, now)}
-              </span>
-            </li>
-          ))}
+          {sessions
+            .toSorted((a, b) => Number(b.isThis) - Number(a.isThis))
+            .map((each) => (
+              <li key={each.id}>
+                <strong>{each.organization.name}</strong> {each.isThis && 'this browser'}
+                <span>
+                  signed in {ago(each.signedInAt, now)}, used {ago(each.usedAt, now)}
+                </span>
+              </li>
+            ))}
         </ul>
       )}
       <div className="dialog-foot">
