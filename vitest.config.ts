@@ -29,8 +29,8 @@ const programs: Readonly<Record<string, readonly string[]>> = {
   'test/examples/gateways.test.ts': ['nginx', 'caddy'],
   'test/live/pooler.test.ts': ['pgbouncer'],
   'test/store/time-zones-pooled.test.ts': ['pgbouncer'],
-  'test/portal/**': ['chromium'],
-  'test/portal-look/**': ['chromium'],
+  'test/portal/**': ['chromium-headless-shell'],
+  'test/portal-look/**': ['chromium-headless-shell'],
 }
 
 function isInstalled(program: string): boolean {
