@@ -74,6 +74,8 @@ export async function check(visitor: Visitor, name: string): Promise<void> {
   // 640 is what a window of 1280 has at 200 % zoom.
   for (const width of [640, 320]) {
     await page.setViewportSize({ width, height: 640 })
+    // What moves or closes with the window does so in the frames that follow.
+    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))))
     problem(`${width} wide`, await outside(page))
   }
   await picture(visitor, `${name}-narrow`)
