@@ -17,11 +17,14 @@ function reject(response: ServerResponse, status: number, message: string, heade
 
 const isJson = (type: string | undefined): boolean => /^application\/(graphql\+)?json(\s*;\s*charset="?utf-?8"?)?\s*$/i.test(type ?? '')
 
+const needed = '"authorization", "x-graphql-csrf" or "apollo-require-preflight"'
+
 /** No page of another origin can add these headers to a request without asking first. */
 const isMarked = ({ headers }: IncomingMessage): boolean => Boolean(headers['x-graphql-csrf'] || headers['apollo-require-preflight'])
 
-/** Whether a GET is of a client that means it, and not of a link or an image: browsers send cookies with those too. Beside a token no cookie counts. */
-const isDeliberate = (request: IncomingMessage): boolean => isMarked(request) || Boolean(request.headers.authorization)
+/** Whether a GET is of a client that means it, and not of a link or an image: browsers send cookies with those too. */
+const isDeliberate = (request: IncomingMessage): boolean =>
+  isMarked(request) || (Boolean(request.headers.authorization) && request.headers.cookie === undefined)
 
 /** Whether a browser opens GraphiQL. Such a request executes nothing. */
 const isPage = (request: IncomingMessage, production: boolean): boolean =>
@@ -36,11 +39,7 @@ function admissible(request: IncomingMessage, response: ServerResponse, producti
   else if (method === 'POST' && headers['content-encoding'] !== undefined) reject(response, 415, 'Send the body without a content encoding.')
   else if (method === 'POST' && !isJson(headers['content-type'])) reject(response, 415, 'Send JSON with the header "content-type: application/json".')
   else if (method === 'GET' && !isPage(request, production) && !isDeliberate(request)) {
-    reject(
-      response,
-      400,
-      'A GET needs the header "authorization", "x-graphql-csrf" or "apollo-require-preflight"; one whose credential is a cookie one of the last two.',
-    )
+    reject(response, 400, `A GET needs one of the headers ${needed}; with a cookie one of the last two.`)
   } else return true
   return false
 }

@@ -86,47 +86,6 @@ test('HP-12 urql works with its defaults: its first query is a GET with a token'
   expect(seen[1]).toBe('POST')
 })
 
-/** The headers of a GET as each client or page sends them, beside what its caller adds, and the status of a query. */
-const gets: Readonly<Record<string, readonly [headers: Readonly<Record<string, string>>, withToken: number, without: number]>> = {
-  urql: [{ accept: clients['urql and gql.tada'] ?? '' }, 200, 400],
-  'Apollo Client 4': [{ accept: clients['Apollo Client 4'] ?? '' }, 200, 400],
-  'Apollo Client 4 with the header that its server asks for': [{ accept: clients['Apollo Client 4'] ?? '', 'apollo-require-preflight': 'true' }, 200, 401],
-  'Apollo Client 3': [{ accept: '*/*', 'content-type': 'application/json' }, 200, 400],
-  'Apollo iOS': [
-    { accept: 'multipart/mixed;deferSpec=20220824,application/graphql-response+json,application/json', 'X-APOLLO-OPERATION-NAME': 'Apps' },
-    200,
-    400,
-  ],
-  'graphql-request': [{ accept: 'application/graphql-response+json, application/json', 'content-type': 'application/json' }, 200, 400],
-  axios: [{ accept: 'application/json, text/plain, */*' }, 200, 400],
-  curl: [{ accept: '*/*' }, 200, 400],
-  'graphql-sse': [{ accept: 'text/event-stream' }, 200, 400],
-  EventSource: [
-    { accept: 'text/event-stream', 'cache-control': 'no-cache', 'sec-fetch-site': 'same-origin', 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty' },
-    200,
-    400,
-  ],
-  'an image of a page': [
-    { accept: 'image/avif,image/webp,*/*;q=0.8', 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' },
-    200,
-    400,
-  ],
-}
-
-for (const [client, [headers, withToken, without]] of Object.entries(gets)) {
-  test(`HP-04 a GET of ${client} is answered with a token, whatever cookies its browser adds, and without one only if it is marked`, async () => {
-    const authorization = `Bearer ${await server.token('ownA', 'a')}`
-    for (const cookie of [{}, { cookie: 'another=program' }, { cookie: `aura-keys-session-${server.app.installation}=${'A'.repeat(43)}` }]) {
-      const get = async (more: object): Promise<number> => {
-        const response = await fetch(`${server.url}/graphql?${new URLSearchParams(query)}`, { headers: { ...headers, ...cookie, ...more } })
-        await response.body?.cancel()
-        return response.status
-      }
-      expect([cookie, await get({ authorization }), await get({})]).toEqual([cookie, withToken, without])
-    }
-  })
-}
-
 test('HP-12 the weights of RFC 9110 count, the more specific range first', () => {
   expect(wantedBy(undefined)).toEqual({ json: '*/*', events: 'never', html: false })
   expect(wantedBy('text/event-stream, */*;q=0.1').events).toBe('all')
