@@ -94,3 +94,40 @@ test('HP-12 the weights of RFC 9110 count, the more specific range first', () =>
   expect(wantedBy('application/json;q=nonsense').json).toBe('application/json')
   expect(wantedBy(`${'text/event-stream,'.repeat(1_000)}`).events).toBe('never')
 })
+
+/** The headers of a GET as each client or page sends them, beside what its caller adds, and the status of a query without a token. */
+const gets: Readonly<Record<string, readonly [headers: Readonly<Record<string, string>>, without: number]>> = {
+  urql: [{ accept: clients['urql and gql.tada'] ?? '' }, 400],
+  'Apollo Client 4': [{ accept: clients['Apollo Client 4'] ?? '' }, 400],
+  'Apollo Client 4 with the header that its server asks for': [{ accept: clients['Apollo Client 4'] ?? '', 'apollo-require-preflight': 'true' }, 401],
+  'Apollo Client 3': [{ accept: '*/*', 'content-type': 'application/json' }, 400],
+  'Apollo iOS': [{ accept: 'multipart/mixed;deferSpec=20220824,application/graphql-response+json,application/json', 'X-APOLLO-OPERATION-NAME': 'Apps' }, 400],
+  'graphql-request': [{ accept: 'application/graphql-response+json, application/json', 'content-type': 'application/json' }, 400],
+  axios: [{ accept: 'application/json, text/plain, */*' }, 400],
+  curl: [{ accept: '*/*' }, 400],
+  'graphql-sse': [{ accept: 'text/event-stream' }, 400],
+  EventSource: [
+    { accept: 'text/event-stream', 'cache-control': 'no-cache', 'sec-fetch-site': 'same-origin', 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty' },
+    400,
+  ],
+  'an image of a page': [
+    { accept: 'image/avif,image/webp,*/*;q=0.8', 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' },
+    400,
+  ],
+}
+
+for (const [client, [headers, without]] of Object.entries(gets)) {
+  test(`HP-04 a GET of ${client} is answered with a token, and with a cookie, or without a token, only if it is marked`, async () => {
+    const authorization = `Bearer ${await server.token('ownA', 'a')}`
+    const get = async (more: object): Promise<number> => {
+      const response = await fetch(`${server.url}/graphql?${new URLSearchParams(query)}`, { headers: { ...headers, ...more } })
+      await response.body?.cancel()
+      return response.status
+    }
+    expect([await get({ authorization }), await get({})]).toEqual([200, without])
+    const isMarked = 'apollo-require-preflight' in headers
+    for (const cookie of ['another=program', `aura-keys-session-${server.app.installation}=${'A'.repeat(43)}`]) {
+      expect([cookie, await get({ authorization, cookie }), await get({ cookie })]).toEqual([cookie, isMarked ? 200 : 400, without])
+    }
+  })
+}
