@@ -6,6 +6,7 @@ import { rejected } from '../graphql/limits.ts'
 import { runAs } from '../store/work.ts'
 import { type ConnectionQuota, untilOneEndsMs } from './connection-quota.ts'
 import { type Deadline, startDeadline } from './deadline.ts'
+import { statusOf } from './error-status.ts'
 import { whenExpired } from './expiry.ts'
 import { admit, type GraphQLServer } from './graphql.ts'
 import { follow, type Wire } from './live.ts'
@@ -27,8 +28,6 @@ function refuse(response: ServerResponse, status: number, errors: readonly Graph
   const { headers } = (errors[0]?.extensions['http'] ?? {}) as { headers?: Record<string, string> }
   response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', ...headers }).end(JSON.stringify({ errors: withoutHttp(errors) }))
 }
-
-const statuses: Readonly<Record<string, number>> = { UNAUTHENTICATED: 401, RATE_LIMITED: 429, UNAVAILABLE: 503, INTERNAL: 500 }
 
 /** The operation of a request whose body is already read; a string says what is wrong with it. */
 function readOperation({ method, url }: IncomingMessage, body: string): OperationRequest | string {
@@ -188,7 +187,7 @@ export function createEventStreams(graphql: GraphQLServer, quota: ConnectionQuot
   ): Promise<void> {
     const prepared = await prepare(graphql, caller, operation)
     if (response.destroyed) return
-    if (isRefused(prepared)) return refuse(response, statuses[String(prepared[0]?.extensions['code'])] ?? 400, prepared)
+    if (isRefused(prepared)) return refuse(response, statusOf(prepared[0]?.extensions['code']), prepared)
     if (request.method === 'GET' && prepared.kind === 'mutation') return refuse(response, 405, [rejected('Send mutations by POST.')])
     const giveBack = quota.take(prepared.contextValue.actor.memberId)
     if (!giveBack) {

@@ -6,13 +6,12 @@ import type { Ports } from '../ports.ts'
 import type { Session, SignedIn } from '../sessions/model.ts'
 import { answerJson, readBody } from './body.ts'
 import type { Cookies } from './cookies.ts'
+import { statusOf } from './error-status.ts'
 import type { Route } from './http.ts'
 import { limitFailures } from './request.ts'
 
 /** A code, or the id of an organization. */
 const maxBodyBytes = 4_096
-
-const statuses: Readonly<Record<string, number>> = { UNAUTHENTICATED: 401, NOT_FOUND: 404, RATE_LIMITED: 429, UNAVAILABLE: 503, INTERNAL: 500 }
 
 type SessionPorts = Pick<Ports, 'sessions' | 'organizations' | 'members' | 'clock' | 'rateLimits'>
 
@@ -83,11 +82,14 @@ function asNobody(error: unknown): null {
   throw error
 }
 
+/** Whether the query of the address says `name=true`. */
+const isSaid = ({ url = '' }: IncomingMessage, name: string): boolean => new URL(url, 'http://localhost').searchParams.get(name) === 'true'
+
 /**
  * Whether a POST asks who is signed in, as a GET does. On plain http, other than on this machine, browsers say nothing of the page that sends a GET,
  * so that its cookie cannot count; with a POST they name its Origin everywhere.
  */
-const isRead = ({ method, url = '' }: IncomingMessage): boolean => method === 'POST' && new URL(url, 'http://localhost').searchParams.get('read') === 'true'
+const isRead = (request: IncomingMessage): boolean => request.method === 'POST' && isSaid(request, 'read')
 
 /** The route of the session: who is signed in, sign in with a code, change the organization, sign out. */
 function sessionRoute(options: Options): (request: IncomingMessage, answer: Answer) => Promise<void> {
@@ -125,8 +127,7 @@ function sessionRoute(options: Options): (request: IncomingMessage, answer: Answ
 
   async function end(request: IncomingMessage, answer: Answer): Promise<void> {
     const session = await sessionOf(request).catch(asNobody)
-    const everywhere = new URL(request.url ?? '', 'http://localhost').searchParams.get('everywhere') === 'true'
-    if (session) await (everywhere ? uses.endAllSessions(session) : uses.endSession(session))
+    if (session) await (isSaid(request, 'everywhere') ? uses.endAllSessions(session) : uses.endSession(session))
     answer(200, {}, { 'set-cookie': cookies.set(null) })
   }
 
@@ -157,7 +158,7 @@ export function portalSessionRoutes(options: Options): Readonly<Record<string, R
       } catch (error) {
         const { message, extensions } = mask(error)
         const { http, ...shown } = extensions as { http?: { headers?: Readonly<Record<string, string>> }; code?: string }
-        const status = statuses[String(shown.code)] ?? 400
+        const status = shown.code === 'NOT_FOUND' ? 404 : statusOf(shown.code)
         answer(status, { error: { ...shown, message } }, { ...http?.headers })
       }
     }

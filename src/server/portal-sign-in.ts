@@ -3,6 +3,7 @@ import type { ProviderSignIn } from '../authentication/provider-sign-in.ts'
 import { unauthenticated } from '../errors.ts'
 import type { Ports } from '../ports.ts'
 import type { Cookies } from './cookies.ts'
+import { statusOf } from './error-status.ts'
 import type { Route } from './http.ts'
 import { limitFailures } from './request.ts'
 
@@ -24,8 +25,6 @@ interface Options {
 
 /** A path of the page; anything else, such as another site's address, is its first view. */
 const ownPath = (text: string | null): string => (text !== null && /^\/portal\/[\w./?=&%:,+*-]*$/.test(text) && !text.includes('//') ? text : '/portal/')
-
-const statuses: Readonly<Record<string, number>> = { UNAUTHENTICATED: 401, RATE_LIMITED: 429, UNAVAILABLE: 503, INTERNAL: 500 }
 
 /** These pages have a line of text, and nothing that runs. */
 const policy = { 'content-security-policy': "default-src 'none'; base-uri 'none'; frame-ancestors 'none'", 'referrer-policy': 'no-referrer' }
@@ -61,7 +60,7 @@ export function portalSignInRoutes(options: Options): Readonly<Record<string, Ro
         await handle(request, response)
       } catch (error) {
         const { message, extensions } = mask(error)
-        const status = statuses[String(extensions['code'])] ?? 400
+        const status = statusOf(extensions['code'])
         const text = status === 401 ? 'The sign-in was not accepted, or you are no member of an organization here.' : message
         show(response, status, '', `${escaped(text)} <a href="/portal/">Back to the portal</a>`, [cookies.setPending(null)])
       }
