@@ -54,8 +54,13 @@ export function createClient(onGivenUp: () => void): { client: Client; close: ()
     // At random within a time that doubles up to half a minute: many tabs that return in one moment help nobody.
     retryWait: (retries) =>
       new Promise((resolve) => {
-        setTimeout(resolve, 250 + Math.random() * Math.min(30_000, 500 * 2 ** retries))
-        addEventListener('online', () => resolve(), { once: true })
+        const waiting = new AbortController()
+        const go = () => {
+          waiting.abort()
+          resolve()
+        }
+        setTimeout(go, 250 + Math.random() * Math.min(30_000, 500 * 2 ** retries))
+        addEventListener('online', go, { signal: waiting.signal })
       }),
     shouldRetry: () => true,
     keepAlive: 20_000,
