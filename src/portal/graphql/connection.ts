@@ -1,15 +1,16 @@
 import { useSyncExternalStore } from 'react'
+import { createSignal } from './signal.ts'
 
 export type Connection = 'connecting' | 'live' | 'lost'
 
 let state: Connection = 'connecting'
 /** How often the socket came back after a loss. Whatever is shown is read anew when this grows. */
 let returns = 0
-const listeners = new Set<() => void>()
+const changes = createSignal()
 
 function tell(next: Connection): void {
   state = next
-  for (const listener of listeners) listener()
+  changes.tell()
 }
 
 export function connectionMade(): void {
@@ -22,12 +23,7 @@ export const connectionLost = (): void => tell('lost')
 // A network that is gone closes no socket for a while, and what is shown is old from now on.
 addEventListener('offline', connectionLost)
 
-function subscribe(listener: () => void): () => void {
-  listeners.add(listener)
-  return () => listeners.delete(listener)
-}
-
 /** Whether changes arrive by themselves. */
-export const useConnection = (): Connection => useSyncExternalStore(subscribe, () => state)
+export const useConnection = (): Connection => useSyncExternalStore(changes.listen, () => state)
 
-export const useReturns = (): number => useSyncExternalStore(subscribe, () => returns)
+export const useReturns = (): number => useSyncExternalStore(changes.listen, () => returns)

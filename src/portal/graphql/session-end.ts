@@ -1,11 +1,8 @@
-const listeners = new Set<() => void>()
+import { createSignal } from './signal.ts'
+
+const ending = createSignal()
 
 /** Called by whatever the server refused for want of a session. Returns how to stop. */
-export function whenSessionMayHaveEnded(listener: () => void): () => void {
-  listeners.add(listener)
-  return () => listeners.delete(listener)
-}
+export const whenSessionMayHaveEnded = ending.listen
 
-export const sessionMayHaveEnded = (): void => {
-  for (const listener of listeners) listener()
-}
+export const sessionMayHaveEnded = (): void => ending.tell()

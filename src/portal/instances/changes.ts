@@ -1,11 +1,8 @@
-const listeners = new Set<() => void>()
+import { createSignal } from '../graphql/signal.ts'
+
+const changes = createSignal()
 
 /** Instances came or went by an action on this page. Returns how to stop. */
-export function whenInstancesChange(listener: () => void): () => void {
-  listeners.add(listener)
-  return () => void listeners.delete(listener)
-}
+export const whenInstancesChange = changes.listen
 
-export const instancesChanged = (): void => {
-  for (const listener of listeners) listener()
-}
+export const instancesChanged = (): void => changes.tell()
