@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { convertCssVariables, DEFAULT_THEME, defaultCssVariablesResolver, mergeMantineTheme } from '@mantine/core'
@@ -18,6 +19,26 @@ const mantineVariables: Plugin = {
   },
 }
 
+const iconPrefix = 'virtual:icon/'
+
+/** Icons of Tabler by name, as components. All of them are one file here: as a package of components they are twenty thousand, of which we need thirty. */
+function icons(): Plugin {
+  const { icons: known } = JSON.parse(readFileSync(createRequire(import.meta.url).resolve('@iconify-json/tabler/icons.json'), 'utf8')) as {
+    icons: Record<string, { body: string }>
+  }
+  return {
+    name: 'icons',
+    resolveId: (source) => (source.startsWith(iconPrefix) ? `\0${source}` : undefined),
+    load(source) {
+      if (!source.startsWith(`\0${iconPrefix}`)) return undefined
+      const body = known[source.slice(iconPrefix.length + 1)]?.body ?? ''
+      const paths = [...body.matchAll(/ d="([^"]+)"/g)].map(([, path]) => path)
+      if (paths.length === 0 || /<(?!\/?(path|g)\b)/.test(body)) throw new Error(`${source.slice(1)} is no icon that is made of paths`)
+      return `import { createIcon } from '/elements/icon.tsx'\nexport const Icon = createIcon(${JSON.stringify(paths)})`
+    },
+  }
+}
+
 /** Compressed beside the files, once and as well as it goes: the server only sends them. Fonts are compressed already. */
 const precompressed: Plugin = {
   name: 'precompressed',
@@ -34,7 +55,7 @@ const precompressed: Plugin = {
 export default defineConfig({
   root: import.meta.dirname,
   base: '/portal/',
-  plugins: [react(), mantineVariables, precompressed],
+  plugins: [react(), mantineVariables, icons(), precompressed],
   build: {
     outDir: '../../dist/portal',
     emptyOutDir: true,

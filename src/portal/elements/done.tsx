@@ -1,5 +1,5 @@
+import { Icon as IconCircleCheck } from 'virtual:icon/circle-check'
 import { Button } from '@mantine/core'
-import IconCircleCheck from '@tabler/icons-react/icons/IconCircleCheck'
 import type { ReactNode } from 'react'
 
 interface Props {
@@ -12,7 +12,7 @@ interface Props {
 export const Done = ({ propagation, children, onClose }: Props) => (
   <>
     <div className="notice notice-green" role="status">
-      <IconCircleCheck size={18} stroke={1.8} aria-hidden="true" />
+      <IconCircleCheck size={18} stroke={1.8} />
       <p>
         {children} <strong>In force on every node</strong> ({propagation.nodes} {propagation.nodes === 1 ? 'node' : 'nodes'}, after {propagation.waitedMs} ms).
       </p>

@@ -1,4 +1,4 @@
-import IconBolt from '@tabler/icons-react/icons/IconBolt'
+import { Icon as IconBolt } from 'virtual:icon/bolt'
 
 export const Mark = () => (
   <span className="mark" aria-hidden="true">

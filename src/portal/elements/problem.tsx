@@ -1,5 +1,5 @@
+import { Icon as IconAlertTriangle } from 'virtual:icon/alert-triangle'
 import { Button } from '@mantine/core'
-import IconAlertTriangle from '@tabler/icons-react/icons/IconAlertTriangle'
 import type { ReactNode } from 'react'
 import type { CombinedError } from 'urql'
 import { refusalOf } from '../graphql/refusal.ts'
@@ -13,7 +13,7 @@ interface Props {
 /** What went wrong, and what to do about it. */
 export const Problem = ({ title, children, onRetry }: Props) => (
   <div className="notice notice-red" role="alert">
-    <IconAlertTriangle size={18} stroke={1.8} aria-hidden="true" />
+    <IconAlertTriangle size={18} stroke={1.8} />
     <p>
       <strong>{title}.</strong> {children}
     </p>

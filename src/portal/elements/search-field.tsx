@@ -1,5 +1,5 @@
+import { Icon as IconSearch } from 'virtual:icon/search'
 import { TextInput } from '@mantine/core'
-import IconSearch from '@tabler/icons-react/icons/IconSearch'
 import { useEffect, useRef, useState } from 'react'
 
 interface Props {

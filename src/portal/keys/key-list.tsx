@@ -1,5 +1,5 @@
+import { Icon as IconTrash } from 'virtual:icon/trash'
 import { Button } from '@mantine/core'
-import IconTrash from '@tabler/icons-react/icons/IconTrash'
 import { type ReactNode, useState } from 'react'
 import { Empty } from '../elements/empty.tsx'
 import { ListFoot } from '../elements/list-foot.tsx'
@@ -35,13 +35,7 @@ export function KeyList({ list, view, scope, fresh, filters, onCreate }: Props) 
         {chosen.length > 0 ? (
           <>
             <strong className="selected">{chosen.length} selected</strong>
-            <Button
-              size="compact-sm"
-              color="danger"
-              variant="light"
-              leftSection={<IconTrash size={15} stroke={1.8} aria-hidden="true" />}
-              onClick={() => setRevoking(chosen)}
-            >
+            <Button size="compact-sm" color="danger" variant="light" leftSection={<IconTrash size={15} stroke={1.8} />} onClick={() => setRevoking(chosen)}>
               Revoke selected
             </Button>
             <Button size="compact-sm" variant="subtle" color="gray" onClick={() => setSelected(new Set())}>

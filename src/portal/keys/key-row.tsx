@@ -1,6 +1,6 @@
+import { Icon as IconHistory } from 'virtual:icon/history'
+import { Icon as IconTrash } from 'virtual:icon/trash'
 import { ActionIcon, Checkbox } from '@mantine/core'
-import IconHistory from '@tabler/icons-react/icons/IconHistory'
-import IconTrash from '@tabler/icons-react/icons/IconTrash'
 import { memo } from 'react'
 import { Link } from 'wouter'
 import { Badge } from '../elements/badge.tsx'

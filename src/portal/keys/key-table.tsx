@@ -1,7 +1,7 @@
+import { Icon as IconChevronDown } from 'virtual:icon/chevron-down'
+import { Icon as IconChevronUp } from 'virtual:icon/chevron-up'
+import { Icon as IconSelector } from 'virtual:icon/selector'
 import { Checkbox } from '@mantine/core'
-import IconChevronDown from '@tabler/icons-react/icons/IconChevronDown'
-import IconChevronUp from '@tabler/icons-react/icons/IconChevronUp'
-import IconSelector from '@tabler/icons-react/icons/IconSelector'
 import type { ReactNode } from 'react'
 import { SkeletonRows } from '../elements/skeleton.tsx'
 import type { KeyRowFragment } from '../generated/operations.ts'
@@ -102,7 +102,7 @@ function Header({ view, sorts, direction, children }: HeaderProps) {
   return (
     <th scope="col" aria-sort={at < 0 ? undefined : direction}>
       <button type="button" className="sort" onClick={() => view.set({ sort: next === '-created' ? undefined : next })}>
-        {children} <Icon size={14} stroke={1.8} aria-hidden="true" />
+        {children} <Icon size={14} stroke={1.8} />
       </button>
     </th>
   )

@@ -1,5 +1,5 @@
+import { Icon as IconPlus } from 'virtual:icon/plus'
 import { Button, Tabs } from '@mantine/core'
-import IconPlus from '@tabler/icons-react/icons/IconPlus'
 import { type ReactNode, useEffect, useState } from 'react'
 import { Count } from '../counts/count.tsx'
 import { useCounts } from '../counts/store.ts'
@@ -53,7 +53,7 @@ export function KeysPage({ scope, countsOf, place, crumbs, create }: Props) {
       }
       action={
         create && (
-          <Button size="sm" leftSection={<IconPlus size={16} stroke={1.8} aria-hidden="true" />} onClick={() => setCreating(create)}>
+          <Button size="sm" leftSection={<IconPlus size={16} stroke={1.8} />} onClick={() => setCreating(create)}>
             Create API Key
           </Button>
         )

@@ -1,4 +1,4 @@
-import IconAlertTriangle from '@tabler/icons-react/icons/IconAlertTriangle'
+import { Icon as IconAlertTriangle } from 'virtual:icon/alert-triangle'
 import { Link, useLocation } from 'wouter'
 import { useViewer } from '../shell/viewer.ts'
 
@@ -9,7 +9,7 @@ export function OrphanNotice({ orphaned }: { orphaned: number }) {
   if (!ownsOrphans || orphaned === 0) return null
   return (
     <div className="notice notice-amber">
-      <IconAlertTriangle size={18} stroke={1.8} aria-hidden="true" />
+      <IconAlertTriangle size={18} stroke={1.8} />
       <p>
         <strong>
           {orphaned} orphaned {orphaned === 1 ? 'key' : 'keys'}.

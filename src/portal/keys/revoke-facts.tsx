@@ -1,4 +1,4 @@
-import IconBolt from '@tabler/icons-react/icons/IconBolt'
+import { Icon as IconBolt } from 'virtual:icon/bolt'
 import { Badge } from '../elements/badge.tsx'
 import { Facts } from '../elements/facts.tsx'
 import { ago, dateOf, day, minute, useNow } from '../elements/time.ts'
@@ -13,7 +13,7 @@ function LastUse({ row }: { row: KeyRowFragment }) {
   if (row.status !== 'ACTIVE' || now - Date.parse(row.lastUsedAt) > day) return text
   return (
     <Badge tone="red">
-      <IconBolt size={12} stroke={2} aria-hidden="true" /> In use: {now - Date.parse(row.lastUsedAt) < minute ? 'just now' : text}
+      <IconBolt size={12} stroke={2} /> In use: {now - Date.parse(row.lastUsedAt) < minute ? 'just now' : text}
     </Badge>
   )
 }

@@ -1,8 +1,8 @@
+import { Icon as IconAlertTriangle } from 'virtual:icon/alert-triangle'
+import { Icon as IconCheck } from 'virtual:icon/check'
+import { Icon as IconCopy } from 'virtual:icon/copy'
+import { Icon as IconDeviceFloppy } from 'virtual:icon/device-floppy'
 import { Button } from '@mantine/core'
-import IconAlertTriangle from '@tabler/icons-react/icons/IconAlertTriangle'
-import IconCheck from '@tabler/icons-react/icons/IconCheck'
-import IconCopy from '@tabler/icons-react/icons/IconCopy'
-import IconDeviceFloppy from '@tabler/icons-react/icons/IconDeviceFloppy'
 import { useRef, useState } from 'react'
 import { copyText } from '../elements/copy-text.ts'
 import { Dialog } from '../elements/dialog.tsx'
@@ -27,7 +27,7 @@ export function ShownOnce({ created: { plaintext, saveToken, key }, onClose }: {
     <>
       <Dialog title="API key created" size={540} onClose={undefined} onEscape={saving ? undefined : close}>
         <div className="notice notice-amber">
-          <IconAlertTriangle size={18} stroke={1.8} aria-hidden="true" />
+          <IconAlertTriangle size={18} stroke={1.8} />
           <p>
             <strong>Copy it now.</strong> The key is shown only this once.
           </p>
@@ -40,17 +40,12 @@ export function ShownOnce({ created: { plaintext, saveToken, key }, onClose }: {
         <div className="halves">
           <Button
             data-autofocus
-            leftSection={copied ? <IconCheck size={16} aria-hidden="true" /> : <IconCopy size={16} stroke={1.8} aria-hidden="true" />}
+            leftSection={copied ? <IconCheck size={16} /> : <IconCopy size={16} stroke={1.8} />}
             onClick={async () => setCopied(text.current !== null && (await copyText(text.current)))}
           >
             {copied ? 'Copied' : 'Copy API Key'}
           </Button>
-          <Button
-            variant="default"
-            disabled={secret !== undefined}
-            leftSection={<IconDeviceFloppy size={16} stroke={1.8} aria-hidden="true" />}
-            onClick={() => setSaving(true)}
-          >
+          <Button variant="default" disabled={secret !== undefined} leftSection={<IconDeviceFloppy size={16} stroke={1.8} />} onClick={() => setSaving(true)}>
             Save As Secret
           </Button>
         </div>

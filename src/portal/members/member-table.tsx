@@ -1,5 +1,5 @@
+import { Icon as IconUserMinus } from 'virtual:icon/user-minus'
 import { ActionIcon } from '@mantine/core'
-import IconUserMinus from '@tabler/icons-react/icons/IconUserMinus'
 import { useMutation } from 'urql'
 import { Badge } from '../elements/badge.tsx'
 import { Moment } from '../elements/moment.tsx'

@@ -1,5 +1,5 @@
+import { Icon as IconTrash } from 'virtual:icon/trash'
 import { ActionIcon, Button } from '@mantine/core'
-import IconTrash from '@tabler/icons-react/icons/IconTrash'
 import { useState } from 'react'
 import { Link } from 'wouter'
 import { Badge } from '../elements/badge.tsx'

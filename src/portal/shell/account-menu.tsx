@@ -1,4 +1,4 @@
-import IconSelector from '@tabler/icons-react/icons/IconSelector'
+import { Icon as IconSelector } from 'virtual:icon/selector'
 import { useId, useState } from 'react'
 import { Mark } from '../elements/mark.tsx'
 import { sessionMayHaveEnded } from '../graphql/session-end.ts'
@@ -21,7 +21,7 @@ export function AccountMenu() {
           <strong>{organization.name}</strong>
           <span>{roleNames[member.role]}</span>
         </span>
-        <IconSelector size={15} aria-hidden="true" />
+        <IconSelector size={15} />
       </button>
       <section id={menu} popover="auto" aria-label="Account" className="account-menu">
         <p className="hint">Signed in as {member.name}</p>

@@ -1,22 +1,23 @@
-import IconActivity from '@tabler/icons-react/icons/IconActivity'
-import IconAlertTriangle from '@tabler/icons-react/icons/IconAlertTriangle'
-import IconBox from '@tabler/icons-react/icons/IconBox'
-import IconCloudBolt from '@tabler/icons-react/icons/IconCloudBolt'
-import IconKey from '@tabler/icons-react/icons/IconKey'
-import IconLayoutDashboard from '@tabler/icons-react/icons/IconLayoutDashboard'
-import IconLock from '@tabler/icons-react/icons/IconLock'
-import IconMenu2 from '@tabler/icons-react/icons/IconMenu2'
-import IconSparkles from '@tabler/icons-react/icons/IconSparkles'
-import IconUsers from '@tabler/icons-react/icons/IconUsers'
-import IconX from '@tabler/icons-react/icons/IconX'
+import { Icon as IconActivity } from 'virtual:icon/activity'
+import { Icon as IconAlertTriangle } from 'virtual:icon/alert-triangle'
+import { Icon as IconBox } from 'virtual:icon/box'
+import { Icon as IconCloudBolt } from 'virtual:icon/cloud-bolt'
+import { Icon as IconKey } from 'virtual:icon/key'
+import { Icon as IconLayoutDashboard } from 'virtual:icon/layout-dashboard'
+import { Icon as IconLock } from 'virtual:icon/lock'
+import { Icon as IconMenu2 } from 'virtual:icon/menu-2'
+import { Icon as IconSparkles } from 'virtual:icon/sparkles'
+import { Icon as IconUsers } from 'virtual:icon/users'
+import { Icon as IconX } from 'virtual:icon/x'
 import type { ComponentType, ReactNode } from 'react'
 import { Link, useLocation, useSearch } from 'wouter'
 import { Count } from '../counts/count.tsx'
 import { useCounts } from '../counts/store.ts'
+import type { IconProps } from '../elements/icon.tsx'
 import { AccountMenu } from './account-menu.tsx'
 import { type App, useViewer } from './viewer.ts'
 
-type Icon = ComponentType<{ size: number; stroke: number }>
+type Icon = ComponentType<IconProps>
 
 /** Apps have no icon of their own; a word in the short name of many suggests one. */
 const iconOf = (slug: string): Icon =>
@@ -39,7 +40,7 @@ interface ItemProps {
 const Item = ({ to, icon: Icon, current, children, count }: ItemProps) => (
   <li>
     <Link href={to} className="nav-item" aria-current={current ? 'page' : undefined}>
-      <Icon size={17} stroke={1.7} aria-hidden="true" />
+      <Icon size={17} stroke={1.7} />
       <span className="nav-name">{children}</span>
       {count}
     </Link>
@@ -71,7 +72,7 @@ export function Sidebar({ open, onToggle }: { open: boolean; onToggle: (open: bo
       <div className="sidebar-top">
         <AccountMenu />
         <button type="button" className="menu-button" aria-expanded={open} aria-controls="navigation" onClick={() => onToggle(!open)}>
-          {open ? <IconX size={18} aria-hidden="true" /> : <IconMenu2 size={18} aria-hidden="true" />}
+          {open ? <IconX size={18} /> : <IconMenu2 size={18} />}
           <span className="hidden-text">Menu</span>
         </button>
       </div>

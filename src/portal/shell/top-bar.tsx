@@ -1,7 +1,7 @@
+import { Icon as IconMoon } from 'virtual:icon/moon'
+import { Icon as IconSearch } from 'virtual:icon/search'
+import { Icon as IconSun } from 'virtual:icon/sun'
 import { ActionIcon, useComputedColorScheme, useMantineColorScheme } from '@mantine/core'
-import IconMoon from '@tabler/icons-react/icons/IconMoon'
-import IconSearch from '@tabler/icons-react/icons/IconSearch'
-import IconSun from '@tabler/icons-react/icons/IconSun'
 import { type ReactNode, useEffect, useState } from 'react'
 import { useConnection } from '../graphql/connection.ts'
 import { Palette } from './palette.tsx'
@@ -39,7 +39,7 @@ export function TopBar({ children }: { children: ReactNode }) {
       {children}
       <LiveState />
       <button type="button" className="search-button" onClick={() => setSearching(true)}>
-        <IconSearch size={15} stroke={1.8} aria-hidden="true" />
+        <IconSearch size={15} stroke={1.8} />
         <span>Search</span>
         <kbd>Ctrl K</kbd>
       </button>
