@@ -147,7 +147,7 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       maxKeyLifetimeDays: config.MAX_KEY_LIFETIME_DAYS,
     }
     const lastUses = createLastUses(stores.keys)
-    const verification = verificationStore(database.client)
+    const verification = verificationStore(database)
     const rehashes = createRehashes(digests, verification)
     const jobs = createJobs({ ports, database, config, verification, lastUses, rehashes })
     return {

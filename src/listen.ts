@@ -3,7 +3,6 @@ import type { AddressInfo } from 'node:net'
 import { createProviderSignIn, type ProviderSignIn } from './authentication/provider-sign-in.ts'
 import type { App } from './compose.ts'
 import type { Config } from './config.ts'
-import { unavailable } from './errors.ts'
 import { schedule } from './jobs.ts'
 import { createNodeHints, type NodeHints } from './live/node-hints.ts'
 import { createVersionPoller } from './live/version-poller.ts'
@@ -33,11 +32,9 @@ import { redeemCode } from './sessions/redeem-code.ts'
 import { startSession } from './sessions/start-session.ts'
 import { switchOrganization } from './sessions/switch-organization.ts'
 import { maxVerificationMs } from './store/sessions.ts'
-import { runAs, Work } from './store/work.ts'
 import { createKeyCache, maxCacheBytes } from './verification/cache.ts'
 import { createLookups } from './verification/lookups.ts'
 import { createHands, createMarks } from './verification/marks.ts'
-import type { VerificationStore } from './verification/store.ts'
 import { createVerifier } from './verification/verifier.ts'
 
 /** How many connections may wait to be accepted when all clients reconnect; more retry after seconds. The system may allow fewer. */
@@ -126,24 +123,11 @@ function listenToNodes({ ports, config, metrics, onChange, onClose }: App): Node
   return nodeHints
 }
 
-/** Reads for verification, over connections that no operation takes; a statement that gets no response is cancelled. */
-const inLane =
-  <Asked, Answer>(read: (asked: Asked) => Promise<Answer>): ((asked: Asked) => Promise<Answer>) =>
-  async (asked) => {
-    const work = new Work('verification')
-    const silence = setTimeout(() => work.cancel(unavailable()), maxVerificationMs)
-    return runAs(work, () => read(asked)).finally(() => clearTimeout(silence))
-  }
-
 /** Verification: what this node knows, and how it reads. */
 function serveVerification({ ports, config, verification, lastUses, rehashes, ownMark }: App, addressOf: AddressOf) {
-  const store: Pick<VerificationStore, 'marks' | 'records'> = {
-    marks: inLane((ids) => verification.marks(ids)),
-    records: inLane((ids) => verification.records(ids)),
-  }
   const moment = () => ({ mono: performance.now(), wall: ports.clock.now().getTime() })
   const hands = createHands()
-  const lookups = createLookups({ store, hands, moment, ownMark }, ports, maxVerificationMs)
+  const lookups = createLookups({ store: verification, hands, moment, ownMark }, ports, maxVerificationMs)
   const marks = ownMark ?? createMarks(hands, lookups.marks, config.VERIFY_REUSE_MS)
   const cache = createKeyCache(config.VERIFY_CACHE_ENTRIES, maxCacheBytes)
   const verifier = createVerifier({ digests: ports.digests, moment, cache, marks, lookups, rehashes })

@@ -2,15 +2,16 @@ import { setFlagsFromString } from 'node:v8'
 import { PGlite, types } from '@electric-sql/pglite'
 import { PrismaPg } from '@prisma/adapter-pg'
 import type { SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
-import { Client as PgClient, type Pool } from 'pg'
+import { Client as PgClient, type Pool, types as parsers } from 'pg'
 import { PrismaPGlite } from 'pglite-prisma-adapter'
+import { unavailable } from '../errors.ts'
 import { Prisma, PrismaClient } from '../generated/prisma/client.ts'
 import { Pools } from './pools.ts'
 import { migratePGlite, migratePostgres } from './schema-engine.ts'
 import { clientWith, maxVerificationMs, requireSessions, timeouts, utc } from './sessions.ts'
 import { inTurn } from './slot.ts'
 import { readingOffsets, withOffsets } from './times.ts'
-import { currentWork, type Lane } from './work.ts'
+import { currentWork, type Lane, runAs, Work } from './work.ts'
 
 export { Prisma }
 export type Client = PrismaClient
@@ -22,6 +23,11 @@ export interface Database {
   readonly client: Client
   /** How long a statement of the current work may take; 0: no limit. */
   statementMs(): number
+  /**
+   * Reads for verification, with a constant text: over connections that no operation takes, and stopped after `maxVerificationMs`. On
+   * PostgreSQL without Prisma, which costs more than the statement does.
+   */
+  read<Row extends object>(text: string, values: readonly unknown[]): Promise<Row[]>
   /** Applies missing migrations and returns their names. Nodes that start together wait for each other. */
   migrate(): Promise<string[]>
   /** Runs the body while no other node runs one; calls `waiting` if it must wait for one. A node that dies inside frees the lock. */
@@ -41,6 +47,21 @@ function createClient(adapter: SqlDriverAdapterFactory, onStatement: OnStatement
   return client as unknown as Client
 }
 
+type Read = Database['read']
+
+/** A statement that gets no response is cancelled. */
+const stoppedIfSilent =
+  (read: <Row extends object>(work: Work, text: string, values: readonly unknown[]) => Promise<Row[]>): Read =>
+  async (text, values) => {
+    const work = new Work('verification')
+    const silence = setTimeout(() => work.cancel(unavailable()), maxVerificationMs)
+    try {
+      return await read(work, text, values)
+    } finally {
+      clearTimeout(silence)
+    }
+  }
+
 /** The embedded store. `folder` holds an initialised database, or is empty. */
 export async function openPGlite(folder: string, onStatement?: OnStatement): Promise<Database> {
   // Compiles PostgreSQL's WebAssembly once and quickly. Optimizing it costs seconds of CPU and 100 MB, which short statements never earn back:
@@ -53,6 +74,7 @@ export async function openPGlite(folder: string, onStatement?: OnStatement): Pro
     kind: 'pglite',
     client,
     statementMs: () => 0,
+    read: stoppedIfSilent((work, text, values) => runAs(work, () => client.$queryRawUnsafe(text, ...values))),
     migrate: () => migratePGlite(pglite),
     alone: (body) => body(),
     close: async () => {
@@ -68,7 +90,7 @@ const maxPrepared = { chosen: 150, own: 150 }
 const maxPreparedLength = 4_000
 
 /** Names the first statements, so that PostgreSQL plans them once per connection (a third more creates per second); others run unnamed. */
-function createStatementNames(): (query: { sql: string }) => string | undefined {
+function createStatementNames(): (query: { readonly sql: string }) => string | undefined {
   const names = { chosen: new Map<string, string>(), own: new Map<string, string>() }
   return ({ sql }) => {
     const kind = /^SELECT ("|COUNT)/.test(sql) ? 'chosen' : 'own'
@@ -138,11 +160,12 @@ export function openPostgres(connectionString: string, onStatement?: OnStatement
   }))
   // Users of a pool call only `connect`, `query` and `end`.
   const pool = pools as unknown as Pool
+  const nameOf = pooled ? () => undefined : createStatementNames()
   const client = createClient(
     withOffsets(
       new PrismaPg(pool, {
         disposeExternalPool: false,
-        ...(pooled ? {} : { statementNameGenerator: createStatementNames() as (query: { sql: string }) => string }),
+        statementNameGenerator: nameOf as (query: { sql: string }) => string,
       }),
     ),
     onStatement,
@@ -151,6 +174,11 @@ export function openPostgres(connectionString: string, onStatement?: OnStatement
     kind: 'postgresql',
     client,
     statementMs: () => statementMs[currentWork()?.lane ?? 'system'],
+    read: stoppedIfSilent(<Row extends object>(work: Work, text: string, values: readonly unknown[]) => {
+      onStatement?.(text)
+      const name = nameOf({ sql: text })
+      return pools.queryFor<Row>(work, { text, values: [...values], types: parsers, ...(name === undefined ? {} : { name }) })
+    }),
     migrate: async () => {
       await requireSessions(pool)
       return withLock(connectionString, migrationLock, () => migratePostgres(connectionString))

@@ -1,5 +1,5 @@
 import type { EventEmitter } from 'node:events'
-import { Client, Pool, type PoolClient, type PoolConfig, type QueryConfig } from 'pg'
+import { Client, Pool, type PoolClient, type PoolConfig, type QueryConfig, type QueryResult, type QueryResultRow } from 'pg'
 import { currentWork, type Lane, type Work } from './work.ts'
 
 /** Connections of a node by purpose. The system's are for hub, sweeper, retention and heartbeat. */
@@ -117,21 +117,27 @@ export class Pools extends (Pool as unknown as new (config: PoolConfig) => Event
     return { client, release }
   }
 
+  async #send<Row extends QueryResultRow>(config: QueryConfig, work: Work | null): Promise<QueryResult<Row>> {
+    const { client, release } = await this.#lease(work)
+    try {
+      work?.check()
+      const answer = await client.query<Row>(config)
+      release()
+      return answer
+    } catch (error) {
+      release(error !== work?.reason && isBroken(error))
+      throw work?.reason ?? error
+    }
+  }
+
   async query(config: QueryConfig): Promise<unknown> {
     const work = currentWork()
-    const send = async (): Promise<unknown> => {
-      const { client, release } = await this.#lease(work)
-      try {
-        work?.check()
-        const answer = await client.query(config)
-        release()
-        return answer
-      } catch (error) {
-        release(error !== work?.reason && isBroken(error))
-        throw work?.reason ?? error
-      }
-    }
-    return work ? work.place(send) : send()
+    return work ? work.place(() => this.#send(config, work)) : this.#send(config, null)
+  }
+
+  /** Sends one statement of a work that is given, not looked up. */
+  async queryFor<Row extends QueryResultRow>(work: Work, config: QueryConfig): Promise<Row[]> {
+    return (await this.#send<Row>(config, work)).rows
   }
 
   /** A connection for one transaction, whose statements are checked one by one. */

@@ -1,5 +1,5 @@
 import type { KeyRecord } from '../keys/model.ts'
-import type { Statements } from '../store/client.ts'
+import type { Database } from '../store/client.ts'
 
 /** An organization's mark: it moves in the transaction of every denial. */
 export interface MarkRow {
@@ -25,24 +25,29 @@ class Standby extends Error {
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 
-/** No scope: a gateway sends the key itself. The text of each statement never changes. */
-export const verificationStore = (client: Statements) => ({
-  /** Omits organizations that do not exist; returns no rows on a standby. */
-  marks: (organizationIds: readonly string[]): Promise<MarkRow[]> => client.$queryRaw<MarkRow[]>`
-    SELECT id AS "organizationId", denial_mark::text AS mark, clock_timestamp() AS "readAt" FROM organization
-    WHERE id = ANY(${organizationIds}) AND NOT pg_is_in_recovery()`,
+const marksOf = `
+  SELECT id AS "organizationId", denial_mark::text AS mark, clock_timestamp() AS "readAt" FROM organization
+  WHERE id = ANY($1) AND NOT pg_is_in_recovery()`
 
-  /** Reads what verification needs of these keys, with their organizations' marks, from one snapshot. */
+/** One snapshot of the keys and of their organizations' marks. */
+const recordsOf = `
+  SELECT s.standby, s.read_at AS "readAt", k.id, k.name, k.organization_id AS "organizationId", k.app_id AS "appId",
+    k.instance_id AS "instanceId", k.created_by_id AS "createdById", d.pepper_id AS "pepperId", d.digest, k.revoked_at AS "revokedAt",
+    k.orphan_reason::text AS "orphanReason", i.deleted_at AS "instanceDeletedAt", m.removed_at AS "creatorRemovedAt",
+    k.expires_at AS "expiresAt", k.expired_at AS "expiredAt", o.denial_mark::text AS mark
+  FROM (SELECT pg_is_in_recovery() AS standby, clock_timestamp() AS read_at) s LEFT JOIN (
+    api_key k JOIN key_digest d ON d.key_id = k.id JOIN app_instance i ON i.id = k.instance_id JOIN member m ON m.id = k.created_by_id
+    JOIN organization o ON o.id = k.organization_id
+  ) ON k.id = ANY($1)`
+
+/** No scope: a gateway sends the key itself. The text of each statement never changes. */
+export const verificationStore = ({ client, read }: Pick<Database, 'client' | 'read'>) => ({
+  /** Omits organizations that do not exist; returns no rows on a standby. */
+  marks: (organizationIds: readonly string[]): Promise<MarkRow[]> => read<MarkRow>(marksOf, [organizationIds]),
+
+  /** Reads what verification needs of these keys. */
   records: async (keyIds: readonly string[]): Promise<KeyRecord[]> => {
-    const rows = await client.$queryRaw<(KeyRecord & { standby: boolean })[]>`
-      SELECT s.standby, s.read_at AS "readAt", k.id, k.name, k.organization_id AS "organizationId", k.app_id AS "appId",
-        k.instance_id AS "instanceId", k.created_by_id AS "createdById", d.pepper_id AS "pepperId", d.digest, k.revoked_at AS "revokedAt",
-        k.orphan_reason::text AS "orphanReason", i.deleted_at AS "instanceDeletedAt", m.removed_at AS "creatorRemovedAt",
-        k.expires_at AS "expiresAt", k.expired_at AS "expiredAt", o.denial_mark::text AS mark
-      FROM (SELECT pg_is_in_recovery() AS standby, clock_timestamp() AS read_at) s LEFT JOIN (
-        api_key k JOIN key_digest d ON d.key_id = k.id JOIN app_instance i ON i.id = k.instance_id JOIN member m ON m.id = k.created_by_id
-        JOIN organization o ON o.id = k.organization_id
-      ) ON k.id = ANY(${keyIds})`
+    const rows = await read<KeyRecord & { standby: boolean }>(recordsOf, [keyIds])
     if (rows[0]?.standby !== false) throw new Standby('the database is a standby')
     return rows.filter(({ id }) => id !== null)
   },

@@ -179,7 +179,7 @@ for (const [name, variables] of writes) {
 }
 
 test('verification reads any number of keys by their primary keys, with one statement whose text is always the same', async () => {
-  const store = verificationStore(server.app.database.client)
+  const store = verificationStore(server.app.database)
   server.statements.length = 0
   for (const count of [1, 2, 500]) await store.records(Array.from({ length: count }, (_, n) => typed('key', n)))
   await store.records([ids.key])

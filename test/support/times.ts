@@ -98,7 +98,7 @@ export async function readAll(node: TestServer, { company, keys }: Fixture): Pro
   const near = (time: Date): string[] => [time.toISOString(), new Date(time.getTime() + 1).toISOString()]
   const total = async (filter: object): Promise<number> => (await page({ first: 0, filter })).totalCount
   const log = async (filter: object) => dataOf(await node.graphql(AuditLogDocument, { filter, first: 100 }, as('ownA'))).auditLog
-  const recordOf = async (id: string) => (await verificationStore(node.app.database.client).records([id]))[0]
+  const recordOf = async (id: string) => (await verificationStore(node.app.database).records([id]))[0]
   const found: Record<string, unknown> = {}
   for (const order of orders) for (const size of ['first', 'last'] as const) found[`${order} ${size}`] = await pages(order, size)
   for (const time of ends.flatMap(near)) found[`expiresBefore ${time}`] = await total({ expiresBefore: time })

@@ -86,7 +86,7 @@ test('OR-12 the stored status is the promised one for each combination, inserted
     for (const id of [inserted, updated]) {
       const [row] = await server.sql<{ status: string }>('SELECT status::text FROM api_key WHERE id = $1', id)
       expect([combination, row?.status]).toEqual([combination, status])
-      const record = (await verificationStore(server.app.database.client).records([id]))[0] ?? null
+      const record = (await verificationStore(server.app.database).records([id]))[0] ?? null
       expect([combination, record && decide(record, company.I1, now)]).toEqual([combination, status === 'ACTIVE' ? 'VALID' : status])
     }
   }
