@@ -107,7 +107,7 @@ function keepAlive(response: ServerResponse): () => void {
   return () => clearInterval(comments)
 }
 
-/** Returns once the stream is over. */
+/** Returns once the stream has begun, or has its only answer. */
 async function stream(
   graphql: GraphQLServer,
   prepared: Operation,
@@ -121,22 +121,21 @@ async function stream(
   if (prepared.kind !== 'subscription') {
     wire.write(JSON.stringify(formatted(await prepared.run(prepared))), null)
     deadline.end()
-    wire.finish(true)
-    return over
+    return wire.finish(true)
   }
   const leave = await follow(graphql, prepared, wire, deadline.work)
   // A subscription needs no deadline and no queue place.
   deadline.end()
   if (isRefused(leave)) {
     wire.write(JSON.stringify({ errors: withoutHttp(leave) }), null)
-    wire.finish(true)
-    return over
+    return wire.finish(true)
   }
   const ends = [whenExpired(prepared.contextValue.actor, clock, () => wire.finish(true)), keepAlive(response), leave]
   if (session !== undefined) ends.push(openSessions.watch(session, () => wire.finish(true)))
-  await over
-  for (const end of ends) end()
-  metrics.closed(response.writableFinished ? 'stream_complete' : wire.fellBehind ? 'stream_behind' : 'stream_gone')
+  void over.then(() => {
+    for (const end of ends) end()
+    metrics.closed(response.writableFinished ? 'stream_complete' : wire.fellBehind ? 'stream_behind' : 'stream_gone')
+  })
 }
 
 /**
@@ -196,12 +195,11 @@ export function createEventStreams(graphql: GraphQLServer, quota: ConnectionQuot
       return refuse(response, 429, [graphql.mask(tooMany)])
     }
     open.add(response)
-    try {
-      await stream(graphql, prepared, response, { deadline, over, session })
-    } finally {
+    void over.then(() => {
       open.delete(response)
       giveBack()
-    }
+    })
+    await stream(graphql, prepared, response, { deadline, over, session })
   }
 
   return {

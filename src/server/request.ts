@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Actor } from '../access/actor.ts'
-import { createContext } from '../context.ts'
+import { createAsyncVariable } from '../async-variable.ts'
 import { AuraError } from '../errors.ts'
 import type { Ports, RateLimits } from '../ports.ts'
 
@@ -13,7 +13,7 @@ interface Request {
   readonly address: string | undefined
 }
 
-const requests = createContext<Request>()
+const requests = createAsyncVariable<Request>()
 
 /** Runs `handle` as a request with a new id, which all code that it starts can read. */
 export function withRequest<Answer>(handle: (id: string) => Answer, actor: Request['actor'] = null, address?: string): Answer {
@@ -23,11 +23,11 @@ export function withRequest<Answer>(handle: (id: string) => Answer, actor: Reque
 
 /** Sets the sender of the current request. */
 export function identify(actor: Actor): void {
-  const request = requests.current()
+  const request = requests.get()
   if (request) request.actor = actor
 }
 
-export const currentRequest = (): Readonly<Request> | undefined => requests.current()
+export const currentRequest = (): Readonly<Request> | undefined => requests.get()
 
 /** The log fields of the current request and its sender: the member, or the address while no member is known. */
 export function caller(by?: Request['actor']): object {

@@ -1,5 +1,5 @@
 import pLimit from 'p-limit'
-import { createContext } from '../context.ts'
+import { createAsyncVariable } from '../async-variable.ts'
 
 /** Each lane has its own connections; in the embedded database's queue verifications go first. */
 export type Lane = 'operations' | 'verification' | 'system'
@@ -78,16 +78,16 @@ export class Work {
   }
 }
 
-const context = createContext<Work | null>()
+const variable = createAsyncVariable<Work | null>()
 
 /** The work of the statement about to be sent; null for the server's own work. */
-export const currentWork = (): Work | null => context.current() ?? null
+export const currentWork = (): Work | null => variable.get() ?? null
 
 // Prisma sends a statement only when it is awaited, so it is awaited inside.
-export const runAs = <Answer>(work: Work | null, run: () => PromiseLike<Answer>): Promise<Answer> => context.run(work, async () => await run())
+export const runAs = <Answer>(work: Work | null, run: () => PromiseLike<Answer>): Promise<Answer> => variable.run(work, async () => await run())
 
 /** Runs a read for many clients, or for the server itself: no cancellation stops it. */
 export const runForAll = <Answer>(run: () => PromiseLike<Answer>): Promise<Answer> => runAs(null, run)
 
 /** Starts work that continues after the call. */
-export const startForAll = (start: () => void): void => context.run(null, start)
+export const startForAll = (start: () => void): void => variable.run(null, start)

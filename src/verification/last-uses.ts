@@ -22,7 +22,8 @@ export function createLastUses(keys: Pick<Ports['keys'], 'recordUses'>): LastUse
   const written = new LRUCache<string, number>({ max: maxRemembered })
   return {
     used: (keyId, usedAt) => {
-      if (usedAt.getTime() - (written.get(keyId) ?? Number.NEGATIVE_INFINITY) < restMs) return
+      // Its place is that of its last write: a use that needs none moves nothing.
+      if (usedAt.getTime() - (written.peek(keyId) ?? Number.NEGATIVE_INFINITY) < restMs) return
       if (pending.size < maxPending || pending.has(keyId)) pending.set(keyId, usedAt)
     },
     flush: async () => {
