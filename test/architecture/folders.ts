@@ -10,6 +10,7 @@ export const folders = [
   'ids.ts',
   'names.ts',
   'time.ts',
+  'async-variable.ts',
   'setting.ts',
   'config.ts',
   'crypto',

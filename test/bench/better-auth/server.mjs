@@ -8,7 +8,9 @@ import { betterAuth } from 'better-auth'
 import { getMigrations } from 'better-auth/db/migration'
 import pg from 'pg'
 
-const database = new pg.Pool({ connectionString: process.env.DATABASE_URL })
+// In a schema of its own: both have a table for sessions.
+const database = new pg.Pool({ connectionString: process.env.DATABASE_URL, options: '-c search_path=better_auth' })
+await database.query('CREATE SCHEMA better_auth')
 const options = {
   database,
   secret: 'a secret for the keys of a benchmark',
@@ -25,7 +27,7 @@ await database.query(
   `INSERT INTO "user" (id, name, email, "emailVerified", "createdAt", "updatedAt") VALUES ('ada', 'Ada', 'ada@bench.example', true, now(), now())`,
 )
 const { id } = await auth.api.createApiKey({ body: { userId: 'ada', name: 'first' } })
-const { rows: columns } = await database.query("SELECT column_name AS name FROM information_schema.columns WHERE table_name = 'apikey'")
+const { rows: columns } = await database.query("SELECT column_name AS name FROM information_schema.columns WHERE table_schema = 'better_auth' AND table_name = 'apikey'")
 const copied = columns.map(({ name }) => `"${name}"`).filter((name) => name !== '"id"' && name !== '"key"')
 await database.query(
   `INSERT INTO apikey (id, key, ${copied}) SELECT 'copy-' || n, hash, ${copied.map((name) => `a.${name}`)}
