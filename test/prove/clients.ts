@@ -59,8 +59,12 @@ export async function runClient(name: string, { slug, appId }: Organization, { c
     // Nodes that were asked for a while have statements under way when it is denied.
     if (random() < 0.5) await pause(400 * random())
     const once = async (node: Node): Promise<boolean> => (await recorder.deny(node, owner, by, id, keys)) !== null
-    // The second comes while the first is under way, or after it, and whatever became of that.
-    const second = random() < 0.4 ? pause(30 * random()).then(() => once(anyNode())) : Promise.resolve(false)
+    /** Comes while the first is under way, or after it, and whatever became of that; asks at once too, since its answer may be the earlier one. */
+    const repeat = async (): Promise<void> => {
+      await pause(30 * random())
+      if ((await once(anyNode())) && asked) await onAllNodes(asked)
+    }
+    const second = random() < 0.4 ? repeat() : Promise.resolve()
     for (let attempts = 0; !(await once(anyNode())) && attempts < 5; attempts++) await pause(100 * random())
     isAnswered = true
     if (asked) await onAllNodes(asked)
