@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8'
 import { PGlite, types } from '@electric-sql/pglite'
 import { PrismaPg } from '@prisma/adapter-pg'
 import type { SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
-import { Client as PgClient, type Pool, types as parsers } from 'pg'
+import { type CustomTypesConfig, Client as PgClient, type Pool, types as parsers } from 'pg'
 import { PrismaPGlite } from 'pglite-prisma-adapter'
 import { unavailable } from '../errors.ts'
 import { Prisma, PrismaClient } from '../generated/prisma/client.ts'
@@ -82,6 +82,12 @@ export async function openPGlite(folder: string, onStatement?: OnStatement): Pro
       await pglite.close()
     },
   }
+}
+
+/** How statements without Prisma are read: the driver's own parser of times knows fewer forms than sessions write. */
+const plainTypes: CustomTypesConfig = {
+  getTypeParser: ((type: number, format?: 'text') =>
+    type === parsers.builtins.TIMESTAMPTZ ? (text: string) => new Date(text) : parsers.getTypeParser(type, format)) as CustomTypesConfig['getTypeParser'],
 }
 
 /** How many statements are prepared on each connection: those that Prisma writes from callers' selections, unlimited in number, and our own. */
@@ -177,7 +183,7 @@ export function openPostgres(connectionString: string, onStatement?: OnStatement
     read: stoppedIfSilent(<Row extends object>(work: Work, text: string, values: readonly unknown[]) => {
       onStatement?.(text)
       const name = nameOf({ sql: text })
-      return pools.queryFor<Row>(work, { text, values: [...values], types: parsers, ...(name === undefined ? {} : { name }) })
+      return pools.queryFor<Row>(work, { text, values: [...values], types: plainTypes, ...(name === undefined ? {} : { name }) })
     }),
     migrate: async () => {
       await requireSessions(pool)

@@ -78,10 +78,12 @@ test('OR-12 the stored status is the promised one for each combination, inserted
     }
     const inserted = await insert(facts)
     const updated = await insert([null, null, null])
+    // The organization first, as every change does: the job that expires keys runs beside this.
     await server.sql(
-      `UPDATE api_key SET revoked_at = $2, orphan_reason = $3::"OrphanReason", expired_at = $4, status = 'ACTIVE' WHERE id = $1 RETURNING 1`,
-      updated,
-      ...facts,
+      `WITH locked AS MATERIALIZED (SELECT id FROM organization WHERE id = $5 FOR UPDATE)
+       UPDATE api_key SET revoked_at = $2, orphan_reason = $3::"OrphanReason", expired_at = $4, status = 'ACTIVE' FROM locked
+       WHERE api_key.id = $1 AND organization_id = locked.id RETURNING 1`,
+      ...[updated, ...facts, organizationId],
     )
     for (const id of [inserted, updated]) {
       const [row] = await server.sql<{ status: string }>('SELECT status::text FROM api_key WHERE id = $1', id)
