@@ -12,7 +12,13 @@ for (const name of faultNames.filter((each) => each !== ofRestores)) {
     const fault: Fault = faults[name]
     const ground = await startGround(fault)
     try {
-      const { recorder, actions, violations, seconds } = await prove(ground, { seed, operations, untilFound: true, ...(fault.only && { only: fault.only }) })
+      const { recorder, actions, violations, seconds } = await prove(ground, {
+        seed,
+        operations,
+        untilFound: true,
+        ...(fault.only && { only: fault.only }),
+        ...(fault.clients && { clients: fault.clients }),
+      })
       console.log(
         `planted: ${name}: ${violations.length > 0 ? 'found' : 'NOT FOUND'} after ${recorder.operations} operations, ${seconds.toFixed(0)} s, ${actions.length} times something broken`,
       )

@@ -8,7 +8,7 @@ import { type Action, runNemesis } from './nemesis.ts'
 import { makeOrganizations, type Organization } from './organizations.ts'
 import { type HeldKey, Recorder } from './recorder.ts'
 
-const clients = 8
+const manyClients = 8
 const organizations = 4
 
 export interface Ground {
@@ -40,6 +40,7 @@ interface Run {
   /** How many are to be answered. */
   readonly operations: number
   readonly only?: readonly Action[]
+  readonly clients?: number
   /** Ends with the first violation. */
   readonly untilFound?: boolean
 }
@@ -68,7 +69,7 @@ async function ask({ cluster }: Ground, recorder: Recorder, keys: readonly HeldK
 }
 
 /** Lets clients and a nemesis go on until so many operations were answered, and checks what was said. */
-export async function prove(ground: Ground, { seed, operations, only, untilFound = false }: Run): Promise<Proof> {
+export async function prove(ground: Ground, { seed, operations, only, clients = manyClients, untilFound = false }: Run): Promise<Proof> {
   const { cluster } = ground
   const recorder = new Recorder()
   const begin = performance.now()
