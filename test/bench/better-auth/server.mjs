@@ -27,7 +27,9 @@ await database.query(
   `INSERT INTO "user" (id, name, email, "emailVerified", "createdAt", "updatedAt") VALUES ('ada', 'Ada', 'ada@bench.example', true, now(), now())`,
 )
 const { id } = await auth.api.createApiKey({ body: { userId: 'ada', name: 'first' } })
-const { rows: columns } = await database.query("SELECT column_name AS name FROM information_schema.columns WHERE table_schema = 'better_auth' AND table_name = 'apikey'")
+const { rows: columns } = await database.query(
+  "SELECT column_name AS name FROM information_schema.columns WHERE table_schema = 'better_auth' AND table_name = 'apikey'",
+)
 const copied = columns.map(({ name }) => `"${name}"`).filter((name) => name !== '"id"' && name !== '"key"')
 await database.query(
   `INSERT INTO apikey (id, key, ${copied}) SELECT 'copy-' || n, hash, ${copied.map((name) => `a.${name}`)}
