@@ -2,8 +2,8 @@
 export const reuseMs = 50
 /** Two clocks may drift apart this much; a node uses a mark for less than `reuseMs`, and a denial waits longer. */
 export const rate = 0.1
-/** How long a denial waits after its commit is confirmed. */
-export const denialMs = reuseMs * (1 + rate)
+/** How long a denial waits after its commit is confirmed: whole, as `waitedMs` is, since the product is 55.00000000000001. */
+export const denialMs = Math.round(reuseMs * (1 + rate))
 
 /** Both clocks at once, in milliseconds: the monotonic clock and the time of day. At least one of them shows that a process was stopped. */
 export interface Moment {
