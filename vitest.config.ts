@@ -16,24 +16,37 @@ const withoutStore = [
   'test/config/**',
   'test/graphql-unit/**',
   'test/admission/**',
+  'test/data-folder/**',
   'test/prove/**',
-  // What is seen does not depend on the store.
+  // They have a PostgreSQL of their own, which they spoil.
+  'test/starts/**',
+  // What a page does and shows does not depend on the store: it knows the public API alone, which every other test holds on both.
+  'test/portal/**',
   'test/portal-look/**',
+  // Where there is one, it is the embedded one.
+  'test/release/**',
 ]
 
-/** Programs of the system that some files drive. Where one is missing these files are left out, and the reporter says so; never in CI. */
+/** Programs of the system that some files drive, or `root`. Where one is missing these files are left out, and the reporter says so; never in CI. */
 const programs: Readonly<Record<string, readonly string[]>> = {
   'test/examples/tour.test.ts': ['bash', 'curl', 'jq'],
   'test/examples/rotate-key.test.ts': ['bash', 'curl', 'jq'],
+  // They become another user.
+  'test/e2e/package.test.ts': ['root', 'npm', 'tar'],
+  'test/e2e/anywhere.test.ts': ['root', 'npm', 'tar', 'nginx', 'unshare', 'setpriv'],
+  'test/release/dockerfile.test.ts': ['root', 'npm', 'sh'],
+  'test/release/release.test.ts': ['npm'],
   'test/examples/two-nodes.test.ts': ['nginx'],
   'test/examples/gateways.test.ts': ['nginx', 'caddy'],
   'test/live/pooler.test.ts': ['pgbouncer'],
   'test/store/time-zones-pooled.test.ts': ['pgbouncer'],
+  'test/data-folder/processes.test.ts': ['unshare'],
   'test/portal/**': ['chromium-headless-shell'],
   'test/portal-look/**': ['chromium-headless-shell'],
 }
 
 function isInstalled(program: string): boolean {
+  if (program === 'root') return process.getuid?.() === 0
   return [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin'].some((folder) => {
     try {
       accessSync(join(folder, program), constants.X_OK)
@@ -54,7 +67,7 @@ const project = (name: 'pglite' | 'postgresql') => ({
   test: {
     name,
     include: onBothStores,
-    exclude: [...withoutStore, ...leftOut.map(([file]) => file)],
+    exclude: ['**/node_modules/**', ...withoutStore, ...leftOut.map(([file]) => file)],
     globalSetup: name === 'postgresql' ? ['test/support/postgres.ts'] : [],
     env: { TEST_STORE: name },
     // A file has a server of its own, and no module keeps anything between files: loading them all anew would be a third of the time.

@@ -10,7 +10,7 @@ gql() { jq -n --arg q "$2" --argjson v "${3:-"{}"}" '{query: $q, variables: $v}'
 verify() { curl -sS "$URL/v1/verify" -d "{\"key\": \"$1\", \"instanceId\": \"$2\"}"; echo; }
 
 # --- apps, and how many keys each has
-gql "$OWNER" '{ apps { id name keyCounts { total active expired orphaned } } }' | jq -c '.data.apps[]'
+gql "$OWNER" '{ apps { id name keyCounts { total active expired orphaned } } }' | jq -c '.data.apps[]'  # {"id":"app_…","name":"Analyst","keyCounts":{…}}, and three more
 
 # --- an instance of your own
 APP=$(gql "$OWNER" '{ app(slug: "cloud-functions") { id } }' | jq -r .data.app.id)
@@ -23,33 +23,33 @@ WATCH=$!; sleep 1
 # --- create a key: the plaintext is shown this once
 CREATE='mutation ($in: ID!, $name: String!) { createApiKey(input: { instanceId: $in, name: $name, expiresInDays: 30 }) { plaintext apiKey { id hint expiresAt } } }'
 CREATED=$(gql "$OWNER" "$CREATE" "{\"in\": \"$INSTANCE\", \"name\": \"ci\"}")
-jq -c .data.createApiKey <<< "$CREATED"
+jq -c .data.createApiKey <<< "$CREATED"  # {"plaintext":"aura_…","apiKey":{…}}
 KEY=$(jq -r .data.createApiKey.plaintext <<< "$CREATED")
 
 # --- verify it, as a gateway does
-verify "$KEY" "$INSTANCE"
+verify "$KEY" "$INSTANCE"  # {"valid":true,"code":"VALID",…}
 
 # --- a plain member without a role on the instance finds nothing there
-gql "$OUTSIDER" "$CREATE" "{\"in\": \"$INSTANCE\", \"name\": \"mine\"}" | jq -c '.errors[0].extensions.code'
+gql "$OUTSIDER" "$CREATE" "{\"in\": \"$INSTANCE\", \"name\": \"mine\"}" | jq -c '.errors[0].extensions.code'  # "NOT_FOUND"
 
 # --- revoke it: it is refused as soon as this answers
 ID=$(gql "$OWNER" 'query ($in: ID!) { instance(id: $in) { apiKeys(first: 1) { edges { node { id } } } } }' "{\"in\": \"$INSTANCE\"}" | jq -r '.data.instance.apiKeys.edges[0].node.id')
 REVOKE='mutation ($id: ID!) { revokeApiKey(input: { id: $id, acknowledged: true }) { apiKey { status revokedAt } propagation { nodes waitedMs } } }'
-gql "$OWNER" "$REVOKE" "{\"id\": \"$ID\"}" | jq -c .data.revokeApiKey
-verify "$KEY" "$INSTANCE"
+gql "$OWNER" "$REVOKE" "{\"id\": \"$ID\"}" | jq -c .data.revokeApiKey  # {"apiKey":{"status":"REVOKED",…},"propagation":{"nodes":1,"waitedMs":…}}
+verify "$KEY" "$INSTANCE"  # {"valid":false,"code":"REVOKED"}
 
 # --- delete the instance: its keys are orphans and open nothing
 ORPHAN=$(gql "$OWNER" "$CREATE" "{\"in\": \"$INSTANCE\", \"name\": \"left-behind\"}" | jq -r .data.createApiKey.plaintext)
-gql "$OWNER" 'mutation ($in: ID!) { deleteAppInstance(input: { id: $in, acknowledged: true }) { orphanedKeys } }' "{\"in\": \"$INSTANCE\"}" | jq -c .data.deleteAppInstance
-verify "$ORPHAN" "$INSTANCE"
+gql "$OWNER" 'mutation ($in: ID!) { deleteAppInstance(input: { id: $in, acknowledged: true }) { orphanedKeys } }' "{\"in\": \"$INSTANCE\"}" | jq -c .data.deleteAppInstance  # {"orphanedKeys":1}
+verify "$ORPHAN" "$INSTANCE"  # {"valid":false,"code":"ORPHANED"}
 
 # --- only the organization's owner and the Aura Owner see and revoke such keys
 ORPHANS='query ($in: ID!) { apiKeys(filter: { instanceId: $in, status: [ORPHANED] }) { edges { node { id name orphanReason } } } }'
-gql "$OUTSIDER" "$ORPHANS" "{\"in\": \"$INSTANCE\"}" | jq -c .data.apiKeys.edges
+gql "$OUTSIDER" "$ORPHANS" "{\"in\": \"$INSTANCE\"}" | jq -c .data.apiKeys.edges  # []
 ID=$(gql "$AURA" "$ORPHANS" "{\"in\": \"$INSTANCE\"}" | jq -r '.data.apiKeys.edges[0].node.id')
-gql "$AURA" "$REVOKE" "{\"id\": \"$ID\"}" | jq -c .data.revokeApiKey
-verify "$ORPHAN" "$INSTANCE"
+gql "$AURA" "$REVOKE" "{\"id\": \"$ID\"}" | jq -c .data.revokeApiKey  # {"apiKey":{"status":"REVOKED",…},"propagation":{"nodes":1,"waitedMs":…}}
+verify "$ORPHAN" "$INSTANCE"  # {"valid":false,"code":"REVOKED"}
 
 # --- what the watcher saw
 sleep 1; kill "$WATCH"
-grep '^data: {' "${TMPDIR:-/tmp}/counts.log"
+grep '^data: {' "${TMPDIR:-/tmp}/counts.log"  # data: {"data":{"keyCounts":{"total":0,…}}}, and again after each change

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { pino } from 'pino'
-import { createAuthenticate, createIdentify } from './authentication/authenticate.ts'
+import { type Callers, createAuthenticate, createCallers, createIdentify } from './authentication/authenticate.ts'
 import { createMemberships } from './authentication/memberships.ts'
 import { createOpenSessions } from './authentication/open-sessions.ts'
 import { createFindSession, createIdentifyAny, type FindSession } from './authentication/sessions.ts'
@@ -12,6 +12,7 @@ import type { Config } from './config.ts'
 import { createCodes } from './crypto/code.ts'
 import { createJobs, type Jobs } from './jobs.ts'
 import { createHub } from './live/hub.ts'
+import { type CallerStore, callerStore } from './members/store.ts'
 import { propagate } from './nodes/propagate.ts'
 import { type NodeStore, nodeStore } from './nodes/store.ts'
 import type { Clock, Log, Ports } from './ports.ts'
@@ -19,10 +20,14 @@ import { createSampledLog, type SampledLog } from './server/log-lines.ts'
 import { createMetrics, type NodeMetrics } from './server/metrics.ts'
 import { createRateLimits } from './server/rate-limits.ts'
 import { createRefused, limitFailures } from './server/request.ts'
-import { createVerifyToken, openServerSecrets, readAuthSecret } from './server-secrets.ts'
-import { type Database, isTransient, type OnStatement, openPGlite, openPostgres } from './store/client.ts'
-import { databaseFolder, lockFolder } from './store/data-folder.ts'
+import { createTroubles, type Troubles } from './server/troubles.ts'
+import { openServerSecrets, openTokens, readAuthSecret } from './server-secrets.ts'
+import { type Database, type OnStatement, openPGlite, openPostgres } from './store/client.ts'
+import { databaseFolder } from './store/data-folder.ts'
+import { isTransient } from './store/failures.ts'
+import { type LockTimes, lockFolder, lockTimes } from './store/folder-lock.ts'
 import { installationId } from './store/installation.ts'
+import { makeSearchIndexes } from './store/search-index.ts'
 import { currentWork, runForAll } from './store/work.ts'
 import { createLastUses, type LastUses } from './verification/last-uses.ts'
 import { createOwnMark, type OwnMark } from './verification/marks.ts'
@@ -37,6 +42,7 @@ export interface Overrides {
   readonly clock?: Clock
   readonly log?: Log
   readonly onStatement?: OnStatement
+  readonly lockTimes?: LockTimes
 }
 
 export interface App extends Jobs {
@@ -47,9 +53,13 @@ export interface App extends Jobs {
   readonly nodes: NodeStore
   /** What verification reads. */
   readonly verification: VerificationStore
+  /** What authentication reads. */
+  readonly callers: CallerStore
   readonly lastUses: LastUses
   readonly rehashes: Rehashes
   readonly lines: SampledLog
+  /** What the database refused lately. */
+  readonly troubles: Troubles
   readonly findSession: FindSession
   /** Names this installation in its cookies. */
   readonly installation: string
@@ -73,22 +83,29 @@ async function takeBack(undo: Undo[], log: Log): Promise<void> {
   }
 }
 
-/** What callers send to say who they are: tokens, cookies and the codes of links. */
+/** What callers send to say who they are: tokens, cookies and the codes of links; and who of the members that is. */
 function openCredentials(
   config: Config,
-  { sessions }: Pick<Ports, 'sessions'>,
-  { clock, log, rateLimits, findSession }: Pick<Ports, 'clock' | 'log' | 'rateLimits'> & Pick<App, 'findSession'>,
-): Pick<Ports, 'identify' | 'codes' | 'openSessions'> {
+  stores: Pick<Ports, 'sessions' | 'members' | 'organizations'> & Pick<App, 'callers'>,
+  { clock, log, rateLimits, hub, findSession }: Pick<Ports, 'clock' | 'log' | 'rateLimits' | 'hub'> & Pick<App, 'findSession'>,
+): Pick<Ports, 'identify' | 'recognize' | 'authenticate' | 'authenticateLive' | 'codes' | 'openSessions'> {
+  const { AUTH_ORG_CLAIM: organizationClaim } = config
   const byToken = createIdentify({
-    verifyToken: createVerifyToken(config, clock, log),
-    organizationClaim: config.AUTH_ORG_CLAIM,
+    tokens: openTokens(config, clock, log),
+    organizationClaim,
     defaultOrganization: config.AUTH_DEFAULT_ORGANIZATION ?? null,
     now: () => clock.now(),
   })
+  const authenticateBy = (callers: Callers) => limitFailures(createAuthenticate({ organizationClaim, callers }), rateLimits)
+  const authenticateLive = authenticateBy(createMemberships(stores.members, stores.organizations, hub))
   return {
-    identify: limitFailures(createIdentifyAny(byToken, findSession), rateLimits),
+    identify: limitFailures(createIdentifyAny(byToken.identify, findSession), rateLimits),
+    recognize: byToken.recognize,
+    authenticate: authenticateBy(createCallers(stores.callers)),
+    // Shared by all clients that reconnect at once: if one disconnects, the others continue.
+    authenticateLive: (identity) => runForAll(() => authenticateLive(identity)),
     codes: config.provider ? null : createCodes(readAuthSecret(config)),
-    openSessions: createOpenSessions(sessions, clock),
+    openSessions: createOpenSessions(stores.sessions, clock),
   }
 }
 
@@ -101,17 +118,17 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
   const undo: Undo[] = [lines.close]
   const close = (): Promise<void> => takeBack(undo, log)
   try {
-    const database = await openDatabase(config, overrides.onStatement, undo)
+    const { database, check, troubles } = await openDatabase(config, overrides, { lines, clock }, undo)
     await database.migrate()
-    const stores = createStores(database.client)
+    await makeSearchIndexes(database, (message) => log.warn({}, message))
+    const stores = createStores(database)
     const installation = await installationId(database.client)
-    const { digests, seals, cursors } = await openServerSecrets(config, database, stores)
+    const keyed = await openServerSecrets(config, database, stores)
     const live = { ...stores, clock, log, metrics: metrics.port, eventRetentionDays: config.EVENT_RETENTION_DAYS }
     const hub = createHub(live, isTransient)
-    const { AUTH_ORG_CLAIM: organizationClaim } = config
     const rateLimits = createRateLimits(config, clock, metrics.port)
     const listeners: Parameters<App['onChange']>[0][] = [hub.changed]
-    const ownMark = database.kind === 'pglite' ? createOwnMark() : null
+    const ownMark = database.kind === 'pglite' ? createOwnMark(check) : null
     const change = createChange(database, clock, {
       denied: () => ownMark?.move(),
       changed: (organizationId, version) => {
@@ -120,22 +137,14 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
     })
     const findSession = createFindSession(stores.sessions, clock)
     const nodes = nodeStore(database.client)
-    const authenticateLive = limitFailures(
-      createAuthenticate({ organizationClaim, members: createMemberships(stores.members, stores.organizations, hub) }),
-      rateLimits,
-    )
+    const callers = callerStore(database)
     const ports: Ports = {
       ...live,
       hub,
-      digests,
-      seals,
-      cursors,
+      ...keyed,
       change,
       changeBy: createChangeBy(stores, change),
-      ...openCredentials(config, stores, { clock, log, rateLimits, findSession }),
-      authenticate: limitFailures(createAuthenticate({ organizationClaim, members: stores.members }), rateLimits),
-      // Shared by all clients that reconnect at once: if one disconnects, the others continue.
-      authenticateLive: (identity) => runForAll(() => authenticateLive(identity)),
+      ...openCredentials(config, { ...stores, callers }, { clock, log, rateLimits, hub, findSession }),
       propagate: () => {
         // While it waits for the other nodes, no other operation waits for it.
         currentWork()?.leaveQueue()
@@ -148,7 +157,7 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
     }
     const lastUses = createLastUses(stores.keys)
     const verification = verificationStore(database)
-    const rehashes = createRehashes(digests, verification)
+    const rehashes = createRehashes(keyed.digests, verification)
     const jobs = createJobs({ ports, database, config, verification, lastUses, rehashes })
     return {
       ports,
@@ -157,9 +166,11 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
       metrics,
       nodes,
       verification,
+      callers,
       lastUses,
       rehashes,
       lines,
+      troubles,
       ownMark,
       findSession,
       installation,
@@ -174,18 +185,36 @@ export async function compose(config: Config, overrides: Overrides = {}): Promis
   }
 }
 
-async function openDatabase(config: Config, onStatement: OnStatement | undefined, undo: Undo[]): Promise<Database> {
+/** `check` ends the process if another one has taken the embedded database. */
+async function openDatabase(
+  config: Config,
+  overrides: Overrides,
+  { lines: log, clock }: { lines: SampledLog; clock: Clock },
+  undo: Undo[],
+): Promise<{ database: Database; check(): void; troubles: Troubles }> {
+  const troubles = createTroubles(clock, log)
+  const told = { onStatement: overrides.onStatement, onFailure: troubles.note }
   if (config.DATABASE_URL === undefined) {
-    const lock = lockFolder(config.DATA_DIR)
-    undo.push(() => lock.release())
-    const database = await openPGlite(databaseFolder(config.DATA_DIR), onStatement)
+    const { check, release } = await lockFolder(config.DATA_DIR, {
+      times: overrides.lockTimes ?? lockTimes,
+      waiting: (message) => log.warn({}, message),
+      lost: (message) => {
+        log.error({}, message)
+        // At once, and without what closing the app would write.
+        log.close()
+        process.exit(1)
+      },
+    })
+    undo.push(release)
+    const database = await openPGlite(databaseFolder(config.DATA_DIR), { ...told, check })
     undo.push(() => database.close())
-    return database
+    return { database, check, troubles }
   }
-  const database = openPostgres(config.DATABASE_URL, onStatement, {
+  const database = openPostgres(config.DATABASE_URL, {
+    ...told,
     pooled: config.DATABASE_LISTEN_URL !== undefined,
     operationMs: config.OPERATION_TIMEOUT_MS,
   })
   undo.push(() => database.close())
-  return database
+  return { database, check: () => {}, troubles }
 }

@@ -5,6 +5,7 @@ import { reportFormat } from './secrets/report-format.ts'
 import { rewrapSecrets } from './secrets/rewrap-secrets.ts'
 import { rememberServerSecrets } from './server-secrets.ts'
 import type { Database } from './store/client.ts'
+import { foldNames } from './store/unfolded.ts'
 import { dayMs } from './time.ts'
 import type { LastUses } from './verification/last-uses.ts'
 import type { Rehashes } from './verification/rehashes.ts'
@@ -12,7 +13,7 @@ import type { VerificationStore } from './verification/store.ts'
 
 /** The background jobs of a node. */
 export interface Jobs {
-  /** Expires keys that are due, then writes like `write`. */
+  /** Expires keys that are due, writes like `write`, then folds names that SQL wrote. */
   sweep(): Promise<void>
   /** Writes what verification collected: last uses, and digests under the current pepper. */
   write(): Promise<void>
@@ -67,6 +68,7 @@ export function createJobs({ ports, database, config, verification, lastUses, re
     sweep: async () => {
       await expireKeys(ports)
       await write()
+      await foldNames(database.client)
     },
     write,
     checkSessions: () => ports.openSessions.check(),

@@ -8,21 +8,25 @@ import { createNodeHints, type NodeHints } from './live/node-hints.ts'
 import { createVersionPoller } from './live/version-poller.ts'
 import { createHeartbeat } from './nodes/heartbeat.ts'
 import type { Ports } from './ports.ts'
-import { type AddressOf, createAddresses } from './server/addresses.ts'
+import { type AddressOf, createAddresses, createIsFromProxy } from './server/addresses.ts'
 import { authorizeRoute } from './server/authorize.ts'
 import { createConnectionQuota } from './server/connection-quota.ts'
 import { createCookies } from './server/cookies.ts'
+import { createCors } from './server/cors.ts'
 import { createEventStreams } from './server/event-stream.ts'
 import { createGateway } from './server/gateway.ts'
+import { createGraphiQL } from './server/graphiql.ts'
 import { createGraphQLServer } from './server/graphql.ts'
 import { createGraphQLRoute } from './server/graphql-http.ts'
 import { createHealth } from './server/health.ts'
-import { commonRoutes, createHttpServer, type Route, schemaRoute } from './server/http.ts'
+import { commonRoutes, createHttpServer, schemaRoute } from './server/http.ts'
+import { keptRoute } from './server/kept-route.ts'
 import type { Origins } from './server/origins.ts'
 import { portalRoutes } from './server/portal.ts'
 import { portalSessionRoutes, type SessionUses } from './server/portal-session.ts'
 import { portalSignInRoutes, signInPath } from './server/portal-sign-in.ts'
 import { createRepeater } from './server/repeat.ts'
+import type { Route } from './server/route.ts'
 import { verifyBatchRoute, verifyRoute } from './server/verification.ts'
 import type { VerificationMemory } from './server/verification-metrics.ts'
 import { attachWebSocket } from './server/websocket.ts'
@@ -31,7 +35,7 @@ import { endSession } from './sessions/end-session.ts'
 import { redeemCode } from './sessions/redeem-code.ts'
 import { startSession } from './sessions/start-session.ts'
 import { switchOrganization } from './sessions/switch-organization.ts'
-import { maxVerificationMs } from './store/sessions.ts'
+import { maxSharedMs } from './store/sessions.ts'
 import { createKeyCache, maxCacheBytes } from './verification/cache.ts'
 import { createLookups } from './verification/lookups.ts'
 import { createHands, createMarks } from './verification/marks.ts'
@@ -69,10 +73,11 @@ function serveGraphQL({ ports, config, findSession, installation }: App, address
   const { production, ALLOWED_ORIGINS: allowedOrigins } = config
   const origins: Origins = { allowed: allowedOrigins, publicUrl: config.PUBLIC_URL }
   const cookies = createCookies(origins, installation, ports.log)
+  const cors = createCors(origins, ports.log)
   const graphql = createGraphQLServer(ports, {
     production,
-    allowedOrigins,
     documentCacheBytes: config.DOCUMENT_CACHE_BYTES,
+    keptAnswersBytes: config.KEPT_ANSWERS_BYTES,
     timeoutMs: config.OPERATION_TIMEOUT_MS,
     operationsPerMember: config.MAX_OPERATIONS_PER_MEMBER,
     queuedPerMember: config.MAX_QUEUED_OPERATIONS_PER_MEMBER,
@@ -90,21 +95,27 @@ function serveGraphQL({ ports, config, findSession, installation }: App, address
       defaultOrganization: config.AUTH_DEFAULT_ORGANIZATION ?? null,
       startSession: (input) => startSession(ports, input),
     })
+  const graphiql = production ? null : createGraphiQL()
+  const route = createGraphQLRoute({ graphql, eventStreams, page: graphiql?.page ?? null, origins, cookies, cors })
   const routes: Readonly<Record<string, Route>> = {
-    '/graphql': createGraphQLRoute({ graphql, eventStreams, production, origins, cookies }),
+    '/graphql': (request, response) => route(request, response),
     '/schema.graphql': schemaRoute(),
+    ...graphiql?.routes,
     ...portalRoutes(),
     ...portalSessionRoutes({ ports, uses: sessionUses(ports), cookies, findSession, mask: graphql.mask, signIn: provider && signInPath }),
     ...(provider ? signInRoutes(provider) : {}),
   }
   return {
     routes,
+    lean: new Map([['/graphql', keptRoute(graphql, route)]]),
     eventStreams,
     admission: graphql.admission,
+    keptAnswers: graphql.answers.memory,
     attach: (server: Server) =>
       attachWebSocket(server, graphql, quota, {
         origins,
         cookies,
+        cors,
         addressOf,
         subscriptionsPerSocket: config.WS_MAX_SUBSCRIPTIONS_PER_SOCKET,
         messagesPerMinute: config.WS_MAX_MESSAGES_PER_MINUTE,
@@ -127,7 +138,7 @@ function listenToNodes({ ports, config, metrics, onChange, onClose }: App): Node
 function serveVerification({ ports, config, verification, lastUses, rehashes, ownMark }: App, addressOf: AddressOf) {
   const moment = () => ({ mono: performance.now(), wall: ports.clock.now().getTime() })
   const hands = createHands()
-  const lookups = createLookups({ store: verification, hands, moment, ownMark }, ports, maxVerificationMs)
+  const lookups = createLookups({ store: verification, hands, moment, ownMark }, ports, maxSharedMs)
   const marks = ownMark ?? createMarks(hands, lookups.marks, config.VERIFY_REUSE_MS)
   const cache = createKeyCache(config.VERIFY_CACHE_ENTRIES, maxCacheBytes)
   const verifier = createVerifier({ digests: ports.digests, moment, cache, marks, lookups, rehashes })
@@ -154,19 +165,30 @@ function serveVerification({ ports, config, verification, lastUses, rehashes, ow
 export async function listen(app: App): Promise<Listening> {
   const { ports, config, metrics, nodes } = app
   const { hub, log } = ports
+  for (const warning of config.warnings) log.warn({}, warning)
   const addressOf = createAddresses(config.TRUSTED_PROXIES)
   const graphql = config.SERVE === 'verification' ? null : serveGraphQL(app, addressOf)
   const nodeHints = graphql && listenToNodes(app)
   const isListening = (): boolean | null => nodeHints?.isListening ?? null
   const health = createHealth(app, isListening)
   const verification = config.SERVE === 'graphql' ? null : serveVerification(app, addressOf)
-  const server = createHttpServer({ ...commonRoutes(health, metrics), ...graphql?.routes }, verification?.routes ?? new Map(), addressOf)
+  const server = createHttpServer(
+    { ...commonRoutes(health, metrics), ...graphql?.routes },
+    new Map([...(verification?.routes ?? []), ...(graphql?.lean ?? [])]),
+    {
+      addressOf,
+      isFromProxy: createIsFromProxy(config.TRUSTED_PROXIES),
+      keepAliveMs: config.KEEP_ALIVE_SECONDS * 1_000,
+    },
+  )
   const sockets = graphql?.attach(server)
   metrics.start({
     sockets: () => sockets?.size ?? 0,
     streams: () => graphql?.eventStreams.size ?? 0,
     subscriptions: () => hub.size,
     groups: () => hub.groups,
+    keptAnswers: () => graphql?.keptAnswers.size ?? 0,
+    keptAnswersBytes: () => graphql?.keptAnswers.bytes ?? 0,
     operationsRunning: () => graphql?.admission.running ?? 0,
     operationsWaiting: () => graphql?.admission.waiting ?? 0,
     isListening,

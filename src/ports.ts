@@ -1,4 +1,4 @@
-import type { Actor, Authenticate, Identify } from './access/actor.ts'
+import type { Actor, Authenticate, Identify, Recognize } from './access/actor.ts'
 import type { Scope } from './access/scope.ts'
 import type { AppStore } from './apps/store.ts'
 import type { Codes } from './crypto/code.ts'
@@ -14,6 +14,7 @@ import type { MemberStore } from './members/store.ts'
 import type { OrganizationStore } from './organizations/store.ts'
 import type { SecretStore } from './secrets/store.ts'
 import type { SessionStore } from './sessions/store.ts'
+import type { Sql } from './store/client.ts'
 import type { LiveOperation, Subscriber } from './topic.ts'
 
 /**
@@ -37,6 +38,10 @@ export interface Locked extends Stores {
   readonly now: Date
   /** Adds an event; its version is set at the end, in the order of the calls. */
   record(event: NewEvent): void
+  /** Writes at the end, in one statement with the events: these see no rows of each other, only their constraints do. */
+  write(...statements: readonly Sql[]): void
+  /** Writes them now, for statements that need them. */
+  written(): Promise<void>
 }
 
 export interface NewOrganization {
@@ -132,6 +137,8 @@ export interface Metrics {
   linesLeftOut(count: number): void
   /** A message on the channel between the nodes was no hint. */
   hintDropped(): void
+  /** A query was answered: by an answer that was kept, or by an execution. */
+  answered(by: 'kept' | 'executed'): void
   /** A verification returned this code. */
   verified(code: string): void
   /** A verification was not decided, for this reason. */
@@ -182,6 +189,7 @@ export interface Ports extends Stores {
   readonly codes: Codes | null
   readonly openSessions: OpenSessions
   readonly identify: Identify
+  readonly recognize: Recognize
   readonly authenticate: Authenticate
   /** The same for connections that stay open, from memory if the hub knows: clients that all reconnect cost few statements. */
   readonly authenticateLive: Authenticate

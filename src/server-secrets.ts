@@ -1,4 +1,5 @@
-import { createProviderVerifier, createSecretVerifier, type VerifyToken } from './authentication/tokens.ts'
+import type { Tokens } from './authentication/remembered-tokens.ts'
+import { createProviderVerifier, createSecretVerifier } from './authentication/tokens.ts'
 import type { Config } from './config.ts'
 import { createCursors } from './crypto/cursor.ts'
 import { createDigests } from './crypto/digest.ts'
@@ -19,7 +20,7 @@ function readSecretFile(config: Config, name: string, mustExist = false): Uint8A
 export const readAuthSecret = (config: Config): Uint8Array =>
   config.AUTH_SECRET !== undefined ? new TextEncoder().encode(config.AUTH_SECRET) : readSecretFile(config, 'auth-secret')
 
-export const createVerifyToken = (config: Config, clock: Clock, log: Log): VerifyToken => {
+export const openTokens = (config: Config, clock: Clock, log: Log): Tokens => {
   const now = (): Date => clock.now()
   return config.provider ? createProviderVerifier({ ...config.provider, now, log }) : createSecretVerifier(readAuthSecret(config), now)
 }

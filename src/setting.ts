@@ -1,7 +1,9 @@
+import { existsSync, realpathSync, statfsSync } from 'node:fs'
 import { BlockList, isIP } from 'node:net'
+import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
 
-/** One setting: how its text is read, and its line in the README. */
+/** One setting: how its text is read, and its line in docs/settings.md. */
 export interface Setting<Reads extends z.ZodType = z.ZodType> {
   readonly reads: Reads
   /** What the text is, with its unit. */
@@ -38,13 +40,14 @@ export const secretList = z
 /** The database function that deletes events keeps younger ones. */
 export const minAuditDays = 30
 
+/** Whether a text is an origin and nothing more; its case, default port and brackets do not count. */
+const isOrigin = (text: string): boolean => URL.canParse(text) && new URL(text).origin !== 'null' && /^[a-z]+:\/\/[^/?#@]+$/i.test(text)
+
 export const origins = z
   .string()
   .transform((text) => text.split(',').map((origin) => origin.trim()))
-  .refine(
-    (list) => list.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin),
-    'must be origins such as https://portal.example, with commas between them',
-  )
+  .refine((list) => list.every(isOrigin), 'must be origins such as https://portal.example, with commas between them')
+  .transform((list) => list.map((origin) => new URL(origin).origin))
 
 /** Returns the addresses and blocks as one list; null if one of them is neither, or is the block of all addresses. */
 function addressList(text: string): BlockList | null {
@@ -76,7 +79,40 @@ export function isSafeUrl(text: string): boolean {
 /** High enough to mean no limit. */
 export const maxPerMinute = 1_000_000
 
-export const isPostgresUrl = (text: string): boolean => /^postgres(ql)?:\/\//.test(text) && URL.canParse(text)
+/** Whether every % begins two hexadecimal digits that stand for a text. */
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** What is wrong with the URL of a PostgreSQL; null if nothing is. */
+export function postgresUrlProblem(text: string): string | null {
+  const [, rest = ''] = /^postgres(?:ql)?:\/\/(.*)$/s.exec(text) ?? []
+  const [authority = ''] = rest.split(/[/?#]/, 1)
+  const hidden = rest.slice(authority.length)
+  // An @ after the first of these ends the password, unless a parameter has it.
+  if (authority !== '' && /@/.test(hidden.replace(/[?&][^?&=#/@]+=[^&#/]*/g, ''))) {
+    return 'has a #, / or ? in its user or password: write %23, %2F or %3F'
+  }
+  if (rest === '' || !URL.canParse(text)) return 'must be a URL postgresql://…'
+  const { username, password, searchParams } = new URL(text)
+  if (!isDecodable(username) || !isDecodable(password)) return 'has a % in its user or password: write %25'
+  const schema = searchParams.get('schema')
+  if (schema !== null && schema !== 'public')
+    return 'has schema=…, which is not supported: the tables are in the schema public. Give aura-keys a database of its own'
+  return null
+}
+
+/** The URL of a PostgreSQL; `other` says what may stand there instead. */
+export const postgresUrl = (other: string, isOther: (text: string) => boolean = () => false) =>
+  z.string().superRefine((text, context) => {
+    const problem = isOther(text) ? null : postgresUrlProblem(text)
+    if (problem !== null) context.addIssue({ code: 'custom', message: problem.startsWith('must') ? `${problem}${other}` : problem })
+  })
 
 /** What is wrong between the settings of the identity provider. */
 export function providerProblems(given: Readonly<Record<string, string | undefined>>): string[] {
@@ -92,4 +128,16 @@ export function providerProblems(given: Readonly<Record<string, string | undefin
   if (hasProvider && isGiven('AUTH_CLIENT_SECRET') && !isGiven('AUTH_CLIENT_ID')) problems.push('AUTH_CLIENT_SECRET has no effect without AUTH_CLIENT_ID')
   if (hasProvider && isGiven('AUTH_SECRET')) problems.push('AUTH_SECRET must not be set when AUTH_JWKS_URL is: only one of them can sign tokens')
   return problems
+}
+
+/** The numbers of procfs and sysfs. */
+const kernelFileSystems = [0x9fa0, 0x62656572]
+
+/** Whether a folder can be made there and hold files. It cannot in what the kernel shows as files, where making a folder may never return. */
+export function canHoldFiles(path: string): boolean {
+  let there = resolve(path)
+  while (!existsSync(there)) there = dirname(there)
+  there = realpathSync(there)
+  if (there === '/') return resolve(path) !== '/'
+  return !/^\/(proc|sys|dev(?!\/shm(\/|$)))(\/|$)/.test(there) && !kernelFileSystems.includes(statfsSync(there).type)
 }

@@ -24,9 +24,11 @@ const client = createClient({
   on: { connected: () => (refusals = 0) },
 })
 
-// One subscription for a whole page: up to a hundred apps and instances.
-const query =
-  'subscription ($instanceIds: [ID!]) { keyCountsOf(instanceIds: $instanceIds) { instance { id name } counts { active expired orphaned total version } } }'
+// One subscription for a whole page: up to a hundred apps and instances. In this form it also updates the cache of Apollo, Graphcache or Relay,
+// which know an instance by its id; `counts` beside it belongs to nothing that they know.
+const query = `subscription ($instanceIds: [ID!]) {
+  keyCountsOf(instanceIds: $instanceIds) { instance { id name keyCounts { active expired orphaned total version } } }
+}`
 
 /** The version that each badge shows. After a reconnect everything comes again, perhaps from a server that is a moment behind. */
 const shown = new Map()
@@ -36,10 +38,11 @@ client.subscribe(
   {
     next: ({ data, errors }) => {
       if (errors) return console.error(errors[0].extensions.code, errors[0].message)
-      for (const { instance, counts } of data.keyCountsOf) {
-        if (counts.version <= (shown.get(instance.id) ?? -1)) continue
-        shown.set(instance.id, counts.version)
-        console.log(JSON.stringify({ instance: instance.name, ...counts }))
+      for (const { instance } of data.keyCountsOf) {
+        const { id, name, keyCounts } = instance
+        if (keyCounts.version <= (shown.get(id) ?? -1)) continue
+        shown.set(id, keyCounts.version)
+        console.log(JSON.stringify({ instance: name, ...keyCounts }))
       }
     },
     error: (error) => {

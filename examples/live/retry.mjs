@@ -14,7 +14,8 @@ export const backoff = (retries) => new Promise((resolve) => setTimeout(resolve,
 
 /**
  * Whether to come back after a WebSocket closed. 4403: the token ended, or the member was removed; a new token tells which.
- * 1001: the server stops, another one answers. 1013: it was too busy, or this client read too slowly. 4408: opening took too long.
+ * 1001: the server stops, another one answers. 1013: it was too busy, this client read too slowly, or the member has too many sockets.
+ * 4408: opening took too long.
  * What is left says that this client does something wrong, and would again.
  */
 export const worthRetrying = (closed) => !('code' in closed) || ![4400, 4401, 4406, 4409, 4429].includes(closed.code)

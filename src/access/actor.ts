@@ -8,8 +8,20 @@ export interface Actor {
   readonly role: OrganizationRole
   /** The organization's version before anything else of this request was read. */
   readonly organizationVersion: bigint
+  /** Read in one statement with the version; missing where the member came from memory. */
+  readonly marks?: Marks
   /** When the credential ends. */
   readonly expiresAt: Date
+}
+
+/** Random values of an organization: while one is the same, nothing that it stands for has changed. */
+export interface Marks {
+  /** Moves with the version. */
+  readonly rows: string
+  /** Moves with every write of last uses; null before the first. */
+  readonly uses: string | null
+  /** The process's monotonic time before they were read, in milliseconds. */
+  readonly askedAt: number
 }
 
 /** What a request sends, unchecked: its `Authorization` value, and the organization that it names outside the token, if any. */
@@ -34,5 +46,11 @@ export interface Identity {
 /** Checks a credential, a token without the database; throws UNAUTHENTICATED, with one text, for every invalid one. */
 export type Identify = (credential: Credential) => Promise<Identity>
 
-/** Returns the identity's current member; throws UNAUTHENTICATED when there is none, or when several organizations are possible. */
-export type Authenticate = (identity: Identity) => Promise<Actor>
+/** The identity of a credential that was checked lately, as `Identify` finds it; null if that must check it. */
+export type Recognize = (credential: Credential) => Identity | null
+
+/**
+ * Returns the identity's current member; throws UNAUTHENTICATED when there is none, or when several organizations are possible. `failed`: what it
+ * threw for the same request before the request was known: that is counted now, and thrown again.
+ */
+export type Authenticate = (identity: Identity, failed?: unknown) => Promise<Actor>

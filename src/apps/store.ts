@@ -1,8 +1,8 @@
 import type { Scope } from '../access/scope.ts'
-import type { Prisma, Statements } from '../store/client.ts'
+import type { Connection, Prisma } from '../store/client.ts'
 import { maxApps } from './model.ts'
 
-export const appStore = (client: Statements) => ({
+export const appStore = ({ client }: Connection) => ({
   list: <Query extends Prisma.AppDefaultArgs>(query: Query, scope: Scope) =>
     client.app.findMany({ ...query, where: { organizationId: scope.organizationId }, orderBy: [{ name: 'asc' }, { id: 'asc' }], take: maxApps }),
 

@@ -3,6 +3,7 @@ import { batchSchedule } from '../live/batching.ts'
 import type { MemberStore, PresentMember } from '../members/store.ts'
 import type { OrganizationStore } from '../organizations/store.ts'
 import type { Hub } from '../ports.ts'
+import type { Callers } from './authenticate.ts'
 
 /**
  * Finds members as the database does, but for many clients that reconnect at once: many members in one statement, and known members
@@ -12,7 +13,7 @@ export function createMemberships(
   members: Pick<MemberStore, 'bySubjects'>,
   organizations: Pick<OrganizationStore, 'firstTwo'>,
   hub: Pick<Hub, 'scopeOf'>,
-): Pick<MemberStore, 'bySubject' | 'ofOnlyOrganization'> {
+): Callers {
   const known = new DataLoader<string, readonly PresentMember[]>(
     async (keys) => {
       const asked = keys.map((key) => {

@@ -1,10 +1,8 @@
 import { createSecretKey } from 'node:crypto'
-import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify, SignJWT } from 'jose'
+import { createRemoteJWKSet, errors, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify, SignJWT } from 'jose'
 import { unauthenticated, unavailable } from '../errors.ts'
 import type { Log } from '../ports.ts'
-
-/** Returns the claims of a token; throws UNAUTHENTICATED if it is invalid, UNAVAILABLE if it cannot be checked. */
-export type VerifyToken = (token: string) => Promise<JWTPayload>
+import { rememberTokens, type Tokens, type VerifyToken } from './remembered-tokens.ts'
 
 const embeddedAlgorithm = 'HS256'
 const embeddedIssuer = 'aura-keys'
@@ -32,15 +30,16 @@ export function signToken(
 const requiredClaims = ['sub', 'exp']
 
 /** Accepts only tokens signed with HS256 and `secret`. `now` is read at every call. */
-export function createSecretVerifier(secret: Uint8Array, now: () => Date): VerifyToken {
+export function createSecretVerifier(secret: Uint8Array, now: () => Date): Tokens {
   const key = createSecretKey(secret)
-  return async (token) => {
+  const check: VerifyToken = async (token) => {
     const options = { algorithms: [embeddedAlgorithm], issuer: embeddedIssuer, requiredClaims, currentDate: now() }
     const { payload } = await jwtVerify(token, key, options).catch(() => {
       throw unauthenticated()
     })
     return payload
   }
+  return rememberTokens(check, { now, skewSeconds: 0 })
 }
 
 // These errors mean a bad token; all others mean that the provider is unreachable.
@@ -57,20 +56,35 @@ const badToken = [
 ]
 
 /** Checks tokens of an identity provider with the keys that it publishes at `url`. */
-export function createProviderVerifier(provider: { url: string; issuer: string; audience: string; now: () => Date; log: Log }): VerifyToken {
+export function createProviderVerifier(provider: { url: string; issuer: string; audience: string; now: () => Date; log: Log }): Tokens {
   const keys = createRemoteJWKSet(new URL(provider.url), { cacheMaxAge: Number.POSITIVE_INFINITY, cooldownDuration: 5_000, timeoutDuration: 3_000 })
   let readAt: number | null = null
-  // An unknown key is fetched at once; known keys are reloaded now and then, so that withdrawn ones stop.
-  const getKey: JWTVerifyGetKey = async (header, token) => {
-    if (readAt !== null && performance.now() - readAt > refreshMs) {
-      readAt = performance.now()
-      keys.reload().catch((error: Error) => provider.log.warn({ error: error.name }, 'the keys of the identity provider could not be read again'))
-    }
-    const key = await keys(header, token)
-    readAt ??= performance.now()
-    return key
+  let published = ''
+  const forgetIfChanged = (): void => {
+    const now = JSON.stringify(keys.jwks())
+    if (now !== published) remembered.forget()
+    published = now
   }
-  return async (token) => {
+  // An unknown key is fetched at once; known keys are reloaded now and then, so that withdrawn ones stop.
+  const reloadIfOld = (): void => {
+    if (readAt === null || performance.now() - readAt <= refreshMs) return
+    readAt = performance.now()
+    keys
+      .reload()
+      .then(forgetIfChanged)
+      .catch((error: Error) => provider.log.warn({ error: error.name }, 'the keys of the identity provider could not be read again'))
+  }
+  const getKey: JWTVerifyGetKey = async (header, token) => {
+    try {
+      const key = await keys(header, token)
+      readAt ??= performance.now()
+      return key
+    } finally {
+      // An unknown key reads them again too, and fails.
+      forgetIfChanged()
+    }
+  }
+  const check: VerifyToken = async (token) => {
     const options: JWTVerifyOptions = {
       algorithms: providerAlgorithms,
       issuer: provider.issuer,
@@ -85,5 +99,16 @@ export function createProviderVerifier(provider: { url: string; issuer: string; 
       throw unavailable('The identity provider is out of reach, so this token cannot be checked. Try again.')
     })
     return payload
+  }
+  const remembered = rememberTokens(check, { now: provider.now, skewSeconds })
+  return {
+    known: (token) => {
+      reloadIfOld()
+      return remembered.known(token)
+    },
+    verify: (token) => {
+      reloadIfOld()
+      return remembered.verify(token)
+    },
   }
 }

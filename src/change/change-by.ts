@@ -1,7 +1,7 @@
 import { scopeOf } from '../access/scope.ts'
 import { AuraError, nothingChanged } from '../errors.ts'
 import { type Change, type ChangeBy, type Stores, Unchanged } from '../ports.ts'
-import { isTransient } from '../store/client.ts'
+import { isTransient } from '../store/failures.ts'
 
 /** A change by a member; see `ChangeBy` in `ports.ts` for its guarantees. `stores` are outside any transaction. */
 export const createChangeBy =

@@ -1,7 +1,8 @@
 import { AuraError, conflict, nothingChanged, unavailable } from '../errors.ts'
 import { denialKinds, type NewEvent } from '../events/model.ts'
 import type { Change, Clock, Hub } from '../ports.ts'
-import { type Database, isTransient, isUniqueViolation, lockOrganization, setLocally } from '../store/client.ts'
+import { type Database, lockOrganization, type Sql, setLocally } from '../store/client.ts'
+import { isTransient, isUniqueViolation } from '../store/failures.ts'
 import { currentWork } from '../store/work.ts'
 import { createStores } from './stores.ts'
 
@@ -25,7 +26,7 @@ function createSequences(): <Answer>(organizationId: string, run: () => Promise<
 
 /** The only way to change anything; see `Change` in `ports.ts` for its guarantees. Calls `denied` once it sent a COMMIT that can take access from keys. */
 export function createChange(
-  { client, statementMs }: Pick<Database, 'client' | 'statementMs'>,
+  { transact, statementMs }: Pick<Database, 'transact' | 'statementMs'>,
   clock: Clock,
   { changed, denied }: Pick<Hub, 'changed'> & { denied: () => void },
 ): Change {
@@ -38,20 +39,32 @@ export function createChange(
     let denies = false
     const transaction = () => {
       work?.begin()
-      return client.$transaction(async (statements) => {
-        const stores = createStores(statements)
+      return transact(async (inside) => {
+        const stores = createStores(inside)
         if (founded) {
-          await setLocally(statements, statementMs())
+          await setLocally(inside, statementMs())
           await stores.organizations.insert(founded).catch((error: unknown) => {
             throw isUniqueViolation(error) ? conflict(`slug: the organization ${founded.slug} exists already`, 'slug') : error
           })
         }
         // Alone and first: later statements read only after the lock is held.
-        if (!(await lockOrganization(statements, organizationId, statementMs()))) throw new Error('the organization of a change does not exist')
+        if (!(await lockOrganization(inside, organizationId, statementMs()))) throw new Error('the organization of a change does not exist')
         const now = clock.now()
         const events: NewEvent[] = []
-        const answer = await body({ ...stores, now, record: (event) => void events.push(event) })
-        const version = events.length > 0 ? await stores.events.append(organizationId, now, events) : null
+        const writes: Sql[] = []
+        let writesRows = false
+        const answer = await body({
+          ...stores,
+          now,
+          record: (event) => void events.push(event),
+          write: (...statements) => {
+            writesRows = true
+            writes.push(...statements)
+          },
+          written: () => stores.events.writeFirst(writes.splice(0)),
+        })
+        if (writesRows && events.length === 0) throw new Error('a change writes without an event')
+        const version = events.length > 0 ? await stores.events.append(organizationId, now, events, writes) : null
         work?.commit()
         committing = true
         denies = events.some(({ kind }) => denialKinds.includes(kind))

@@ -7,16 +7,16 @@ import { organizationStore } from '../organizations/store.ts'
 import type { Stores } from '../ports.ts'
 import { secretStore } from '../secrets/store.ts'
 import { sessionStore } from '../sessions/store.ts'
-import type { Statements } from '../store/client.ts'
+import type { Connection } from '../store/client.ts'
 
 /** Every feature's store over the same client or transaction. */
-export const createStores = (client: Statements): Stores => ({
-  organizations: organizationStore(client),
-  members: memberStore(client),
-  apps: appStore(client),
-  instances: instanceStore(client),
-  keys: keyStore(client),
-  secrets: secretStore(client),
-  events: eventStore(client),
-  sessions: sessionStore(client),
+export const createStores = (connection: Connection): Stores => ({
+  organizations: organizationStore(connection),
+  members: memberStore(connection),
+  apps: appStore(connection),
+  instances: instanceStore(connection),
+  keys: keyStore(connection),
+  secrets: secretStore(connection),
+  events: eventStore(connection),
+  sessions: sessionStore(connection),
 })

@@ -5,13 +5,18 @@ import { signToken } from '../authentication/tokens.ts'
 import { compose } from '../compose.ts'
 import { ConfigError, loadConfig } from '../config.ts'
 import { AuraError } from '../errors.ts'
+import { addOwner } from '../organizations/add-owner.ts'
 import { bootstrapOrganization } from '../organizations/bootstrap-organization.ts'
 import { readAuthSecret } from '../server-secrets.ts'
+import { WrongSchema } from '../store/applied.ts'
 import { openPostgres } from '../store/client.ts'
-import { BadSecretFile, FolderInUse } from '../store/data-folder.ts'
+import { BadSecretFile } from '../store/data-folder.ts'
 import { WrongDatabase } from '../store/fingerprints.ts'
+import { FolderInUse } from '../store/lock-holder.ts'
 import { MissingRight } from '../store/rights.ts'
+import { makeSearchIndexes } from '../store/search-index.ts'
 import { WrongSession } from '../store/sessions.ts'
+import { explainDatabase } from '../store/start-failures.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
 
@@ -30,6 +35,75 @@ const slugOf = (name: string): string =>
     .replace(/[^a-z0-9]+/g, '-')
     .slice(0, 64)
     .replace(/^-+|-+$/g, '')
+
+/** Commands for the database, on the machine of the server. */
+function addStoreCommands(program: Command): void {
+  program
+    .command('migrate')
+    .description('apply prisma/migrations and print what was applied')
+    .action(async () => {
+      const config = loadConfig()
+      if (config.DATABASE_URL === undefined) {
+        const app = await compose(config)
+        await app.close()
+        console.log('The embedded database is up to date.')
+        return
+      }
+      const database = openPostgres(config.DATABASE_URL, { pooled: config.DATABASE_LISTEN_URL !== undefined })
+      try {
+        const applied = await database.migrate()
+        await makeSearchIndexes(database, console.warn)
+        console.log(applied.length === 0 ? 'Nothing to apply.' : `Applied:\n${applied.map((name) => `  ${name}`).join('\n')}`)
+      } finally {
+        await database.close()
+      }
+    })
+
+  program
+    .command('restored')
+    .description('run after a backup was restored and before a server uses it: makes servers and clients forget what they knew')
+    .action(async () => {
+      const app = await compose(loadConfig())
+      try {
+        console.log(JSON.stringify({ organizations: await app.ports.organizations.forgetWhatIsKnown() }))
+      } finally {
+        await app.close()
+      }
+    })
+
+  program
+    .command('bootstrap')
+    .description('make an organization with its first owner')
+    .requiredOption('--org <name>', 'the name of the organization')
+    .requiredOption('--owner <subject>', "the owner's subject, as in their tokens")
+    .option('--slug <slug>', 'its short name, of a-z, 0-9 and hyphens; made from the name if that has such letters')
+    .option('--name <name>', "the owner's name for people; the first 64 characters of the subject if left out")
+    .action(async ({ org, owner, slug = slugOf(org), name = owner.slice(0, 64) }: Bootstrap) => {
+      if (slug === '') throw new ConfigError(['--slug must be given: the name of the organization has no letters of which one could be made'])
+      const app = await compose(loadConfig())
+      try {
+        const { organizationId, memberId } = await bootstrapOrganization(app.ports, { slug, name: org, owner: { subject: owner, name } })
+        console.log(JSON.stringify({ organizationId, slug, memberId }))
+      } finally {
+        await app.close()
+      }
+    })
+
+  program
+    .command('add-owner')
+    .description('make somebody an owner of an organization whose owners are lost; the audit log tells of it')
+    .requiredOption('--org <organization>', 'the organization, its slug or id')
+    .requiredOption('--owner <subject>', "the owner's subject, as in their tokens")
+    .option('--name <name>', 'their name for people, if they are no member yet; the first 64 characters of the subject if left out')
+    .action(async ({ org, owner, name = owner.slice(0, 64) }: Pick<Bootstrap, 'org' | 'owner' | 'name'>) => {
+      const app = await compose(loadConfig())
+      try {
+        console.log(JSON.stringify(await addOwner(app.ports, { organization: org, owner: { subject: owner, name } })))
+      } finally {
+        await app.close()
+      }
+    })
+}
 
 function createProgram(): Command {
   const program = new Command('aura-keys').description('Manages the API keys of Aura Apps.').version(version)
@@ -71,45 +145,12 @@ function createProgram(): Command {
       console.log(portalLink({ secret: readAuthSecret(config), url, subject: as, organization: org, now: new Date() }))
     })
 
-  program
-    .command('migrate')
-    .description('apply prisma/migrations and print what was applied')
-    .action(async () => {
-      const config = loadConfig()
-      if (config.DATABASE_URL === undefined) {
-        const app = await compose(config)
-        await app.close()
-        console.log('The embedded database is up to date.')
-        return
-      }
-      const database = openPostgres(config.DATABASE_URL, undefined, { pooled: config.DATABASE_LISTEN_URL !== undefined })
-      try {
-        const applied = await database.migrate()
-        console.log(applied.length === 0 ? 'Nothing to apply.' : `Applied:\n${applied.map((name) => `  ${name}`).join('\n')}`)
-      } finally {
-        await database.close()
-      }
-    })
-
-  program
-    .command('bootstrap')
-    .description('make an organization with its first owner')
-    .requiredOption('--org <name>', 'the name of the organization')
-    .requiredOption('--owner <subject>', "the owner's subject, as in their tokens")
-    .option('--slug <slug>', 'its short name, of a-z, 0-9 and hyphens; made from the name if that has such letters')
-    .option('--name <name>', "the owner's name for people; the first 64 characters of the subject if left out")
-    .action(async ({ org, owner, slug = slugOf(org), name = owner.slice(0, 64) }: Bootstrap) => {
-      if (slug === '') throw new ConfigError(['--slug must be given: the name of the organization has no letters of which one could be made'])
-      const app = await compose(loadConfig())
-      try {
-        const { organizationId, memberId } = await bootstrapOrganization(app.ports, { slug, name: org, owner: { subject: owner, name } })
-        console.log(JSON.stringify({ organizationId, slug, memberId }))
-      } finally {
-        await app.close()
-      }
-    })
+  addStoreCommands(program)
   return program
 }
+
+/** Their messages are for the operator, and complete. */
+const refusals = [ConfigError, FolderInUse, BadSecretFile, WrongDatabase, WrongSchema, MissingRight, WrongSession, AuraError]
 
 /** Runs one command line; returns the exit code: 2 for bad settings. */
 export async function run(commandLine: readonly string[]): Promise<number> {
@@ -117,15 +158,7 @@ export async function run(commandLine: readonly string[]): Promise<number> {
     await createProgram().parseAsync(commandLine)
     return 0
   } catch (error) {
-    const known =
-      error instanceof ConfigError ||
-      error instanceof FolderInUse ||
-      error instanceof BadSecretFile ||
-      error instanceof WrongDatabase ||
-      error instanceof MissingRight ||
-      error instanceof WrongSession ||
-      error instanceof AuraError
-    if (known) console.error(error.message)
+    if (refusals.some((kind) => error instanceof kind)) console.error((error as Error).message)
     else console.error(`aura-keys could not start: ${startFailure(error)}`)
     return error instanceof ConfigError ? 2 : 1
   }
@@ -133,10 +166,11 @@ export async function run(commandLine: readonly string[]): Promise<number> {
 
 // Messages of the database client can hold its URL, and so a password.
 function startFailure(error: unknown): string {
-  const { code, name, syscall, message } = error as NodeJS.ErrnoException
+  const { code, syscall, path, message } = error as NodeJS.ErrnoException
   if (code === 'EADDRINUSE') return 'the port is in use. Set PORT to another one.'
-  if (syscall !== undefined) return `${syscall} failed with ${code}. Is the database or the folder there?`
-  return code !== undefined && /^[0-9A-Z]{5}$/.test(code)
-    ? `the database answered ${code} (${name})`
-    : message.replace(/postgres(ql)?:\/\/\S+/g, 'DATABASE_URL')
+  const ofDatabase = explainDatabase(error, loadConfig().DATABASE_URL)
+  if (ofDatabase !== null) return ofDatabase
+  return syscall === undefined
+    ? (message.replace(/postgres(ql)?:\/\/\S+/g, 'DATABASE_URL').split('\n', 1)[0] ?? '')
+    : `${syscall} failed with ${code}${path === undefined ? '' : ` on ${path}`}. Is it there, and may this user use it?`
 }

@@ -14,9 +14,6 @@ import { addMember } from '../members/add-member.ts'
 import { bootstrapOrganization } from '../organizations/bootstrap-organization.ts'
 import { dayMs } from '../time.ts'
 
-/** The organizations that `loadDemo` makes. */
-export const demoSlugs = ['demo', 'other'] as const
-
 /** The owner of the demo organization, who makes the others. */
 const founder = { subject: 'owner@demo.example', name: 'Olivia Brandt' }
 
@@ -105,7 +102,7 @@ function readKey(text: string): KeyPlan {
 
 /**
  * Loads the demo organizations into an empty database, through the use cases and a clock that walks through the last year,
- * so that rows, counts and events agree.
+ * so that rows, counts and events agree. The build does it once, for all starts.
  */
 export async function loadDemo(app: App): Promise<void> {
   const start = app.ports.clock.now().getTime()

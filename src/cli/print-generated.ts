@@ -6,7 +6,7 @@ import { settingsTable } from '../config.ts'
 /** Generated texts that are committed, by file, each made from the current text of the file. */
 const generated: Readonly<Record<string, (now: string) => string>> = {
   'schema/schema.graphql': printSchema,
-  'README.md': (now) =>
+  'docs/settings.md': (now) =>
     now.replace(/(<!-- settings -->\n)[\s\S]*?(<!-- \/settings -->)/, (_, start: string, end: string) => `${start}\n${settingsTable()}\n\n${end}`),
 }
 

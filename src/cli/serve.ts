@@ -1,7 +1,6 @@
 import { portalLink } from '../authentication/portal-link.ts'
 import { compose } from '../compose.ts'
 import type { Config } from '../config.ts'
-import { listen } from '../listen.ts'
 import { readAuthSecret } from '../server-secrets.ts'
 import { demoPeople } from './demo.ts'
 import { ensureDemo } from './ensure-demo.ts'
@@ -38,13 +37,16 @@ function links(url: string, config: Config): string {
 
 /** Serves until SIGTERM or SIGINT. */
 export async function serve(config: Config, wantsDemo: boolean): Promise<void> {
+  // Loads while the database opens: they are half of all modules.
+  const transports = import('../listen.ts')
   const app = await compose(config)
   let stopping = false
   const stop = new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve())
   })
   try {
-    const demo = await ensureDemo(app, wantsDemo || config.DATABASE_URL === undefined)
+    const demo = await ensureDemo(app, wantsDemo || (config.DATABASE_URL === undefined && !config.production))
+    const { listen } = await transports
     const { url } = await listen(app)
     console.log(welcome(url, config, demo))
     if (demo && config.DATABASE_URL === undefined && !config.provider && config.SERVE !== 'verification') console.log(links(url, config))

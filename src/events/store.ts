@@ -1,6 +1,6 @@
 import { keysIn, type Scope } from '../access/scope.ts'
 import { newId } from '../ids.ts'
-import type { Prisma, Statements } from '../store/client.ts'
+import { type Connection, Prisma } from '../store/client.ts'
 import { keyEventKinds, type NewEvent, type RightsChange } from './model.ts'
 
 /** What happened since a version. */
@@ -18,7 +18,11 @@ export const countLimit = 10_000
 /** Filter on events: for owners and Aura Owners of the organization, nobody else. */
 const eventsIn = (scope: Scope) => (scope.all ? { organizationId: scope.organizationId } : { id: { in: [] } })
 
-export const eventStore = (client: Statements) => ({
+/** Further parts of a statement that begins with one. */
+const together = (writes: readonly Prisma.Sql[]): Prisma.Sql =>
+  Prisma.join([Prisma.empty, ...writes.map((write, index) => Prisma.sql`${Prisma.raw(`write_${index}`)} AS (${write})`)])
+
+export const eventStore = ({ client, run }: Connection) => ({
   /** The given events that are in scope. */
   among: <Query extends Prisma.EventDefaultArgs>(query: Query, scope: Scope, ids: readonly string[]) =>
     client.event.findMany({ ...query, where: { AND: [eventsIn(scope), { id: { in: [...ids] } }] } }),
@@ -56,7 +60,7 @@ export const eventStore = (client: Statements) => ({
    * the newest event occurred, whose rights changed, and which apps and instances were affected.
    */
   since: async (organizationId: string, after: bigint | null): Promise<Since> => {
-    const [row] = await client.$queryRaw<Since[]>`
+    const [row] = await run<Since>(Prisma.sql`
       SELECT o.version, newest.occurred_at AS "occurredAt", coalesce((
         SELECT jsonb_agg(DISTINCT jsonb_build_object('kind', e.kind, 'memberId', e.member_id, 'instanceId', e.instance_id)) FROM event e
         WHERE e.organization_id = o.id AND e.version > coalesce(${after}::bigint, o.version)
@@ -65,7 +69,7 @@ export const eventStore = (client: Statements) => ({
         SELECT jsonb_agg(DISTINCT concerned.id) FROM event e, LATERAL (VALUES (e.app_id), (e.instance_id)) AS concerned(id)
         WHERE e.organization_id = o.id AND e.version > coalesce(${after}::bigint, o.version) AND concerned.id IS NOT NULL
       ), '[]'::jsonb) AS subjects
-      FROM organization o LEFT JOIN event newest ON newest.organization_id = o.id AND newest.version = o.version WHERE o.id = ${organizationId}`
+      FROM organization o LEFT JOIN event newest ON newest.organization_id = o.id AND newest.version = o.version WHERE o.id = ${organizationId}`)
     if (!row) throw new Error('the organization is gone')
     return row
   },
@@ -76,13 +80,18 @@ export const eventStore = (client: Statements) => ({
     return Number(row?.deleted)
   },
 
+  /** Writes what statements before the events need. */
+  writeFirst: async (writes: readonly Prisma.Sql[]): Promise<void> => {
+    if (writes.length > 0) await run(Prisma.sql`WITH nothing AS (SELECT 1)${together(writes)} SELECT * FROM nothing`)
+  },
+
   /**
-   * Stores the events under the organization's next versions, in order, and advances its version, in one statement.
+   * Stores the events under the organization's next versions, in order, and advances its version, in one statement with `writes`.
    * The caller holds the organization's lock.
    */
-  append: async (organizationId: string, occurredAt: Date, events: readonly NewEvent[]): Promise<bigint> => {
+  append: async (organizationId: string, occurredAt: Date, events: readonly NewEvent[], writes: readonly Prisma.Sql[]): Promise<bigint> => {
     const rows = events.map((event, index) => ({ ...event, id: newId('evt'), position: index + 1 }))
-    const [answer] = await client.$queryRaw<{ version: bigint }[]>`
+    const [answer] = await run<{ version: bigint }>(Prisma.sql`
       WITH moved AS (
         UPDATE organization SET version = version + ${events.length} WHERE id = ${organizationId} RETURNING version
       ), written AS (
@@ -91,7 +100,7 @@ export const eventStore = (client: Statements) => ({
           e."apiKeyId", e."instanceId", e."appId", e."memberId", e."secretId"
         FROM moved, jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS e(id text, position int, kind text, "actorId" text, "subjectName" text,
           "apiKeyId" text, "instanceId" text, "appId" text, "memberId" text, "secretId" text)
-      ) SELECT version FROM moved`
+      )${together(writes)} SELECT version FROM moved`)
     if (!answer) throw new Error('the organization of a change is gone')
     return answer.version
   },

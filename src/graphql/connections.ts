@@ -1,6 +1,8 @@
 import type { ObjectRef } from '@pothos/core'
 import { queryFromInfo } from '@pothos/plugin-prisma'
 import type { GraphQLResolveInfo } from 'graphql'
+import { unavailable } from '../errors.ts'
+import type { IdPrefix } from '../ids.ts'
 import { builder, type SchemaTypes, type Total } from './builder.ts'
 import type { Context } from './context.ts'
 import { type Keyset, type KeysetOrder, keyset, type PageArguments } from './pages.ts'
@@ -68,6 +70,20 @@ export const queryOfRows = <const Select extends Record<string, true | object>>(
   typeName: string,
   select: Select,
 ): { select: Select } => queryFromInfo({ context, info, typeName, path: ['edges', 'node'], select: select as Record<string, true> }) as { select: Select }
+
+/** Reads of a page whose rows leave the scope meanwhile. */
+const maxTries = 3
+
+/** Reads the ids of a page, then its rows; the query selects what `Row` has. */
+export async function rowsOfIds<Row>({ rows }: Context, kind: IdPrefix, query: object, read: () => Promise<readonly string[]>): Promise<Row[]> {
+  for (let tries = 0; tries < maxTries; tries++) {
+    const ids = await read()
+    const found = await Promise.all(ids.map((id) => rows.load(kind, query, id)))
+    // A row left the scope in between: a page without it would look like the last one.
+    if (!found.includes(null)) return found as Row[]
+  }
+  throw unavailable('Rows of this page go out of sight while it is read. Try again.')
+}
 
 interface List<Row> {
   /** Binds cursors to this list. */

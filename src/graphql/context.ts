@@ -31,34 +31,38 @@ export function createContext(ports: Ports, actor: Actor, resumeAfter: bigint | 
     scope,
     resumeAfter,
     rows: createRows(ports, scope, pace),
-    counts: new DataLoader<string, Counts | null>(
-      async (ids) => {
-        // `viewer.organizations` also shows the caller's other organizations, each with the keys they see there.
-        const isElsewhere = (id: string): boolean => id.startsWith('org_') && id !== actor.organizationId
-        const [here, others] = [ids.filter((id) => !isElsewhere(id)), ids.filter(isElsewhere)]
-        const counted = await Promise.all([
-          here.length > 0 ? ports.keys.counts(scope, here) : [],
-          others.length > 0 ? ports.keys.countsElsewhere(actor.subject, others) : [],
-        ])
-        const rows = new Map(counted.flat().map((row) => [row.subjectId, row]))
-        return ids.map((id) => rows.get(id) ?? null)
-      },
-      { batchScheduleFn: pace.whenAsked },
-    ),
+    counts: createCounts(ports, scope, pace, actor.subject),
   }
 }
 
+/** `subject`: who asks for the keys of their other organizations; null if nobody may. */
+function createCounts({ keys }: Pick<Ports, 'keys'>, scope: Scope, pace: Pace, subject: string | null): Context['counts'] {
+  // `viewer.organizations` also shows the caller's other organizations, each with the keys they see there.
+  const isElsewhere = (id: string): boolean => id.startsWith('org_') && id !== scope.organizationId
+  return new DataLoader<string, Counts | null>(
+    async (ids) => {
+      const [here, others] = [ids.filter((id) => !isElsewhere(id)), ids.filter(isElsewhere)]
+      const counted = await Promise.all([
+        here.length > 0 ? keys.counts(scope, here) : [],
+        others.length > 0 && subject !== null ? keys.countsElsewhere(subject, others) : [],
+      ])
+      const rows = new Map(counted.flat().map((row) => [row.subjectId, row]))
+      return ids.map((id) => rows.get(id) ?? null)
+    },
+    { batchScheduleFn: pace.whenAsked },
+  )
+}
+
 /** A context for executions whose result goes to many clients: it has no actor, and a resolver that reads one throws. */
-export function createSharedContext(ports: Ports, scope: Scope): Context {
+export function createSharedContext(ports: Ports, scope: Scope, pace = createPace()): Context {
   const nobody = (): never => {
     throw new Error('a shared execution is for nobody in particular')
   }
-  const pace = createPace()
   return {
     ports,
     scope,
     pace,
-    counts: new DataLoader<string, Counts | null>(nobody),
+    counts: createCounts(ports, scope, pace, null),
     rows: createRows(ports, scope, pace),
     resumeAfter: null,
     get actor() {

@@ -16,6 +16,9 @@ export const shareable: Readonly<Record<string, readonly string[]>> = {
   Member: ['id', 'name', 'role', 'joinedAt', 'removedAt'],
 }
 
+/** Where rows have their counts already, with which the message began; elsewhere they are read for the viewer. */
+const counted = ['KeyCountsOf.app', 'KeyCountsOf.instance']
+
 interface Analysis {
   readonly isShareable: boolean
   /** The variable that says where a feed resumes, if it has no other use: responses do not depend on it. */
@@ -30,6 +33,8 @@ export function analyse(schema: GraphQLSchema, document: DocumentNode): Analysis
   if (known) return known
   const types = new TypeInfo(schema)
   const uses = new Map<string, number>()
+  /** The fields around the current one, within its operation or fragment. */
+  const around: string[] = []
   let isShareable = true
   let resumeVariable: string | null = null
   visit(
@@ -37,12 +42,18 @@ export function analyse(schema: GraphQLSchema, document: DocumentNode): Analysis
     visitWithTypeInfo(types, {
       VariableDefinition: () => false,
       Variable: ({ name }) => void uses.set(name.value, (uses.get(name.value) ?? 0) + 1),
-      Field: ({ name, arguments: given }) => {
-        const parent = types.getParentType()
-        if (name.value !== '__typename' && !shareable[getNamedType(parent)?.name ?? '']?.includes(name.value)) isShareable = false
-        if (parent !== schema.getSubscriptionType()) return
-        const after = given?.find((argument) => argument.name.value === 'after')?.value
-        if (after?.kind === 'Variable') resumeVariable = after.name.value
+      Field: {
+        enter: ({ name: { value: name }, arguments: given }) => {
+          const parent = types.getParentType()
+          const type = getNamedType(parent)?.name ?? ''
+          const isCounted = name === 'keyCounts' && counted.includes(around.at(-1) ?? '')
+          if (name !== '__typename' && !isCounted && !shareable[type]?.includes(name)) isShareable = false
+          around.push(`${type}.${name}`)
+          if (parent !== schema.getSubscriptionType()) return
+          const after = given?.find((argument) => argument.name.value === 'after')?.value
+          if (after?.kind === 'Variable') resumeVariable = after.name.value
+        },
+        leave: () => void around.pop(),
       },
     }),
   )

@@ -70,6 +70,10 @@ function reasonOf(error: GraphQLError, inner: string | undefined): string {
   return inner ? 'is required' : 'has a value of the wrong type'
 }
 
+/** The names of variables that are nested too deeply to be read by recursion. */
+export const deepVariables = (variables: Readonly<Record<string, unknown>> | null | undefined): string[] =>
+  Object.keys(variables ?? {}).filter((name) => isDeeper(variables?.[name], maxNesting))
+
 /**
  * Returns the errors of the variables, each with its field. graphql-js finds the same, but its messages repeat the values,
  * which can be secrets. `field` is the path inside the input.
@@ -77,7 +81,7 @@ function reasonOf(error: GraphQLError, inner: string | undefined): string {
 export function variableErrors({ schema, document, operationName, variableValues }: ExecutionArgs): GraphQLError[] {
   const operation = getOperationAST(document, operationName)
   // Undeclared variables too: they also distinguish one subscription from another.
-  const deep = Object.keys(variableValues ?? {}).filter((name) => isDeeper(variableValues?.[name], maxNesting))
+  const deep = deepVariables(variableValues)
   if (deep.length > 0) return deep.slice(0, maxVariableErrors).map((name) => badAt(null)(fieldName([], name), `may have at most ${maxNesting} levels`))
   return firstErrors((report) => {
     for (const definition of operation?.variableDefinitions ?? []) {

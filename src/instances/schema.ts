@@ -7,7 +7,7 @@ import type { Context } from '../graphql/context.ts'
 import { Node } from '../graphql/node.ts'
 import { byName, type KeysetOrder, keyset, type PageArguments } from '../graphql/pages.ts'
 import { cost, isFiltered, pageRows } from '../graphql/price.ts'
-import { containing } from '../graphql/search.ts'
+import { matchingText } from '../graphql/search.ts'
 
 const InstanceStatusEnum = builder.enumType('InstanceStatus', {
   description: 'The state of an instance. Only DELETED affects its keys.',
@@ -96,7 +96,7 @@ const AppInstanceConnection = countedConnection(AppInstance, 'AppInstance', {
 const InstanceFilter = builder.inputType('InstanceFilter', {
   description: 'Which instances; an omitted or null member means no restriction.',
   fields: (t) => ({
-    search: t.string({ description: 'Part of the name, ASCII case ignored.' }),
+    search: t.string({ description: 'Part of the name, or its beginning if it has fewer than three characters; case ignored.' }),
     status: t.field({ type: [InstanceStatusEnum], description: 'Any of these; an empty list matches nothing.' }),
   }),
 })
@@ -107,11 +107,7 @@ interface ListArguments extends PageArguments {
 
 // DELETED ones only when the filter names them.
 const matching = ({ filter }: ListArguments, scope: Scope) => ({
-  AND: [
-    instancesIn(scope),
-    filter?.status ? { status: { in: filter.status } } : { deletedAt: null },
-    ...(filter?.search ? [{ name: containing(filter.search) }] : []),
-  ],
+  AND: [instancesIn(scope), filter?.status ? { status: { in: filter.status } } : { deletedAt: null }, ...(filter?.search ? [matchingText(filter.search)] : [])],
 })
 
 const pageOf = (list: ListArguments, { scope, ports }: Context) => keyset(list, byName, ports.cursors, `instances:${scope.organizationId}`)

@@ -1,6 +1,7 @@
 import { instancesIn, type Scope } from '../access/scope.ts'
+import { searchable } from '../folding.ts'
 import type { InstanceRole, InstanceStatus } from '../generated/prisma/enums.ts'
-import type { Prisma, Statements } from '../store/client.ts'
+import { type Connection, Prisma } from '../store/client.ts'
 
 export interface InstanceFacts {
   id: string
@@ -11,7 +12,7 @@ export interface InstanceFacts {
   viewerRole: InstanceRole | null
 }
 
-export const instanceStore = (client: Statements) => ({
+export const instanceStore = ({ client, run }: Connection) => ({
   /** The given instances that are in scope. */
   among: <Query extends Prisma.AppInstanceDefaultArgs>(query: Query, scope: Scope, ids: readonly string[]) =>
     client.appInstance.findMany({ ...query, where: { AND: [instancesIn(scope), { id: { in: [...ids] } }] } }),
@@ -24,13 +25,13 @@ export const instanceStore = (client: Statements) => ({
 
   /** What a decision about the instance needs; null when it is out of scope. */
   facts: async (scope: Scope, id: string): Promise<InstanceFacts | null> => {
-    const row = await client.appInstance.findFirst({
-      where: { id, ...instancesIn(scope) },
-      select: { id: true, name: true, appId: true, deletedAt: true, access: { where: { memberId: scope.memberId }, select: { role: true } } },
-    })
-    if (!row) return null
-    const { access, ...instance } = row
-    return { ...instance, viewerRole: access[0]?.role ?? null }
+    // The same rule as `instancesIn`, in one statement without Prisma.
+    const [row] = await run<InstanceFacts>(Prisma.sql`
+      SELECT i.id, i.name, i.app_id AS "appId", i.deleted_at AS "deletedAt", a.role::text AS "viewerRole"
+      FROM app_instance i LEFT JOIN instance_access a ON a.instance_id = i.id AND a.member_id = ${scope.memberId}
+      WHERE i.id = ${id} AND i.organization_id = ${scope.organizationId}
+        AND (${scope.all} OR (i.deleted_at IS NULL AND a.role IS NOT NULL) OR i.id = ANY(${scope.kept}))`)
+    return row ?? null
   },
 
   /** Whether the actor is OWNER of some instance that still exists. */
@@ -41,7 +42,7 @@ export const instanceStore = (client: Statements) => ({
     })) !== null,
 
   insert: (instance: { id: string; organizationId: string; appId: string; name: string; status: InstanceStatus; createdById: string; createdAt: Date }) =>
-    client.appInstance.create({ data: instance, select: { id: true } }),
+    client.appInstance.create({ data: { ...instance, ...searchable(instance.name) }, select: { id: true } }),
 
   markDeleted: (id: string, deletedAt: Date) => client.appInstance.update({ where: { id }, data: { status: 'DELETED', deletedAt }, select: { id: true } }),
 

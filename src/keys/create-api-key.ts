@@ -48,7 +48,7 @@ export async function createApiKey(
     if (!instance) throw notFound()
     return instance
   }
-  return ports.changeBy(actor, look, async ({ keys, secrets, now, record }, scope, instance) => {
+  return ports.changeBy(actor, look, async ({ keys, secrets, now, record, write, written }, scope, instance) => {
     const { organizationId, memberId: createdById } = scope
     if (idempotencyKey !== null) {
       const made = await keys.madeBefore(createdById, idempotencyKey, now)
@@ -59,10 +59,12 @@ export async function createApiKey(
     const expiresAt = expiration(input, now, ports.maxKeyLifetimeDays)
     const { appId } = instance
     const key = { id: keyId, organizationId, appId, instanceId: instance.id, createdById, name, hint: keyHint(plaintext), createdAt: now, expiresAt }
-    await keys.insert(key, ports.digests.digest(plaintext))
+    write(...keys.insert(key, ports.digests.digest(plaintext)))
     record(keyEvent('API_KEY_CREATED', key, createdById))
-    if (idempotencyKey !== null) await keys.remember(createdById, idempotencyKey, { inputHash: inputHash(input), apiKeyId: keyId, createdAt: now })
+    if (idempotencyKey !== null) write(keys.remember(createdById, idempotencyKey, { inputHash: inputHash(input), apiKeyId: keyId, createdAt: now }))
     if (secretName !== null) {
+      // The secret refers to the key.
+      await written()
       const locked = { ...ports, secrets, now, record }
       const { secretId } = await storeSecret(locked, scope, { name: secretName, field: 'saveAsSecret.name', plaintext, key })
       return { keyId, plaintext: null, saveToken: null, secretId }

@@ -1,6 +1,7 @@
 import { redactKeys } from '../crypto/key-format.ts'
 import { builder } from '../graphql/builder.ts'
 import { changedRow } from '../graphql/changed-row.ts'
+import { ErrorCodeEnum } from '../graphql/error-code.ts'
 import { nothing } from '../graphql/nothing.ts'
 import { maxPageSize } from '../graphql/pages.ts'
 import { cost } from '../graphql/price.ts'
@@ -117,7 +118,8 @@ const RevokeApiKeyResult = builder.objectRef<RevocationResult>('RevokeApiKeyResu
       description: 'The key as it is now; null when the viewer may see none with this id.',
       resolve: (query, { id }, _arguments, { rows }) => rows.load('key', query, id),
     }),
-    errorCode: t.exposeString('errorCode', { nullable: true, description: 'Null when it is revoked, else NOT_FOUND or FORBIDDEN.' }),
+    code: t.expose('errorCode', { type: ErrorCodeEnum, nullable: true, description: 'Null when it is revoked, else NOT_FOUND or FORBIDDEN.' }),
+    errorCode: t.exposeString('errorCode', { nullable: true, description: 'The same as `code`, as a text.' }),
   }),
 })
 

@@ -1,15 +1,14 @@
 import type { GraphQLResolveInfo } from 'graphql'
-import { keysIn } from '../access/scope.ts'
-import { unavailable } from '../errors.ts'
+import { keysIn, type Scope } from '../access/scope.ts'
 import { builder, type Total } from '../graphql/builder.ts'
-import { connectionOf, countedConnection, exactly, queryOfRows, upTo } from '../graphql/connections.ts'
+import { connectionOf, countedConnection, exactly, queryOfRows, rowsOfIds, upTo } from '../graphql/connections.ts'
 import type { Context } from '../graphql/context.ts'
 import type { NodeRow } from '../graphql/node-types.ts'
 import { byDate, byName, type Keyset, type KeysetOrder, keyset, type PageArguments } from '../graphql/pages.ts'
-import { containing } from '../graphql/search.ts'
+import { matchingText } from '../graphql/search.ts'
 import type { Prisma } from '../store/client.ts'
 import { countable, firstUse } from './model.ts'
-import { ApiKey, ApiKeyStatusEnum, costOfKeys } from './schema.ts'
+import { ApiKey, ApiKeyStatusEnum, costOfKeys, isByIds, orderedInRows } from './schema.ts'
 import { countLimit } from './store.ts'
 
 /** The columns that the orders read. */
@@ -60,7 +59,7 @@ const ApiKeyFilter = builder.inputType('ApiKeyFilter', {
     appId: t.id({ description: 'Keys of this app.' }),
     instanceId: t.id({ description: 'Keys of this instance.' }),
     createdById: t.id({ description: 'Keys that this member created.' }),
-    search: t.string({ description: 'Part of the name or of the hint, ASCII case ignored.' }),
+    search: t.string({ description: 'Part of the name or of the hint, or the beginning of the name if it has fewer than three characters; case ignored.' }),
     expiresBefore: t.field({ type: 'DateTime', description: 'Keys that expire before then.' }),
     unusedSince: t.field({ type: 'DateTime', description: 'Keys not used since then, or never used.' }),
   }),
@@ -71,29 +70,23 @@ interface ListArguments extends PageArguments {
   orderBy?: keyof typeof orders | null | undefined
 }
 
-function matching({ filter }: ListArguments): Prisma.ApiKeyWhereInput {
-  if (!filter) return {}
-  const { status, appId, instanceId, createdById, search, expiresBefore, unusedSince } = filter
-  return {
-    AND: [
-      ...(status ? [{ status: { in: status } }] : []),
-      ...(appId != null ? [{ appId }] : []),
-      ...(instanceId != null ? [{ instanceId }] : []),
-      ...(createdById != null ? [{ createdById }] : []),
-      ...(search ? [{ OR: [{ name: containing(search) }, { hint: containing(search) }] }] : []),
-      ...(expiresBefore ? [{ expiresAt: { lt: expiresBefore } }] : []),
-      ...(unusedSince ? [{ use: { lastUsedAt: { lt: unusedSince > firstUse ? unusedSince : firstUse } } }] : []),
-    ],
-  }
-}
+/** What each member of the filter says. */
+const conditionsOf = ({ status, appId, instanceId, createdById, search, expiresBefore, unusedSince }: typeof ApiKeyFilter.$inferInput) => ({
+  ...(status && { status: { status: { in: status } } }),
+  ...(appId != null && { appId: { appId } }),
+  ...(instanceId != null && { instanceId: { instanceId } }),
+  ...(createdById != null && { createdById: { createdById } }),
+  ...(search && { search: matchingText(search) }),
+  ...(expiresBefore && { expiry: { expiresAt: { lt: expiresBefore } } }),
+  ...(unusedSince && { use: { use: { lastUsedAt: { lt: unusedSince > firstUse ? unusedSince : firstUse } } } }),
+})
+
+const matching = ({ filter }: ListArguments): Prisma.ApiKeyWhereInput => ({ AND: Object.values(conditionsOf(filter ?? {})) })
 
 const orderOf = (list: ListArguments): KeysetOrder<SortableKey> => orders[list.orderBy ?? 'CREATED_AT_DESC'].order
 
 const pageOf = (list: ListArguments, { scope, ports }: Context, order = orderOf(list)): Keyset<SortableKey> =>
   keyset<SortableKey>(list, order, ports.cursors, `keys:${scope.organizationId}`)
-
-/** Reads of a page whose keys leave the scope meanwhile. */
-const maxTries = 3
 
 const selectionOf = (context: Context, info: GraphQLResolveInfo) => queryOfRows(context, info, 'ApiKey', sortable)
 type Query = ReturnType<typeof selectionOf>
@@ -104,17 +97,30 @@ async function pageByKey(list: ListArguments, context: Context, query: Query): P
   return (await context.ports.keys.page(query, context.scope, page)) as (NodeRow<'key'> & SortableKey)[]
 }
 
-/** Starts at the rows of last uses, whose index has the order; the selection is read only for the page. */
-async function pageByUse(list: ListArguments, context: Context, query: Query, within: Prisma.ApiKeyWhereInput = {}): Promise<SortableKey[]> {
-  const { where, orderBy, take } = pageOf(list, context, rowsByLastUse).query
-  const page = { where, matching: { AND: [within, matching(list)] }, orderBy: orderBy as Prisma.KeyUseOrderByWithRelationInput[], take }
-  for (let tries = 0; tries < maxTries; tries++) {
-    const ids = await context.ports.keys.idsByUse(context.scope, page)
-    const rows = await Promise.all(ids.map((id) => context.rows.load('key', query, id)))
-    // A key left the scope in between: a page without it would look like the last one.
-    if (!rows.includes(null)) return rows as (NodeRow<'key'> & SortableKey)[]
+const isByUse = (list: ListArguments): boolean => list.orderBy === 'LAST_USED_AT_DESC'
+
+/**
+ * The conditions that the index of an order begins with, or is about. Orders of creation have several indexes: that of the narrowest, alone, since
+ * with the organization beside it the database may take the index of that one.
+ */
+function alongOrder({ filter, orderBy }: ListArguments, { organizationId }: Scope, within: Prisma.ApiKeyWhereInput): Prisma.ApiKeyWhereInput {
+  const { instanceId, appId, status, expiry } = conditionsOf(filter ?? {})
+  if (orderBy === 'EXPIRES_AT_ASC') return { organizationId, ...expiry }
+  if (!orderedInRows.includes(orderBy ?? 'CREATED_AT_DESC')) return { organizationId }
+  const owner = instanceId ?? (Object.keys(within).length > 0 ? within : appId)
+  return owner ?? { organizationId, ...(status?.status.in.length === 1 && status) }
+}
+
+function pageByIds(list: ListArguments, context: Context, query: Query, within: Prisma.ApiKeyWhereInput = {}): Promise<SortableKey[]> {
+  const { scope, ports } = context
+  const matches = { AND: [within, matching(list)] }
+  const read = (): Promise<string[]> => {
+    if (!isByUse(list)) return ports.keys.idsFound(scope, { ...pageOf(list, context).query, along: alongOrder(list, scope, within), matching: matches })
+    const page = { ...pageOf(list, context, rowsByLastUse).query, matching: matches }
+    if (!list.filter?.search) return ports.keys.idsByUse(scope, page)
+    return ports.keys.idsFoundByUse(scope, { ...page, along: { organizationId: scope.organizationId, ...conditionsOf(list.filter).use?.use } })
   }
-  throw unavailable('Keys of this page go out of sight while it is read. Try again.')
+  return rowsOfIds(context, 'key', query, read)
 }
 
 const statuses = ['ACTIVE', 'EXPIRED', 'ORPHANED', 'REVOKED'] as const
@@ -160,17 +166,15 @@ const listArguments = {
 const connection = (rows: readonly SortableKey[], list: ListArguments, context: Context, subjectId: string, within: Prisma.ApiKeyWhereInput) =>
   connectionOf(pageOf(list, context), rows, () => totalOf(list, context, subjectId, within))
 
-const isByUse = (list: ListArguments): boolean => list.orderBy === 'LAST_USED_AT_DESC'
-
 builder.queryFields((t) => ({
   apiKeys: t.field({
     type: ApiKeyConnection,
     description: 'The keys that the viewer may see. Without a filter: of every status.',
-    extensions: costOfKeys(true),
+    extensions: costOfKeys('Query'),
     args: { ...listArguments, ...t.arg.connectionArgs() },
     resolve: async (_root, list, context, info) => {
       const query = selectionOf(context, info)
-      const rows = await (isByUse(list) ? pageByUse : pageByKey)(list, context, query)
+      const rows = await (isByIds(list, 'Query') ? pageByIds : pageByKey)(list, context, query)
       return connection(rows, list, context, context.scope.organizationId, {})
     },
   }),
@@ -193,17 +197,17 @@ for (const [type, within] of [
     t.field({
       type: ApiKeyConnection,
       description: 'Its keys that the viewer may see. Without a filter: of every status.',
-      extensions: costOfKeys(false),
+      extensions: costOfKeys(type),
       args: { ...listArguments, ...t.arg.connectionArgs() },
       select: (list, context, nestedSelection) => {
-        // As a join, this order would produce every key before the page is cut: it is read separately, as for the organization.
+        // As a join, the order of last use would produce every key before the page is cut: it is read separately, as for the organization.
         const { where, orderBy, take } = pageOf(list, context).query
         const query = { where: { AND: [keysIn(context.scope), where, matching(list)] }, orderBy, take, select: sortable }
-        const keys = isByUse(list) ? null : nestedSelection(query, ['edges', 'node'])
+        const keys = isByIds(list, type) ? null : nestedSelection(query, ['edges', 'node'])
         return { id: true, ...(keys && { keys }) } as { id: true; keys: NonNullable<typeof keys> }
       },
       resolve: async ({ id, keys }, list, context, info) => {
-        const rows = isByUse(list) ? await pageByUse(list, context, selectionOf(context, info), within(id)) : keys
+        const rows = isByIds(list, type) ? await pageByIds(list, context, selectionOf(context, info), within(id)) : keys
         return connection(rows, list, context, id, within(id))
       },
     }),

@@ -116,19 +116,31 @@ for (const type of ['Organization', 'App', 'AppInstance'] as const) {
 }
 
 /** Orders with an index for the keys of an app or an instance; for others the database reads all keys. */
-const orderedInRows = ['CREATED_AT_DESC', 'CREATED_AT_ASC']
+export const orderedInRows = ['CREATED_AT_DESC', 'CREATED_AT_ASC']
 
-/** The cost of a list of keys, at the root or inside a row. */
-export const costOfKeys = (isRoot: boolean) =>
+/** Whether a page is its ids first, from a statement that no other can be joined to; the selection is read only for the page. */
+export const isByIds = (
+  { filter, orderBy }: { filter?: { search?: unknown } | null | undefined; orderBy?: string | null | undefined },
+  place: Place,
+): boolean =>
+  // An instance's keys are few enough to be walked through.
+  orderBy === 'LAST_USED_AT_DESC' || (place !== 'AppInstance' && Boolean(filter?.search))
+
+/** Where a list of keys stands. */
+type Place = 'Query' | 'App' | 'AppInstance'
+
+/** The cost of a list of keys. */
+export const costOfKeys = (place: Place) =>
   cost((list, asks) => {
+    const isRoot = place === 'Query'
     const { filter, orderBy } = list as { filter?: object; orderBy?: string }
     const isCounted = asks.has('totalCount') || asks.has('totalCountIsExact')
     const counts = isCounted && !countable(filter, isRoot) ? 1 : 0
     const order = orderBy ?? 'CREATED_AT_DESC'
     return {
       statements: 1 + (isCounted ? 1 - counts : 0),
-      // For last use, each row reads first the ids, then the keys.
-      statementsPerRow: counts + (order === 'LAST_USED_AT_DESC' ? 2 : 0),
+      // Each row reads first the ids, then the keys.
+      statementsPerRow: counts + (isByIds(list, place) ? 2 : 0),
       rows: pageRows(list),
       scans: counts + Math.max(isFiltered(filter) ? 1 : 0, isRoot || orderedInRows.includes(order) ? 0 : 1),
     }

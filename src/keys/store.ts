@@ -1,6 +1,8 @@
 import { keysIn, type Scope } from '../access/scope.ts'
+import { searchable } from '../folding.ts'
 import type { ApiKeyStatus, InstanceRole, OrphanReason } from '../generated/prisma/enums.ts'
-import { Prisma, type Statements } from '../store/client.ts'
+import { type Connection, Prisma } from '../store/client.ts'
+import { idsFound } from '../store/found.ts'
 import { type Counts, idempotencyMs } from './model.ts'
 
 export interface NewKey {
@@ -33,10 +35,19 @@ export interface MovedKey {
   instanceId: string
 }
 
+/** A page of keys that a text is searched in. */
+interface KeySearch<Where> {
+  where: Where
+  along: Where
+  matching: Prisma.ApiKeyWhereInput
+  orderBy: object[]
+  take: number
+}
+
 /** Counting stops here. */
 export const countLimit = 10_000
 
-export const keyStore = (client: Statements) => ({
+export const keyStore = ({ client, run }: Connection) => ({
   /** The given keys that are in scope. */
   among: <Query extends Prisma.ApiKeyDefaultArgs>(query: Query, scope: Scope, ids: readonly string[]) =>
     client.apiKey.findMany({ ...query, where: { AND: [keysIn(scope), { id: { in: [...ids] } }] } }),
@@ -62,6 +73,26 @@ export const keyStore = (client: Statements) => ({
     return rows.map(({ keyId }) => keyId)
   },
 
+  /** Ids of a page of keys that a text is searched in. `along`: conditions that the index of the order has. */
+  idsFound: (scope: Scope, { along, matching, ...page }: KeySearch<Prisma.ApiKeyWhereInput>): Promise<string[]> =>
+    idsFound(client, {
+      ...page,
+      table: 'api_key',
+      among: 'organizationId' in along ? 'keys' : 'fewer',
+      along: { AND: [along, page.where] },
+      matching: { AND: [keysIn(scope), matching] },
+    }),
+
+  /** The same in the order of last use. */
+  idsFoundByUse: (scope: Scope, { along, matching, ...page }: KeySearch<Prisma.KeyUseWhereInput>): Promise<string[]> =>
+    idsFound(client, {
+      ...page,
+      table: 'key_use',
+      among: 'keys',
+      along: { AND: [along, page.where] },
+      matching: { key: { AND: [keysIn(scope), matching] } },
+    }),
+
   /** How many keys match, at most one above `countLimit`. */
   count: (scope: Scope, where: Prisma.ApiKeyWhereInput): Promise<number> =>
     // Without an order Prisma sorts by id, whose index covers every organization.
@@ -69,13 +100,14 @@ export const keyStore = (client: Statements) => ({
 
   /** Counts per organization, app or instance id, of exactly the keys in scope, and their version, from one statement. */
   counts: (scope: Scope, subjectIds: readonly string[]): Promise<Counts[]> =>
-    scope.all
-      ? client.$queryRaw<Counts[]>`
+    run<Counts>(
+      scope.all
+        ? Prisma.sql`
           SELECT c.subject_id AS "subjectId", c.active, c.expired, c.orphaned, c.revoked, o.version
           FROM organization o JOIN key_count c ON c.subject_id = ANY(${subjectIds}) WHERE o.id = ${scope.organizationId}
             AND (c.subject_id = o.id OR EXISTS (SELECT 1 FROM app a WHERE a.id = c.subject_id AND a.organization_id = o.id)
               OR EXISTS (SELECT 1 FROM app_instance i WHERE i.id = c.subject_id AND i.organization_id = o.id))`
-      : client.$queryRaw<Counts[]>`
+        : Prisma.sql`
           SELECT s.id AS "subjectId", o.version, coalesce(sum(c.active), 0)::int AS active, coalesce(sum(c.expired), 0)::int AS expired,
             coalesce(sum(c.orphaned), 0)::int AS orphaned, coalesce(sum(c.revoked), 0)::int AS revoked
           FROM organization o CROSS JOIN unnest(${subjectIds}::text[]) AS s(id)
@@ -87,6 +119,7 @@ export const keyStore = (client: Statements) => ({
           ) g ON s.id IN (g.id, g.app_id, g.organization_id)
           LEFT JOIN key_count c ON c.subject_id = g.id
           WHERE o.id = ${scope.organizationId} GROUP BY s.id, o.version`,
+    ),
 
   /** The same for other organizations where the subject is a present member: counts the keys that they may see there. */
   countsElsewhere: (subject: string, organizationIds: readonly string[]): Promise<Counts[]> => client.$queryRaw<Counts[]>`
@@ -116,11 +149,16 @@ export const keyStore = (client: Statements) => ({
     return rows.map(({ instance, ...key }) => ({ ...key, instanceRole: instance.access[0]?.role ?? null }))
   },
 
-  insert: (key: NewKey, stored: { pepperId: string; digest: Uint8Array }): Promise<number> => client.$executeRaw`
-    WITH key AS (
-      INSERT INTO api_key (id, organization_id, app_id, instance_id, created_by_id, name, hint, created_at, expires_at)
-      VALUES (${key.id}, ${key.organizationId}, ${key.appId}, ${key.instanceId}, ${key.createdById}, ${key.name}, ${key.hint}, ${key.createdAt}, ${key.expiresAt})
-    ) INSERT INTO key_digest (key_id, pepper_id, digest) VALUES (${key.id}, ${stored.pepperId}, ${stored.digest})`,
+  /** What inserts a key and its digest. */
+  insert: (key: NewKey, stored: { pepperId: string; digest: Uint8Array }): Prisma.Sql[] => {
+    const { folded, trigrams } = searchable(key.name, key.hint)
+    return [
+      Prisma.sql`INSERT INTO api_key (id, organization_id, app_id, instance_id, created_by_id, name, hint, created_at, expires_at, folded, trigrams)
+        VALUES (${key.id}, ${key.organizationId}, ${key.appId}, ${key.instanceId}, ${key.createdById}, ${key.name}, ${key.hint}, ${key.createdAt}, ${key.expiresAt},
+          ${folded}, ${trigrams})`,
+      Prisma.sql`INSERT INTO key_digest (key_id, pepper_id, digest) VALUES (${key.id}, ${stored.pepperId}, ${stored.digest})`,
+    ]
+  },
 
   /** What the member's idempotency key created, if it is still stored. */
   madeBefore: (memberId: string, key: string, now: Date) =>
@@ -129,10 +167,11 @@ export const keyStore = (client: Statements) => ({
       select: { inputHash: true, apiKeyId: true },
     }),
 
-  remember: async (memberId: string, key: string, made: { inputHash: Uint8Array; apiKeyId: string; createdAt: Date }): Promise<void> => {
-    const row = { ...made, inputHash: new Uint8Array(made.inputHash) }
-    await client.idempotentCreate.upsert({ where: { memberId_key: { memberId, key } }, create: { memberId, key, ...row }, update: row, select: { key: true } })
-  },
+  /** What notes it, in place of one that is too old. */
+  remember: (memberId: string, key: string, made: { inputHash: Uint8Array; apiKeyId: string; createdAt: Date }): Prisma.Sql => Prisma.sql`
+    INSERT INTO idempotent_create (member_id, key, input_hash, api_key_id, created_at)
+    VALUES (${memberId}, ${key}, ${made.inputHash}, ${made.apiKeyId}, ${made.createdAt})
+    ON CONFLICT (member_id, key) DO UPDATE SET input_hash = EXCLUDED.input_hash, api_key_id = EXCLUDED.api_key_id, created_at = EXCLUDED.created_at`,
 
   /** Deletes expired idempotency keys. */
   forget: (now: Date) => client.idempotentCreate.deleteMany({ where: { createdAt: { lte: new Date(now.getTime() - idempotencyMs) } } }),

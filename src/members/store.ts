@@ -1,8 +1,11 @@
+import type { Marks } from '../access/actor.ts'
 import type { Scope } from '../access/scope.ts'
 import { scopeOf } from '../access/scope.ts'
 import { unauthenticated } from '../errors.ts'
+import { searchable } from '../folding.ts'
 import type { OrganizationRole } from '../generated/prisma/enums.ts'
-import type { Prisma, Statements } from '../store/client.ts'
+import { type Connection, type Database, Prisma } from '../store/client.ts'
+import { idsFound } from '../store/found.ts'
 
 export interface PresentMember {
   memberId: string
@@ -11,7 +14,12 @@ export interface PresentMember {
   role: OrganizationRole
 }
 
-export const memberStore = (client: Statements) => ({
+/** A present member, as one statement finds it for a request. */
+export interface PresentCaller extends PresentMember {
+  marks: Marks
+}
+
+export const memberStore = ({ client, run }: Connection) => ({
   /** The present member with this subject, if there is one; `organization` is an id or a slug. */
   bySubject: async (subject: string, organization: string): Promise<PresentMember[]> => {
     const rows = await client.member.findMany({
@@ -22,24 +30,10 @@ export const memberStore = (client: Statements) => ({
     return rows.map((row) => ({ memberId: row.id, organizationId: row.organizationId, organizationVersion: row.organization.version, role: row.role }))
   },
 
-  /**
-   * The same in the only organization; null when there are several. One statement reads both, so that nothing cached is wrong after another
-   * node creates an organization.
-   */
-  ofOnlyOrganization: async (subject: string): Promise<PresentMember[] | null> => {
-    const rows = await client.$queryRaw<(PresentMember & { memberId: string | null })[]>`
-      SELECT m.id AS "memberId", m.role::text AS role, o.id AS "organizationId", o.version AS "organizationVersion"
-      FROM (SELECT id, version FROM organization ORDER BY id LIMIT 2) o
-      LEFT JOIN member m ON m.organization_id = o.id AND m.subject = ${subject} AND m.removed_at IS NULL`
-    return rows.length > 1 ? null : rows.filter(({ memberId }) => memberId !== null)
-  },
-
   /** The actor's current scope; throws UNAUTHENTICATED once the member is removed. Every write starts with this, under the lock. */
   scopeNow: async (actor: { memberId: string; organizationId: string }): Promise<Scope> => {
-    const row = await client.member.findFirst({
-      where: { id: actor.memberId, organizationId: actor.organizationId, removedAt: null },
-      select: { role: true },
-    })
+    const [row] = await run<{ role: OrganizationRole }>(Prisma.sql`
+      SELECT role::text AS role FROM member WHERE id = ${actor.memberId} AND organization_id = ${actor.organizationId} AND removed_at IS NULL`)
     if (!row) throw unauthenticated()
     return scopeOf({ ...actor, role: row.role })
   },
@@ -62,6 +56,12 @@ export const memberStore = (client: Statements) => ({
       orderBy: page.orderBy as Prisma.MemberOrderByWithRelationInput[],
       take: page.take,
     }),
+
+  /** Ids of a page of members that a text is searched in. */
+  idsFound: (
+    { organizationId }: Scope,
+    page: { where: Prisma.MemberWhereInput; matching: Prisma.MemberWhereInput; orderBy: object[]; take: number },
+  ): Promise<string[]> => idsFound(client, { ...page, table: 'member', among: 'fewer', along: { AND: [{ organizationId }, page.where] } }),
 
   count: (scope: Scope, where: Prisma.MemberWhereInput): Promise<number> =>
     client.member.count({ where: { AND: [{ organizationId: scope.organizationId }, where] } }),
@@ -95,7 +95,7 @@ export const memberStore = (client: Statements) => ({
   /** How many present members own the organization. */
   owners: (scope: Scope): Promise<number> => client.member.count({ where: { organizationId: scope.organizationId, role: 'OWNER', removedAt: null } }),
 
-  setRole: (id: string, role: OrganizationRole) => client.member.update({ where: { id }, data: { role }, select: { id: true } }),
+  setRole: (id: string, role: OrganizationRole) => client.member.update({ where: { id }, data: { role }, select: { name: true } }),
 
   /** Keeps the row as history; deletes the roles on instances. */
   markRemoved: async (id: string, removedAt: Date): Promise<void> => {
@@ -104,7 +104,69 @@ export const memberStore = (client: Statements) => ({
   },
 
   insert: (member: { id: string; organizationId: string; subject: string; name: string; email: string | null; role: OrganizationRole; joinedAt: Date }) =>
-    client.member.create({ data: member, select: { id: true } }),
+    client.member.create({ data: { ...member, ...searchable(member.name, member.email ?? '') }, select: { id: true } }),
 })
 
 export type MemberStore = ReturnType<typeof memberStore>
+
+/** A row of both statements below; without a member the organization is the only one, or one of two. */
+interface FoundMember {
+  memberId: string | null
+  subject: string
+  /** As it was named; null where it was not. */
+  named: string | null
+  role: OrganizationRole
+  organizationId: string
+  organizationVersion: bigint | string
+  changeMark: string
+  useMark: string | null
+}
+
+// After a restore or a failover the same version and mark can be in another place: in another file, or of another server.
+const columns = `m.id AS "memberId", m.subject, m.role::text AS role, o.id AS "organizationId", o.version AS "organizationVersion",
+  concat_ws(' ', o.change_mark, pg_relation_filenode('organization'), pg_postmaster_start_time()) AS "changeMark", u.mark::text AS "useMark"`
+
+const inNamed = `
+  SELECT ${columns}, a.organization AS named FROM unnest($1::text[], $2::text[]) AS a(subject, organization)
+  JOIN organization o ON o.id = a.organization OR o.slug = a.organization
+  JOIN member m ON m.organization_id = o.id AND m.subject = a.subject AND m.removed_at IS NULL LEFT JOIN use_mark u ON u.organization_id = o.id`
+
+const inOnly = `
+  SELECT ${columns}, NULL AS named FROM (SELECT id, version, change_mark FROM organization ORDER BY id LIMIT 2) o
+  LEFT JOIN member m ON m.organization_id = o.id AND m.subject = ANY($1) AND m.removed_at IS NULL LEFT JOIN use_mark u ON u.organization_id = o.id`
+
+/** Finds members for callers, with the marks of their organizations; the texts of its statements never change. */
+export const callerStore = ({ read }: Pick<Database, 'read'>) => {
+  const ask = async (text: string, values: readonly unknown[]): Promise<[FoundMember, PresentCaller[]][]> => {
+    const askedAt = performance.now()
+    const rows = await read<FoundMember>(text, values, 'callers')
+    return rows.map((row) => {
+      const { memberId, role, organizationId, organizationVersion, changeMark, useMark } = row
+      const marks = { rows: changeMark, uses: useMark, askedAt }
+      return [row, memberId === null ? [] : [{ memberId, role, organizationId, organizationVersion: BigInt(organizationVersion), marks }]]
+    })
+  }
+  return {
+    /** The present member with each subject, if there is one, in the named organization. */
+    inNamed: async (sought: readonly { subject: string; organization: string }[]): Promise<PresentCaller[][]> => {
+      const keyOf = (subject: string, organization: string | null): string => `${subject} ${organization}`
+      const different = [...new Map(sought.map((each) => [keyOf(each.subject, each.organization), each])).values()]
+      const rows = await ask(inNamed, [different.map(({ subject }) => subject), different.map(({ organization }) => organization)])
+      const found = new Map(rows.map(([row, callers]) => [keyOf(row.subject, row.named), callers]))
+      return sought.map(({ subject, organization }) => found.get(keyOf(subject, organization)) ?? [])
+    },
+
+    /**
+     * The same in the only organization; null when there are several. One statement reads both, so that nothing cached is wrong after another
+     * node creates an organization.
+     */
+    inOnly: async (subjects: readonly string[]): Promise<(PresentCaller[] | null)[]> => {
+      const rows = await ask(inOnly, [[...new Set(subjects)]])
+      const isOnly = new Set(rows.map(([{ organizationId }]) => organizationId)).size < 2
+      const found = new Map(rows.map(([{ subject }, callers]) => [subject, callers]))
+      return subjects.map((subject) => (isOnly ? (found.get(subject) ?? []) : null))
+    },
+  }
+}
+
+export type CallerStore = ReturnType<typeof callerStore>

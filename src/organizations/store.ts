@@ -1,10 +1,10 @@
 import type { Scope } from '../access/scope.ts'
-import type { Prisma, Statements } from '../store/client.ts'
+import type { Connection, Prisma } from '../store/client.ts'
 
 /** The most organizations that are listed for a subject. */
 export const maxOrganizations = 200
 
-export const organizationStore = (client: Statements) => ({
+export const organizationStore = ({ client }: Connection) => ({
   /** The actor's own organization. */
   find: <Query extends Prisma.OrganizationDefaultArgs>(query: Query, scope: Scope) =>
     client.organization.findUniqueOrThrow({ ...query, where: { id: scope.organizationId } }),
@@ -19,6 +19,8 @@ export const organizationStore = (client: Statements) => ({
   /** The same for many, in one statement. */
   versions: (ids: readonly string[]) => client.organization.findMany({ where: { id: { in: [...ids] } }, select: { id: true, version: true } }),
 
+  bySlugOrId: (text: string) => client.organization.findFirst({ where: { OR: [{ id: text }, { slug: text }] }, select: { id: true } }),
+
   /** At most two organizations, to check whether there is only one. */
   firstTwo: () => client.organization.findMany({ select: { id: true }, orderBy: { id: 'asc' }, take: 2 }),
 
@@ -32,6 +34,9 @@ export const organizationStore = (client: Statements) => ({
     }),
 
   insert: (organization: { id: string; slug: string; name: string }) => client.organization.create({ data: organization, select: { id: true } }),
+
+  /** Moves each version and mark past any that servers and clients can know; returns of how many. */
+  forgetWhatIsKnown: () => client.$executeRaw`UPDATE organization SET version = version + 1000000, denial_mark = gen_random_uuid()`,
 
   anyExists: async (): Promise<boolean> => (await client.organization.findFirst({ select: { id: true } })) !== null,
 })

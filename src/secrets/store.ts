@@ -1,5 +1,5 @@
 import { type Scope, secretsIn } from '../access/scope.ts'
-import type { Prisma, Statements } from '../store/client.ts'
+import type { Connection, Prisma } from '../store/client.ts'
 
 export interface SealedSecret {
   id: string
@@ -12,7 +12,7 @@ export interface SealedSecret {
 
 const sealedFields = { id: true, organizationId: true, name: true, version: true, createdById: true, sealed: true } as const
 
-export const secretStore = (client: Statements) => ({
+export const secretStore = ({ client }: Connection) => ({
   find: <Query extends Prisma.SecretDefaultArgs>(query: Query, scope: Scope, id: string) =>
     client.secret.findFirst({ ...query, where: { id, ...secretsIn(scope) } }),
 

@@ -1,3 +1,5 @@
+import { LRUCache } from 'lru-cache'
+
 /** One media range of an `Accept` header, such as `text/*;q=0.5`. */
 interface MediaRange {
   readonly type: string
@@ -39,8 +41,8 @@ function weightOf(ranges: readonly MediaRange[], type: string, patterns: readonl
  * What `Accept` asks for, by RFC 9110. Many clients list `text/event-stream` with JSON on every request, so a query becomes a stream only
  * where events are the only match or the better one; a subscription does wherever they are listed. `*` lists nothing by itself.
  */
-export function wantedBy(accept: string | undefined): Wanted {
-  const ranges = rangesOf(accept === undefined || accept.length > maxAcceptLength ? '*/*' : accept)
+function readAccept(accept: string): Wanted {
+  const ranges = rangesOf(accept)
   const jsonOf = (type: string): number => weightOf(ranges, type, ['application/*', '*/*']) ?? 0
   const isNamed = (type: string): boolean => ranges.some((range) => range.type === type && range.q > 0)
   const [rich, plain] = [jsonOf('application/graphql-response+json'), jsonOf('application/json')]
@@ -55,4 +57,17 @@ export function wantedBy(accept: string | undefined): Wanted {
     events: events === 0 ? 'never' : events > best ? 'all' : 'subscriptions',
     html: html > 0,
   }
+}
+
+/** Clients send few different ones. */
+const lately = new LRUCache<string, Wanted>({ max: 100 })
+
+/** What `Accept` asks for, as `readAccept` finds it. */
+export function wantedBy(accept: string | undefined): Wanted {
+  const key = accept === undefined || accept.length > maxAcceptLength ? '*/*' : accept
+  const known = lately.get(key)
+  if (known) return known
+  const wanted = readAccept(key)
+  lately.set(key, wanted)
+  return wanted
 }

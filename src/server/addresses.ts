@@ -29,17 +29,26 @@ function blockOf(address: string): string {
   return `${[...(before ?? []), ...zeros, ...(after ?? [])].slice(0, 4).join(':')}::/64`
 }
 
+const isIn = (trusted: BlockList, address: string): boolean => trusted.check(address, isIP(address) === 4 ? 'ipv4' : 'ipv6')
+
+/** Whether a trusted proxy sent a request. */
+export const createIsFromProxy =
+  (trusted: BlockList) =>
+  ({ socket }: IncomingMessage): boolean => {
+    const sender = parseAddress(socket.remoteAddress ?? '')
+    return sender !== null && isIn(trusted, sender)
+  }
+
 /**
  * Returns the address of a request. `X-Forwarded-For` is read from its right end, where the nearest proxy writes, while the writer is
  * trusted: what a client writes there itself is never reached.
  */
 export function createAddresses(trusted: BlockList): AddressOf {
-  const isTrusted = (address: string): boolean => trusted.check(address, isIP(address) === 4 ? 'ipv4' : 'ipv6')
   return ({ socket, headers }) => {
     let client = parseAddress(socket.remoteAddress ?? '')
     if (client === null) return 'unknown'
     const chain = String(headers['x-forwarded-for'] ?? '').split(',')
-    while (isTrusted(client)) {
+    while (isIn(trusted, client)) {
       const next = parseAddress(chain.pop() ?? '')
       if (next === null) break
       client = next

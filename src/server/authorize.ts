@@ -2,7 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isId } from '../ids.ts'
 import type { Outcome } from '../verification/verifier.ts'
 import { type Gateway, isFresh } from './gateway.ts'
-import { answerText, errorText, type LeanRoute } from './lean.ts'
+import { answerText, errorText } from './lean.ts'
+import type { Route } from './route.ts'
 
 const wrongInstance = errorText(
   'Name one instance, once: by the query ?instance=ins_… or the header X-Aura-Instance, set by the gateway and never by its callers.',
@@ -33,9 +34,9 @@ function answer(response: ServerResponse, outcome: Outcome): void {
     const { id, appId, instanceId, organizationId } = outcome.key
     const fields = ['x-aura-key-id', id, 'x-aura-app-id', appId, 'x-aura-instance-id', instanceId, 'x-aura-organization-id', organizationId]
     // No body: gateways do not read the body of a 200, and some close the connection if one comes.
-    answerText(response, 200, '', { fields })
+    answerText(response, 200, '', fields)
   } else if (outcome.code === 'WRONG_INSTANCE') answerText(response, 403, outcome.json)
-  else answerText(response, 401, outcome.json, { fields: ['www-authenticate', `${challenge}, error="invalid_token"`] })
+  else answerText(response, 401, outcome.json, ['www-authenticate', `${challenge}, error="invalid_token"`])
 }
 
 /**
@@ -43,7 +44,7 @@ function answer(response: ServerResponse, outcome: Outcome): void {
  * Traefik (`forwardAuth`) and Envoy (`ext_authz`). 200 with the ids in headers; 401 without a valid key, 403 for another instance.
  */
 export const authorizeRoute =
-  ({ known, ask, admits, told, unknown }: Gateway): LeanRoute =>
+  ({ known, ask, admits, told, unknown }: Gateway): Route =>
   (request, response) => {
     if (!admits(request, response)) return
     const instanceId = instanceOf(request)
@@ -53,7 +54,7 @@ export const authorizeRoute =
     // The id of another instance is not checked yet.
     if (outcome && outcome.code !== 'WRONG_INSTANCE') return answer(response, told(outcome))
     if (!instanceId || !isId(instanceId, 'ins')) return answerText(response, 400, wrongInstance)
-    if (!key) return answerText(response, 401, noKey, { fields: ['www-authenticate', challenge] })
+    if (!key) return answerText(response, 401, noKey, ['www-authenticate', challenge])
     if (request.socket.destroyed) return
     ask(key, instanceId, request, fresh).then(
       (asked) => answer(response, told(asked)),

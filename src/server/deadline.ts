@@ -20,11 +20,17 @@ export function startDeadline(timeoutMs: number): Deadline {
       unavailable('The operation took longer than OPERATION_TIMEOUT_MS allows and was stopped. Nothing more was changed. Ask for less, or try again.'),
     )
   const timer = setTimeout(late, timeoutMs)
+  let hasEnded = false
   const end = (): void => {
+    hasEnded = true
     clearTimeout(timer)
     work.leaveQueue()
   }
-  return { work, end, gone: () => work.cancel(unavailable('The client is gone.')) }
+  const gone = (): void => {
+    // Every connection is gone at some time, and an error with its stack costs as much as a small answer.
+    if (!hasEnded) work.cancel(unavailable('The client is gone.'))
+  }
+  return { work, end, gone }
 }
 
 /** The result of an execution, or UNAVAILABLE as soon as it is stopped; always waits for one that committed something. */

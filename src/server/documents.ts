@@ -17,6 +17,8 @@ const options = { maxErrors: maxErrors - 1 }
 export interface Documents {
   /** Parses and validates a text; throws syntax errors. Keeps nothing of it. */
   read(text: string): { readonly document: DocumentNode; readonly errors: readonly GraphQLError[] }
+  /** A kept document; undefined if the text is not known. */
+  known(text: string): DocumentNode | undefined
   /** Keeps a document without errors for later requests with the same text: called once its sender is known. */
   keep(document: DocumentNode): void
   /** Size of kept documents. */
@@ -43,6 +45,7 @@ export function createDocuments(schema: GraphQLSchema, { introspection, cacheByt
   const sizes = new WeakMap<DocumentNode, number>()
 
   return {
+    known: (text) => kept.get(text),
     read: (text) => {
       const known = kept.get(text)
       if (known) return { document: known, errors: [] }

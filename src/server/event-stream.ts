@@ -10,7 +10,8 @@ import { statusOf } from './error-status.ts'
 import { whenExpired } from './expiry.ts'
 import { admit, type GraphQLServer } from './graphql.ts'
 import { follow, type Wire } from './live.ts'
-import { type Caller, formatted, isRefused, type Operation, type OperationRequest, prepare, withoutHttp } from './operation.ts'
+import { type Caller, formatted, isRefused, type Operation, prepare, withoutHttp } from './operation.ts'
+import { type OperationRequest, readOperation } from './operation-request.ts'
 
 /** Something is sent at least this often, so that proxies keep the stream open and a dead client is noticed. */
 const keepAliveMs = 12_000
@@ -27,31 +28,6 @@ export interface EventStreams {
 function refuse(response: ServerResponse, status: number, errors: readonly GraphQLError[]): void {
   const { headers } = (errors[0]?.extensions['http'] ?? {}) as { headers?: Record<string, string> }
   response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', ...headers }).end(JSON.stringify({ errors: withoutHttp(errors) }))
-}
-
-/** The operation of a request whose body is already read; a string says what is wrong with it. */
-function readOperation({ method, url }: IncomingMessage, body: string): OperationRequest | string {
-  if (method !== 'GET') return parseOperation(body, null)
-  const search = new URL(url ?? '', 'http://localhost').searchParams
-  return parseOperation(JSON.stringify({ query: search.get('query'), operationName: search.get('operationName') }), search.get('variables'))
-}
-
-const members = ['query', 'variables', 'operationName', 'extensions']
-
-function parseOperation(text: string, variables: string | null): OperationRequest | string {
-  try {
-    const body: unknown = JSON.parse(text)
-    if (typeof body !== 'object' || body === null || Array.isArray(body)) return 'The body must be one operation.'
-    const operation = { ...body, ...(variables === null ? {} : { variables: JSON.parse(variables) as unknown }) } as OperationRequest
-    const unknown = Object.keys(operation).find((name) => !members.includes(name))
-    if (unknown !== undefined) return `The body may have no other members than ${members.join(', ')}.`
-    if (typeof operation.query !== 'string') return 'Must provide query string.'
-    const given = operation.variables ?? null
-    if (given !== null && (typeof given !== 'object' || Array.isArray(given))) return 'Variables must be an object.'
-    return operation
-  } catch {
-    return 'The request holds no valid JSON.'
-  }
 }
 
 /** Writes events to a response. */

@@ -60,17 +60,18 @@ export function createGateway({ ports, verifier, lastUses, gatewayToken, address
   /** Refuses a wrong gateway token; with 429 if its address sent too many. */
   const refuse = (request: IncomingMessage, response: ServerResponse): Promise<void> =>
     withRequest(
-      async (id) => {
+      async () => {
         const over: unknown = await ports.rateLimits.spend('wrong_gateway_tokens', addressOf(request)).catch((error: unknown) => error)
         if (over !== undefined && !(over instanceof AuraError)) throw over
         ports.refused(over?.extensions.code ?? 'UNAUTHENTICATED', '/v1/verify')
-        if (!over) return answerText(response, 401, errorText('Send the gateway token as X-Aura-Gateway-Token.'), { id })
+        if (!over) return answerText(response, 401, errorText('Send the gateway token as X-Aura-Gateway-Token.'))
         const { code, retryAfterMs, http } = over.extensions
         const fields = Object.entries(http?.headers ?? {}).flat()
-        answerText(response, 429, JSON.stringify({ error: over.message, code, retryAfterMs }), { id, fields })
+        answerText(response, 429, JSON.stringify({ error: over.message, code, retryAfterMs }), fields)
       },
       null,
       addressOf(request),
+      request,
     )
 
   const unknown = (response: ServerResponse, cause: unknown): void => {
@@ -78,7 +79,7 @@ export function createGateway({ ports, verifier, lastUses, gatewayToken, address
     // A failed statement is logged there, not again for each of its requests.
     if (!(cause instanceof Undecided)) ports.log.error({ error: (cause as Error).name }, 'a verification could not be decided')
     ports.metrics.undecided(reason)
-    if (reason !== 'gone') answerText(response, 503, errorText('The server cannot know right now. Try again.'), { fields: ['retry-after', '1'] })
+    if (reason !== 'gone') answerText(response, 503, errorText('The server cannot know right now. Try again.'), ['retry-after', '1'])
   }
 
   return {

@@ -1,4 +1,4 @@
-import type { DocumentNode, ExecutionArgs, ExecutionResult, GraphQLError, GraphQLSchema } from 'graphql'
+import { type DocumentNode, type ExecutionArgs, type ExecutionResult, execute, type GraphQLError, type GraphQLSchema } from 'graphql'
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga'
 import type { Identity } from '../access/actor.ts'
 import { createSchema } from '../api/schema.ts'
@@ -9,13 +9,16 @@ import { fewErrors } from '../graphql/few-errors.ts'
 import { rejected } from '../graphql/limits.ts'
 import { refusals } from '../graphql/refusals.ts'
 import type { Ports } from '../ports.ts'
-import { isTransient } from '../store/client.ts'
+import { isTransient } from '../store/failures.ts'
 import { currentWork } from '../store/work.ts'
 import { type Admission, createAdmission } from './admission.ts'
+import { type Answers, createAnswers, type Keeping } from './answers.ts'
 import { orStopped } from './deadline.ts'
 import { createDocuments, type Documents } from './documents.ts'
 import { createLongQueries } from './long-queries.ts'
-import { caller, currentRequest, identify } from './request.ts'
+import { isHashAlone, notPersisted, type OperationRequest, operationOf } from './operation-request.ts'
+import { callerOf, executeToKeep } from './recall.ts'
+import { caller, currentRequest } from './request.ts'
 import { createSenders, type Senders } from './senders.ts'
 
 /** Larger bodies are refused with 413. */
@@ -25,6 +28,12 @@ export const maxBodyBytes = 100_000
 export interface ServerContext {
   readonly identified: Promise<Identity>
   identity?: Identity
+  /** What it failed with before Yoga looks at it: a refusal, or a failure of the execution. */
+  failure?: unknown
+  /** What becomes of the answer. */
+  readonly keeping: Keeping
+  /** The result, if it was executed before Yoga looks at it. */
+  executed?: ExecutionResult
   /** The operation is a subscription, which Yoga does not answer. */
   readonly subscribes?: () => void
 }
@@ -32,6 +41,7 @@ export interface ServerContext {
 export interface GraphQLServer {
   readonly yoga: YogaServerInstance<ServerContext, Context>
   readonly documents: Documents
+  readonly answers: Answers
   /** Makes an error safe to send to a client. */
   readonly mask: (error: unknown) => GraphQLError
   readonly ports: Ports
@@ -39,8 +49,11 @@ export interface GraphQLServer {
   readonly senders: Senders
   /** How long an operation may take. */
   readonly timeoutMs: number
+  readonly schema: GraphQLSchema
   /** The schema that executes the answers of subscriptions, see `createSchema`. */
   readonly unguarded: GraphQLSchema
+  /** Executes a checked operation, within the time of its work. */
+  readonly execute: (args: ExecutionArgs, keeping: Keeping) => Promise<ExecutionResult>
 }
 
 interface Refusing {
@@ -57,14 +70,16 @@ function refuseVariables({ args, setResultAndStopExecution }: Refusing): void {
 const refusingOf = (hook: object): Refusing => hook as unknown as Refusing
 
 /** Yoga parses and validates with `documents`, like the other transports. */
-function limits(documents: Documents, mask: (error: unknown) => GraphQLError): Plugin {
+function limits(server: Omit<GraphQLServer, 'yoga'>): Plugin {
+  const { documents, mask } = server
   const wrong = new WeakMap<DocumentNode, readonly GraphQLError[]>()
-  const inLine = createLongQueries()
   return {
-    onParse: ({ setParseFn }) =>
+    onParse: ({ context, setParseFn }) =>
       setParseFn((source) => {
         const { document, errors } = documents.read(String(source))
         wrong.set(document, errors)
+        // Before Yoga does, which has one text for all.
+        if (errors.length === 0) operationOf(document, (context as { params?: OperationRequest }).params ?? {})
         return document
       }),
     onValidate: ({ setValidationFn }) => {
@@ -76,9 +91,8 @@ function limits(documents: Documents, mask: (error: unknown) => GraphQLError): P
       const refusing = refusingOf(hook)
       documents.keep(refusing.args.document)
       refuseVariables(refusing)
-      const work = currentWork()
-      const { executeFn } = hook
-      if (work) hook.setExecuteFn((args) => orStopped(work, () => inLine(args, work, () => executeFn(args) as Promise<ExecutionResult> | ExecutionResult)))
+      const { keeping, executed } = refusing.args.contextValue as ServerContext
+      hook.setExecuteFn((args) => executed ?? server.execute(args, keeping))
     },
     // Sockets and event streams handle subscriptions themselves; a request here asks for another form.
     onSubscribe: (hook) => {
@@ -92,6 +106,7 @@ function limits(documents: Documents, mask: (error: unknown) => GraphQLError): P
     },
   }
 }
+
 /** A response with data is 200: a client that gets 429 or 401 assumes that nothing was done, and retries. */
 function keepStatus(result: unknown): void {
   const { data, errors = [] } = result as ExecutionResult
@@ -111,10 +126,16 @@ export async function admit({ admission, senders }: Pick<GraphQLServer, 'admissi
 
 /** The same for HTTP; sockets and streams do this when they prepare an operation. */
 const admission = (server: Pick<GraphQLServer, 'admission' | 'senders' | 'mask'>): Plugin<ServerContext> => ({
-  onParams: async ({ context, setResult }) => {
+  onParams: async ({ params, setParams, context, setResult }) => {
     const sent = context as ServerContext
     try {
-      sent.identity = await admit(server, sent.identified)
+      if (sent.failure !== undefined) throw sent.failure
+      sent.identity ??= await admit(server, sent.identified)
+      if (isHashAlone(params)) {
+        setResult({ errors: [notPersisted()] })
+        // Yoga refuses a request without a text in its own words.
+        setParams({ ...params, query: '' })
+      } else if (params.operationName === '') setParams({ ...params, operationName: undefined as never })
     } catch (error) {
       setResult({ errors: [server.mask(error)] })
     }
@@ -126,8 +147,8 @@ export function createGraphQLServer(
   ports: Ports,
   options: {
     production: boolean
-    allowedOrigins: readonly string[]
     documentCacheBytes: number
+    keptAnswersBytes: number
     timeoutMs: number
     operationsPerMember: number
     queuedPerMember: number
@@ -135,40 +156,43 @@ export function createGraphQLServer(
 ): GraphQLServer {
   const mask = createMaskError({ ...ports, requestId: () => currentRequest()?.id, caller, isTransient, suggestions: !options.production })
   const { schema, unguarded } = createSchema()
-  const server = {
+  const senders = createSenders()
+  const inLine = createLongQueries()
+  const run = (args: ExecutionArgs): Promise<ExecutionResult> | ExecutionResult => {
+    const work = currentWork()
+    // Yoga's own puts the fields of an object in the order in which they are ready, and not in that of the document: GraphQL 7.2.2.
+    return work ? orStopped(work, () => inLine(args, work, () => execute(args))) : execute(args)
+  }
+  const server: Omit<GraphQLServer, 'yoga'> = {
     mask,
     ports,
+    schema,
     unguarded,
+    execute: (args, keeping) => executeToKeep(server, args, keeping, run),
     documents: createDocuments(schema, { introspection: !options.production, cacheBytes: options.documentCacheBytes }),
     admission: createAdmission({
       perMember: options.operationsPerMember,
       waitingPerMember: options.queuedPerMember,
       refused: () => ports.metrics.rateLimited('operations_waiting'),
     }),
-    senders: createSenders(),
+    senders,
+    answers: createAnswers(schema, { senders, maxBytes: options.keptAnswersBytes, signature: () => ports.digests.currentId }),
     timeoutMs: options.timeoutMs,
   }
   const yoga = createYoga<ServerContext, Context>({
     schema,
     graphqlEndpoint: '/graphql',
-    context: async ({ identity }) => {
+    context: async ({ identity, keeping }) => {
       if (!identity) throw unauthenticated()
-      const authenticated = ports.authenticate(identity)
-      const actor = await (currentWork()?.race(authenticated) ?? authenticated)
-      server.senders.learn(identity, actor)
-      identify(actor)
-      return createContext(ports, actor)
+      return createContext(ports, keeping.actor ?? (await callerOf(server, identity, currentWork())))
     },
-    plugins: [admission(server), limits(server.documents, mask)],
+    plugins: [admission(server), limits(server)],
     // Yoga keeps a thousand of any size, from any sender.
     parserAndValidationCache: false,
     maskedErrors: { maskError: mask },
-    // To Yoga no origin means "every origin", and a single one goes to all: it gets the request's origin, or no CORS headers.
-    cors: ({ headers }) => {
-      const origin = headers.get('origin')
-      return origin !== null && options.allowedOrigins.includes(origin) ? { origin: [origin], methods: ['GET', 'POST'], credentials: false } : false
-    },
-    graphiql: !options.production,
+    // The route has set the headers before, since responses that never reach Yoga need them too.
+    cors: false,
+    graphiql: false,
     landingPage: false,
     multipart: false,
     batching: false,

@@ -1,9 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Database } from '../store/client.ts'
+import type { Troubles } from './troubles.ts'
 
 /** What `/readyz` reads: why no traffic should come here, or null, and what else operators need to know. `isListening`: null if there is nothing to receive. */
 export function createHealth(
-  { database: { client }, keysPerPepper }: { database: Pick<Database, 'client'>; keysPerPepper: () => Readonly<Record<string, number>> | null },
+  {
+    database: { client },
+    keysPerPepper,
+    troubles,
+  }: { database: Pick<Database, 'client'>; keysPerPepper: () => Readonly<Record<string, number>> | null; troubles: Pick<Troubles, 'warnings'> },
   isListening: () => boolean | null,
 ) {
   let stopping = false
@@ -18,6 +23,9 @@ export function createHealth(
     },
     /** An old pepper without ACTIVE keys can be removed. */
     keysPerPepper,
-    warnings: () => (isListening() === false ? ['the connection that listens for changes of other nodes is gone: they are seen by polling'] : []),
+    warnings: () => [
+      ...(isListening() === false ? ['the connection that listens for changes of other nodes is gone: they are seen by polling'] : []),
+      ...troubles.warnings(),
+    ],
   }
 }

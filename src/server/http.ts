@@ -1,11 +1,10 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { printSchema } from '../api/print-schema.ts'
 import type { AddressOf } from './addresses.ts'
 import { answerJson } from './body.ts'
-import type { LeanRoute } from './lean.ts'
-import { withRequest } from './request.ts'
-
-export type Route = (request: IncomingMessage, response: ServerResponse) => Promise<void> | void
+import { idFields, keepOnlyKnownIds, withRequest } from './request.ts'
+import type { LeanRoute, Otherwise, Route } from './route.ts'
+import { asksForWebSocket, serveWithoutUpgrade } from './upgrades.ts'
 
 export interface Health {
   /** Null when the process serves, else what is wrong. */
@@ -62,8 +61,22 @@ const pathOf = ({ url = '/' }: IncomingMessage): string => {
   return end < 0 ? url : url.slice(0, end)
 }
 
+/** In milliseconds. */
+const timeouts = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 2_000 }
+
+interface HttpOptions {
+  readonly addressOf: AddressOf
+  readonly isFromProxy: (request: IncomingMessage) => boolean
+  /** How long idle connections stay, in milliseconds. */
+  readonly keepAliveMs: number
+}
+
 /** Node's own HTTP server; routes match by exact path, but for those of the portal's page. `lean` routes run thousands of times a second: they match first and skip the rest. */
-export function createHttpServer(routes: Readonly<Record<string, Route>>, lean: ReadonlyMap<string, LeanRoute>, addressOf: AddressOf): Server {
+export function createHttpServer(
+  routes: Readonly<Record<string, Route>>,
+  lean: ReadonlyMap<string, LeanRoute>,
+  { addressOf, isFromProxy, keepAliveMs }: HttpOptions,
+): Server {
   const known = new Map(Object.entries(routes))
   const handle: Route = (request, response) => {
     const path = pathOf(request)
@@ -73,19 +86,28 @@ export function createHttpServer(routes: Readonly<Record<string, Route>>, lean: 
     const isRead = request.method === 'GET' || request.method === 'HEAD'
     answerJson(response, 404, { error: isRead && known.has('/graphql') ? 'There is nothing here. GraphQL is at /graphql.' : 'There is nothing here.' })
   }
-  const server = createServer({ headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 2_000 }, (request, response) => {
-    const route = lean.get(pathOf(request))
-    if (route) return route(request, response)
-    const handled = async (id: string): Promise<void> => {
-      response.setHeader('x-request-id', id)
+  const serve: Otherwise = (request, response, route = handle) => {
+    const handled = async (): Promise<void> => {
+      const fields = idFields(request)
+      for (let at = 0; at < fields.length; at += 2) response.setHeader(String(fields[at]), String(fields[at + 1]))
       response.setHeader('cache-control', 'no-store')
       response.setHeader('x-content-type-options', 'nosniff')
-      await handle(request, response)
+      await route(request, response)
     }
-    withRequest(handled, null, addressOf(request)).catch(() => {
+    withRequest(handled, null, addressOf(request), request).catch(() => {
       if (!response.headersSent) answerJson(response, 500, { error: 'Something failed on our side.' })
       else response.destroy()
     })
+  }
+  const server = createServer({ ...timeouts, keepAliveTimeout: keepAliveMs }, (request, response) => {
+    keepOnlyKnownIds(request, isFromProxy)
+    const route = lean.get(pathOf(request))
+    if (route) route(request, response, serve)
+    else serve(request, response)
+  })
+  server.on('upgrade', (request, socket, rest) => {
+    // A process without sockets has no other listener.
+    if (!asksForWebSocket(request) || server.listenerCount('upgrade') === 1) serveWithoutUpgrade(server, request, socket, rest)
   })
   server.maxConnections = 20_000
   return server

@@ -9,18 +9,11 @@ import type { Work } from '../store/work.ts'
 import type { LiveOperation, Subscriber } from '../topic.ts'
 import type { GraphQLServer } from './graphql.ts'
 import { formatted, isRefused, type Operation, withoutHttp } from './operation.ts'
+import { canonical } from './operation-request.ts'
 import { withRequest } from './request.ts'
 
 /** Bytes that may wait for one client before nothing is added; a slow reader costs this plus one answer. */
 const maxBehindBytes = 65_536
-
-/** JSON with sorted members in every object, so that equal values give equal texts. */
-const canonical = (value: unknown): string =>
-  JSON.stringify(value, (_key, inner: unknown) =>
-    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  )
 
 /** Asks the field what it follows, with its rule on; returns the errors otherwise. */
 async function open(graphql: GraphQLServer, operation: Operation): Promise<LiveOperation | readonly GraphQLError[]> {

@@ -11,6 +11,9 @@ export interface Readings extends VerificationReadings {
   /** Operations that run, and those that wait for their turn. */
   operationsRunning(): number
   operationsWaiting(): number
+  /** Answers to queries that are kept, and their bytes. */
+  keptAnswers(): number
+  keptAnswersBytes(): number
   /** Whether hints of other nodes arrive; null if there is nothing to receive. */
   isListening(): boolean | null
 }
@@ -38,18 +41,6 @@ export function createMetrics(clock: Clock) {
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
     registers,
   })
-  // Counted thousands of times a second: plain numbers, converted to the metric when it is read.
-  const verified = new Map<string, number>()
-  new Counter({
-    name: 'aura_keys_verifications_total',
-    help: 'Decided verifications, by code.',
-    labelNames: ['code'],
-    registers,
-    collect() {
-      this.reset()
-      for (const [code, count] of verified) this.inc({ code }, count)
-    },
-  })
   const undecided = labelled('verifications_undecided_total', 'Undecided verifications, by reason: they return 503, or the caller is gone.', 'reason')
   const lookups = labelled('verification_statements_total', 'Statements that read keys for verifications, by lane.', 'lane')
   const reads = labelled('verification_reads_total', 'Keys and marks that those statements asked for, by lane.', 'lane')
@@ -60,6 +51,7 @@ export function createMetrics(clock: Clock) {
     registers,
   })
   const port: Metrics = {
+    answered: countQuickly(registers, 'answers_total', 'Answers to queries that may be kept: kept ones that were sent again, and executed ones.', 'by'),
     delivered: (answers) => deliveries.inc(answers),
     conflated: () => conflations.inc(),
     closed: (reason) => closes.inc({ reason: closeCodes.test(reason) ? reason : 'other' }),
@@ -68,7 +60,7 @@ export function createMetrics(clock: Clock) {
     failed: (code) => failures.inc({ code }),
     linesLeftOut: (count) => linesLeftOut.inc(count),
     hintDropped: () => hintsDropped.inc(),
-    verified: (code) => void verified.set(code, (verified.get(code) ?? 0) + 1),
+    verified: countQuickly(registers, 'verifications_total', 'Decided verifications, by code.', 'code'),
     undecided: (reason) => undecided.inc({ reason }),
     lookedUp: (lane, ids) => {
       lookups.inc({ lane })
@@ -86,6 +78,22 @@ export function createMetrics(clock: Clock) {
     contentType: exposed.contentType,
     text: () => exposed.metrics(),
   }
+}
+
+/** Returns a counter of what happens thousands of times a second: plain numbers, converted to the metric when it is read. */
+function countQuickly(registers: Registry[], name: string, help: string, label: string): (value: string) => void {
+  const counts = new Map<string, number>()
+  new Counter({
+    name: `aura_keys_${name}`,
+    help,
+    labelNames: [label],
+    registers,
+    collect() {
+      this.reset()
+      for (const [value, count] of counts) this.inc({ [label]: value }, count)
+    },
+  })
+  return (value) => void counts.set(value, (counts.get(value) ?? 0) + 1)
 }
 
 /** Exposes what is measured at each request. */
@@ -106,6 +114,8 @@ function readFrom(exposed: Registry, readings: Readings): void {
   gauge('subscription_groups', 'Groups of subscriptions that share one execution per change.', readings.groups)
   gauge('operations_running', 'Running operations.', readings.operationsRunning)
   gauge('operations_waiting', 'Operations that wait for their turn in the queue.', readings.operationsWaiting)
+  gauge('kept_answers', 'Answers to queries that are kept.', readings.keptAnswers)
+  gauge('kept_answers_bytes', 'Bytes of kept answers.', readings.keptAnswersBytes)
   gauge('listening', '1 while the node receives notifications of other nodes, 0 while it does not, -1 if there is nothing to receive.', () => {
     const isListening = readings.isListening()
     return isListening === null ? -1 : Number(isListening)

@@ -8,9 +8,16 @@ export interface Origins {
   readonly publicUrl: string | undefined
 }
 
+/** Equal origins in one form: case, default ports and brackets do not count. */
+export const sameOrigin = (origin: string): string => (URL.canParse(origin) ? new URL(origin).origin : origin)
+
+export const isAllowedOrigin = (origin: string, { allowed }: Pick<Origins, 'allowed'>): boolean => allowed.includes(sameOrigin(origin))
+
 /** Whether a page of this origin may open a socket or stream: programs send no origin, browsers always do. */
 export function isKnownOrigin({ origin, host }: IncomingHttpHeaders, { allowed, publicUrl }: Origins): boolean {
-  return origin === undefined || origin === `http://${host}` || origin === `https://${host}` || origin === publicUrl || allowed.includes(origin)
+  if (origin === undefined) return true
+  const own = host ? [`http://${host}`, `https://${host}`].map(sameOrigin) : []
+  return [...own, publicUrl, ...allowed].includes(sameOrigin(origin))
 }
 
 /**

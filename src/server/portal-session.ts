@@ -7,8 +7,8 @@ import type { Session, SignedIn } from '../sessions/model.ts'
 import { answerJson, readBody } from './body.ts'
 import type { Cookies } from './cookies.ts'
 import { statusOf } from './error-status.ts'
-import type { Route } from './http.ts'
 import { limitFailures } from './request.ts'
+import type { Route } from './route.ts'
 
 /** A code, or the id of an organization. */
 const maxBodyBytes = 4_096

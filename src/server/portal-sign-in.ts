@@ -4,8 +4,8 @@ import { unauthenticated } from '../errors.ts'
 import type { Ports } from '../ports.ts'
 import type { Cookies } from './cookies.ts'
 import { statusOf } from './error-status.ts'
-import type { Route } from './http.ts'
 import { limitFailures } from './request.ts'
+import type { Route } from './route.ts'
 
 /** Where a sign-in at the identity provider begins. */
 export const signInPath = '/portal/sign-in'

@@ -1,13 +1,19 @@
 import { LRUCache } from 'lru-cache'
 import type { Actor, Identity } from '../access/actor.ts'
+import { seesEveryRow } from '../access/rights.ts'
 import type { Sender } from './admission.ts'
 
 /** How many members are remembered as senders; others of an organization are strangers at first, each on their own. */
 const maxKnownSenders = 10_000
 
+/** A sender, and whether they saw the whole organization when they were last read. */
+export interface KnownSender extends Sender {
+  readonly sawAll: boolean
+}
+
 /** Returns the organization and member that an identity waits under, before the database is read for it. */
 export interface Senders {
-  of(identity: Identity): Sender
+  of(identity: Identity): KnownSender
   /** Records that the identity is this member. */
   learn(identity: Identity, actor: Actor): void
 }
@@ -17,11 +23,11 @@ export interface Senders {
  * only once it was found there, and for itself until then.
  */
 export function createSenders(): Senders {
-  const known = new LRUCache<string, Sender>({ max: maxKnownSenders })
+  const known = new LRUCache<string, KnownSender>({ max: maxKnownSenders })
   const keyOf = ({ subject, organization }: Identity): string => `${subject} ${organization ?? ''}`
   return {
-    of: (identity) => known.get(keyOf(identity)) ?? { organization: `stranger ${identity.subject}`, member: identity.subject },
-    learn: (identity, actor) => void known.set(keyOf(identity), senderOf(actor)),
+    of: (identity) => known.get(keyOf(identity)) ?? { organization: `stranger ${identity.subject}`, member: identity.subject, sawAll: false },
+    learn: (identity, actor) => void known.set(keyOf(identity), { ...senderOf(actor), sawAll: seesEveryRow(actor) }),
   }
 }
 

@@ -21,6 +21,8 @@ const organizationNeeded = 'Name an organization, its id or slug: "organization"
 /** Another type than a text is a wrong token, and not the absence of one, which would let a cookie count. */
 const authorizationOf = (value: unknown): string | undefined => (value === undefined || value === null ? undefined : typeof value === 'string' ? value : '')
 
+const credentialNeeded = 'Send "authorization": "Bearer …" in the payload of connection_init'
+
 /** Starts what must end with the socket; returns whether it may stay open. */
 async function admit({ ports }: GraphQLServer, quota: ConnectionQuota, { socket, running, identity }: Connection, actor: Actor): Promise<boolean> {
   const isClosed = (): boolean => socket.readyState === socket.CLOSED
@@ -28,7 +30,7 @@ async function admit({ ports }: GraphQLServer, quota: ConnectionQuota, { socket,
   if (socket.readyState !== socket.OPEN) return false
   const giveBack = quota.take(actor.memberId)
   if (!giveBack) {
-    socket.close(4429, 'Too many sockets')
+    socket.close(tryAgainLater, 'Too many sockets')
     return false
   }
   const stopExpiry = whenExpired(actor, ports.clock, () => socket.close(CloseCode.Forbidden, 'The token expired'))
@@ -50,7 +52,7 @@ async function admit({ ports }: GraphQLServer, quota: ConnectionQuota, { socket,
 function closeFor(error: unknown): [code: number, reason: string] | null {
   const { code, field, retryAfterMs = 0 } = error instanceof AuraError ? error.extensions : {}
   if (code === 'UNAUTHENTICATED') return field === 'organization' ? [CloseCode.Forbidden, organizationNeeded] : null
-  if (code === 'RATE_LIMITED') return [4429, `Too many wrong credentials from your address: try another in ${Math.ceil(retryAfterMs / 1_000)} s`]
+  if (code === 'RATE_LIMITED') return [tryAgainLater, `Too many wrong credentials from your address: try another in ${Math.ceil(retryAfterMs / 1_000)} s`]
   return [tryAgainLater, 'Try again']
 }
 
@@ -82,21 +84,21 @@ export function createSocketHooks(
   graphql: GraphQLServer,
   quota: ConnectionQuota,
   options: { readonly subscriptionsPerSocket: number },
-): ServerOptions<{ authorization?: string; organization?: string }, Connection> {
+): ServerOptions<{ authorization?: string; Authorization?: string; organization?: string }, Connection> {
   const { ports } = graphql
   const turn = createTurns()
 
   return {
     connectionInitWaitTimeout: 3_000,
     onConnect: async ({ connectionParams, extra }) => {
+      let isNamed = true
       try {
         // After a restart all reconnect at once.
         await turn()
-        const credential = {
-          authorization: authorizationOf(connectionParams?.authorization),
-          organization: connectionParams?.organization,
-          session: extra.session,
-        }
+        // In whichever place the client's library can put it; a page cannot set the header of an upgrade.
+        const authorization = authorizationOf(connectionParams?.authorization ?? connectionParams?.Authorization ?? extra.authorization)
+        const credential = { authorization, organization: connectionParams?.organization, session: extra.session }
+        isNamed = authorization !== undefined || extra.session !== undefined
         extra.identity = await withRequest(() => ports.identify(credential), null, extra.address)
         const { identity } = extra
         extra.actor = await withRequest(() => ports.authenticateLive(identity), null, extra.address)
@@ -105,7 +107,7 @@ export function createSocketHooks(
         return admitted
       } catch (error) {
         withRequest(() => graphql.mask(error), extra.actor, extra.address)
-        const close = closeFor(error)
+        const close: ReturnType<typeof closeFor> = isNamed ? closeFor(error) : [CloseCode.Forbidden, credentialNeeded]
         if (close) extra.socket.close(...close)
         return false
       }
@@ -121,8 +123,7 @@ export function createSocketHooks(
       const { work } = wire.deadline
       const caller = callerOf(graphql, extra, work)
       const prepared = await withRequest(() => runAs(work, () => prepare(graphql, caller, payload)), extra.actor, extra.address)
-      // Without a kind no such operation exists; graphql-ws reports that.
-      if (isRefused(prepared) || prepared.kind === null) wire.stop()
+      if (isRefused(prepared)) wire.stop()
       return isRefused(prepared) ? prepared : { ...prepared, wire }
     },
     onError: (_connection, _id, _payload, errors) => withoutHttp(errors),

@@ -15,6 +15,8 @@ export interface Connection {
   readonly address: string
   /** The value of the session's cookie at the upgrade, where it counts. */
   readonly session: string | undefined
+  /** The header of the upgrade, which programs can send. */
+  readonly authorization: string | undefined
   actor: Actor | null
   /** Ends the wait for the acknowledgement. */
   acknowledged(): void

@@ -2,7 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isId } from '../ids.ts'
 import type { Outcome } from '../verification/verifier.ts'
 import { type Gateway, isFresh } from './gateway.ts'
-import { answerText, errorText, type LeanRoute, withBody } from './lean.ts'
+import { answerText, errorText, withBody } from './lean.ts'
+import type { Route } from './route.ts'
 
 interface Question {
   readonly key: string
@@ -34,14 +35,14 @@ type Answer = (text: string, request: IncomingMessage, response: ServerResponse)
 
 /** A gateway's POST with a body of at most `maxBytes`. */
 const posted =
-  ({ admits }: Gateway, maxBytes: number, answer: Answer): LeanRoute =>
+  ({ admits }: Gateway, maxBytes: number, answer: Answer): Route =>
   (request, response) => {
-    if (request.method !== 'POST') answerText(response, 405, errorText('Use POST.'), { fields: ['allow', 'POST'] })
+    if (request.method !== 'POST') answerText(response, 405, errorText('Use POST.'), ['allow', 'POST'])
     else if (admits(request, response)) withBody(request, response, maxBytes, answer)
   }
 
 /** `POST /v1/verify`: whether a key opens an instance. */
-export const verifyRoute = (gateway: Gateway): LeanRoute => {
+export const verifyRoute = (gateway: Gateway): Route => {
   const { known, ask, told, unknown } = gateway
   return posted(gateway, maxBodyBytes, (text, request, response) => {
     const question = questionOf(parse(text))
@@ -59,7 +60,7 @@ export const verifyRoute = (gateway: Gateway): LeanRoute => {
 }
 
 /** `POST /v1/verify/batch`: the same for many keys, all decided or 503. */
-export const verifyBatchRoute = (gateway: Gateway): LeanRoute => {
+export const verifyBatchRoute = (gateway: Gateway): Route => {
   const { known, ask, told, unknown } = gateway
   return posted(gateway, maxBatchBytes, (text, request, response) => {
     const { verifications } = (parse(text) ?? {}) as { verifications?: unknown }

@@ -1,12 +1,16 @@
 import type { IncomingMessage, Server } from 'node:http'
+import type { Duplex } from 'node:stream'
 import { CloseCode, handleProtocols, makeServer, type WebSocket as ProtocolSocket } from 'graphql-ws'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Log } from '../ports.ts'
 import type { ConnectionQuota } from './connection-quota.ts'
 import type { Cookies } from './cookies.ts'
+import { type Cors, refusedOrigin } from './cors.ts'
 import type { GraphQLServer } from './graphql.ts'
 import { isKnownOrigin, type Origins } from './origins.ts'
 import { createSocketHooks } from './socket-hooks.ts'
+import { tryAgainLater } from './socket-wire.ts'
+import { asksForWebSocket } from './upgrades.ts'
 
 export interface SocketLimits {
   readonly subscriptionsPerSocket: number
@@ -32,7 +36,7 @@ function limitMessages(socket: WebSocket, perMinute: number): void {
     const now = Math.floor(performance.now() / 60_000)
     messages = now === minute ? messages + 1 : 1
     minute = now
-    if (messages > perMinute) socket.close(4429, 'Too many messages')
+    if (messages > perMinute) socket.close(tryAgainLater, 'Too many messages')
     if (socket.bufferedAmount > maxUnreadBytes) socket.terminate()
   })
 }
@@ -57,12 +61,21 @@ const forGraphqlWs = (socket: WebSocket, log: Log): ProtocolSocket => ({
     }),
 })
 
+const nothingHere = 'There is nothing here. GraphQL over WebSocket is at /graphql.'
+
+/** Answers an upgrade that is not made. */
+function refuse(socket: Duplex, status: string, error: string): void {
+  const body = JSON.stringify({ error })
+  const head = `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}`
+  socket.end(`${head}\r\n\r\n${body}`, () => socket.destroy())
+}
+
 /** GraphQL over WebSocket (`graphql-transport-ws`) at `/graphql`, with the same preparation as over HTTP. */
 export function attachWebSocket(
   server: Server,
   graphql: GraphQLServer,
   quota: ConnectionQuota,
-  options: SocketLimits & { origins: Origins; cookies: Cookies; addressOf: (request: IncomingMessage) => string },
+  options: SocketLimits & { origins: Origins; cookies: Cookies; cors: Pick<Cors, 'refused'>; addressOf: (request: IncomingMessage) => string },
 ): { readonly size: number; close(): Promise<void> } {
   const { log, metrics } = graphql.ports
   const sockets = new WebSocketServer({
@@ -87,6 +100,7 @@ export function attachWebSocket(
       address: options.addressOf(request),
       // Only now: no later message has an Origin.
       session: options.cookies.read(request),
+      authorization: request.headers.authorization,
       identity: null,
       actor: null,
       acknowledged: () => clearTimeout(impatience),
@@ -100,12 +114,16 @@ export function attachWebSocket(
   }
 
   server.on('upgrade', (request: IncomingMessage, socket, head) => {
+    if (!asksForWebSocket(request)) return
     // Node leaves the connection, with its errors and its end, to the upgrade handler.
-    const destroy = (): void => void socket.destroy()
-    socket.on('error', destroy)
-    const refuse = (status: string): void => void socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, destroy)
-    if ((request.url ?? '').split('?', 1)[0] !== '/graphql') return refuse('404 Not Found')
-    if (!isKnownOrigin(request.headers, options.origins)) return refuse('403 Forbidden')
+    socket.on('error', () => socket.destroy())
+    if ((request.url ?? '').split('?', 1)[0] !== '/graphql') return refuse(socket, '404 Not Found', nothingHere)
+    if (!isKnownOrigin(request.headers, options.origins)) {
+      options.cors.refused(request)
+      return refuse(socket, '403 Forbidden', refusedOrigin)
+    }
+    // Of several protocols this one is chosen.
+    request.headers.upgrade = 'websocket'
     sockets.handleUpgrade(request, socket, head, opened)
   })
 

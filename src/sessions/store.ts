@@ -1,4 +1,4 @@
-import type { Statements } from '../store/client.ts'
+import type { Connection } from '../store/client.ts'
 import { dayMs } from '../time.ts'
 import { boundsAt, type Session } from './model.ts'
 
@@ -11,7 +11,7 @@ const validAt = (now: Date) => {
   return { signedInAt: { gt: signedInAfter }, usedAt: { gt: usedAfter }, member: { removedAt: null } }
 }
 
-export const sessionStore = (client: Statements) => ({
+export const sessionStore = ({ client }: Connection) => ({
   /** The valid sessions with these hashes. */
   byHashes: async (hashes: readonly Uint8Array<ArrayBuffer>[], now: Date): Promise<(Session & { hash: Uint8Array })[]> => {
     const rows = await client.session.findMany({

@@ -1,9 +1,10 @@
 import type { EventEmitter } from 'node:events'
 import { Client, Pool, type PoolClient, type PoolConfig, type QueryConfig, type QueryResult, type QueryResultRow } from 'pg'
+import { createAsyncVariable } from '../async-variable.ts'
 import { currentWork, type Lane, type Work } from './work.ts'
 
 /** Connections of a node by purpose. The system's are for hub, sweeper, retention and heartbeat. */
-const maxConnections: Readonly<Record<Lane, number>> = { operations: 10, verification: 3, system: 4 }
+const maxConnections: Readonly<Record<Lane, number>> = { operations: 10, verification: 3, callers: 1, system: 4 }
 /** A statement that was cancelled and still runs after this time has lost its server: its connection is destroyed. */
 const stopMs = 1_000
 
@@ -66,10 +67,18 @@ async function commit(client: PoolClient, send: () => Promise<unknown>): Promise
   }
 }
 
+/** Called for each statement or connection that failed, with the driver's error. */
+export type OnFailure = (error: unknown) => void
+
 /** A connection, and how to give it back. */
 interface Lease {
   readonly client: PoolClient
   release(broken?: boolean): void
+}
+
+/** What sends statements into the transaction of this code, once it has begun. */
+interface Inside {
+  query: ((config: QueryConfig) => Promise<unknown>) | null
 }
 
 /**
@@ -80,10 +89,13 @@ interface Lease {
 export class Pools extends (Pool as unknown as new (config: PoolConfig) => EventEmitter) {
   readonly #lanes: Readonly<Record<Lane, Pool>>
   readonly #config: PoolConfig
+  readonly #onFailure: OnFailure
+  readonly #inside = createAsyncVariable<Inside>()
 
   /** `configOf` returns the connection settings of a lane. */
-  constructor(configOf: (lane: Lane) => PoolConfig) {
+  constructor(configOf: (lane: Lane) => PoolConfig, onFailure: OnFailure) {
     super({ max: 1 })
+    this.#onFailure = onFailure
     this.#config = configOf('system')
     const open = (lane: Lane): Pool => {
       const pool = new Pool({ ...configOf(lane), max: maxConnections[lane] })
@@ -91,12 +103,15 @@ export class Pools extends (Pool as unknown as new (config: PoolConfig) => Event
       pool.on('error', () => {})
       return pool
     }
-    this.#lanes = { operations: open('operations'), verification: open('verification'), system: open('system') }
+    this.#lanes = { operations: open('operations'), verification: open('verification'), callers: open('callers'), system: open('system') }
   }
 
   async #lease(work: Work | null): Promise<Lease> {
     work?.check()
-    const client = await this.#lanes[work?.lane ?? 'system'].connect()
+    const client = await this.#lanes[work?.lane ?? 'system'].connect().catch((error: unknown) => {
+      this.#onFailure(error)
+      throw error
+    })
     // The pool listens only to idle connections. The running statement fails too, and reports the error.
     const lost = (): void => undefined
     client.on('error', lost)
@@ -126,6 +141,7 @@ export class Pools extends (Pool as unknown as new (config: PoolConfig) => Event
       return answer
     } catch (error) {
       release(error !== work?.reason && isBroken(error))
+      this.#onFailure(error)
       throw work?.reason ?? error
     }
   }
@@ -138,6 +154,21 @@ export class Pools extends (Pool as unknown as new (config: PoolConfig) => Event
   /** Sends one statement of a work that is given, not looked up. */
   async queryFor<Row extends QueryResultRow>(work: Work, config: QueryConfig): Promise<Row[]> {
     return (await this.#send<Row>(config, work)).rows
+  }
+
+  /** Sends one statement for the current work. */
+  async run<Row extends QueryResultRow>(config: QueryConfig): Promise<Row[]> {
+    return ((await this.query(config)) as QueryResult<Row>).rows
+  }
+
+  /** Runs `body`, in which Prisma begins a transaction, with what sends statements into it. */
+  withConnection<Answer>(body: (inside: { run<Row extends QueryResultRow>(config: QueryConfig): Promise<Row[]> }) => Promise<Answer>): Promise<Answer> {
+    const inside: Inside = { query: null }
+    const run = async <Row extends QueryResultRow>(config: QueryConfig): Promise<Row[]> => {
+      if (!inside.query) throw new Error('a statement for a transaction that has not begun')
+      return ((await inside.query(config)) as QueryResult<Row>).rows
+    }
+    return this.#inside.run(inside, () => body({ run }))
   }
 
   /** A connection for one transaction, whose statements are checked one by one. */
@@ -158,10 +189,15 @@ export class Pools extends (Pool as unknown as new (config: PoolConfig) => Event
     })
     const { client } = lease
     const send = client.query.bind(client) as (config: QueryConfig) => Promise<unknown>
+    let isOver = false
     const query = async (config: QueryConfig): Promise<unknown> => {
       if (config.text !== 'ROLLBACK') work?.check()
+      // Prisma ends a transaction that takes too long while its body still runs: what comes then would be a change of its own.
+      if (isOver && config.text !== 'ROLLBACK') throw Object.assign(new Error('the transaction is over'), { code: '25P01' })
+      isOver ||= config.text === 'COMMIT' || config.text === 'ROLLBACK'
       const sent = config.text === 'COMMIT' ? commit(client, () => send(config)) : send(config)
       return sent.catch((error: unknown) => {
+        this.#onFailure(error)
         throw work?.reason && config.text !== 'COMMIT' ? work.reason : error
       })
     }
@@ -170,6 +206,8 @@ export class Pools extends (Pool as unknown as new (config: PoolConfig) => Event
       ended()
     }
     const own = { query, release }
+    const inside = this.#inside.get()
+    if (inside) inside.query ??= query
     return new Proxy(client, { get: (target, name) => (name === 'query' || name === 'release' ? own[name] : Reflect.get(target, name, target)) })
   }
 

@@ -7,7 +7,7 @@ import { PrismaPg } from '@prisma/adapter-pg'
 import { bindMigrationAwareSqlAdapterFactory, type SqlMigrationAwareDriverAdapterFactory } from '@prisma/driver-adapter-utils'
 import { Pool } from 'pg'
 import { PrismaPGlite } from 'pglite-prisma-adapter'
-import { requireMigrator } from './rights.ts'
+import { MigrationFailed, prepareMigrations, recorded } from './applied.ts'
 import { clientWith, utc } from './sessions.ts'
 
 const schemaFile = fileURLToPath(new URL('../../prisma/schema.prisma', import.meta.url))
@@ -86,51 +86,64 @@ async function withEngine<T>(factory: SqlMigrationAwareDriverAdapterFactory, use
   }
 }
 
-const finished = 'SELECT migration_name AS name FROM _prisma_migrations WHERE finished_at IS NOT NULL AND rolled_back_at IS NULL'
+interface Store {
+  query(sql: string): Promise<{ rows: unknown[] }>
+  /** Sends a script of several statements as one implicit transaction. */
+  run(script: string): Promise<unknown>
+}
 
-async function applyMigrations(factory: SqlMigrationAwareDriverAdapterFactory, query: (sql: string) => Promise<{ rows: unknown[] }>): Promise<string[]> {
+/** Sends scripts by `run`: Prisma's adapters split them at every semicolon, which breaks functions, or wait for no response. */
+function sendingScripts(factory: SqlMigrationAwareDriverAdapterFactory, run: (script: string) => Promise<unknown>): SqlMigrationAwareDriverAdapterFactory {
+  const connect = factory.connect.bind(factory)
+  factory.connect = async () => Object.assign(await connect(), { executeScript: async (script: string) => void (await run(script)) })
+  return factory
+}
+
+/** Applies what is missing and returns the names. Each migration is one transaction, which also records that it is finished. */
+async function applyMigrations(factory: SqlMigrationAwareDriverAdapterFactory, { query, run }: Store): Promise<string[]> {
   const migrationsList = await readMigrations()
   // The engine takes 60 MB and half a second; most starts do not need it.
-  const applied = new Set(
-    await query(finished).then(
-      ({ rows }) => rows.map((row) => (row as { name: string }).name),
-      () => [],
-    ),
-  )
-  if (migrationsList.migrationDirectories.every(({ path }) => applied.has(path))) return []
-  await requireMigrator(query)
-  return withEngine(factory, async (engine) => (await engine.applyMigrations({ migrationsList, filters })).appliedMigrationNames)
+  const names = migrationsList.migrationDirectories.map(({ path }) => path)
+  if (!(await prepareMigrations(query, names))) return []
+  const nameOf = new Map(migrationsList.migrationDirectories.map(({ path, migrationFile }) => [migrationFile.content.value, path]))
+  // What was sent on behalf of the engine and failed; its own errors quote scripts, and have no code.
+  let failure: unknown = null
+  const send = async (script: string): Promise<void> => {
+    const name = nameOf.get(script)
+    await run(name === undefined ? script : recorded(name, script)).catch((error: unknown) => {
+      failure = name === undefined ? error : new MigrationFailed(name, error)
+      throw error
+    })
+  }
+  const apply = (engine: SchemaEngine): Promise<{ appliedMigrationNames: string[] }> => engine.applyMigrations({ migrationsList, filters })
+  return withEngine(sendingScripts(factory, send), async (engine) => (await apply(engine)).appliedMigrationNames).catch((error: unknown) => {
+    throw failure ?? error
+  })
 }
 
 /** Applies missing migrations of `prisma/migrations` to an open PGlite and returns their names. */
-export const migratePGlite = (pglite: PGlite): Promise<string[]> => applyMigrations(new PrismaPGlite(pglite), (sql) => pglite.query(sql))
+export const migratePGlite = (pglite: PGlite): Promise<string[]> =>
+  applyMigrations(new PrismaPGlite(pglite), { query: (sql) => pglite.query(sql), run: (script) => pglite.exec(script) })
 
-/** The same for PostgreSQL. A migration that fails leaves nothing behind: each is sent whole, as one implicit transaction. */
+/** The same for PostgreSQL. */
 export async function migratePostgres(connectionString: string): Promise<string[]> {
   const pool = new Pool({ connectionString, max: 2, Client: clientWith(utc) })
   // Connections still close after `end` has resolved; without a listener their errors would end the process.
   pool.on('error', () => {})
-  const factory = new PrismaPg(pool)
-  const connect = factory.connect.bind(factory)
-  // adapter-pg splits a script at every semicolon, which breaks functions, and sends the pieces over a pool.
-  factory.connect = async () => {
-    const connection = await connect()
-    // The adapter keeps it private.
-    const { client } = connection as unknown as { client: { query(script: string): Promise<unknown> } }
-    connection.executeScript = async (script) => void (await client.query(script))
-    return connection
-  }
   try {
-    return await applyMigrations(factory, (sql) => pool.query(sql))
+    return await applyMigrations(new PrismaPg(pool), { query: (sql) => pool.query(sql), run: (script) => pool.query(script) })
   } finally {
     await pool.end()
   }
 }
 
-/** Returns the SQL from the migrations to `schema.prisma`; null if they agree. `pglite` is an empty scratch database. */
+/** Returns the SQL from the migrations to `schema.prisma`; null if they agree. `pglite` is an empty scratch database, with the extension pg_trgm. */
 export async function drift(pglite: PGlite): Promise<string | null> {
   const migrations = await readMigrations()
-  return withEngine(new PrismaPGlite(pglite), async (engine, schema) => {
+  const factory = new PrismaPGlite(pglite)
+  // The adapter's own scratch database has no extensions.
+  factory.connectToShadowDb = () => factory.connect()
+  return withEngine(factory, async (engine, schema) => {
     const from = migrations.migrationDirectories.length === 0 ? { tag: 'empty' } : { tag: 'migrations', ...migrations }
     const to = { tag: 'schemaDatamodel', files: [{ path: 'schema.prisma', content: schema }] }
     const answer = await engine.diff({ from, to, script: true, exitCode: true, shadowDatabaseUrl: null, filters })

@@ -12,7 +12,7 @@ declare module 'pg' {
 const lockTimeoutMs = 2_000
 const idleInTransactionMs = 5_000
 /** How long a statement of a verification may take: then it is stopped, and requests that wait for it get 503. */
-export const maxVerificationMs = 2_000
+export const maxSharedMs = 2_000
 /** These, and how long one statement may take, under PostgreSQL's names; 0: no limit. */
 export const timeouts = (statementMs: number): Readonly<Record<string, string>> => ({
   lock_timeout: String(lockTimeoutMs),
@@ -54,16 +54,49 @@ export class WrongSession extends Error {
   override readonly name = 'WrongSession'
 }
 
-/** Throws `WrongSession` for a standby, a pooler that refuses session settings, and a DateStyle other than ISO: no other setting affects a time. */
+interface Session {
+  readonly dateStyle: string
+  readonly isStandby: boolean
+  readonly isReadOnly: boolean
+  readonly encoding: string
+  /** Where new tables would be made; null if in none that is there and may be used. */
+  readonly schema: string | null
+  /** Whether the role may use the schema public; null if that is missing. */
+  readonly mayUse: boolean | null
+  /** Both as SQL writes them. */
+  readonly role: string
+  readonly database: string
+}
+
+const asked = `SELECT current_setting('DateStyle') AS "dateStyle", pg_is_in_recovery() AS "isStandby", current_setting('transaction_read_only') = 'on' AS "isReadOnly", current_setting('server_encoding') AS encoding,
+  current_schema()::text AS schema, (SELECT has_schema_privilege(oid, 'USAGE') FROM pg_namespace WHERE nspname = 'public') AS "mayUse",
+  quote_ident(current_user) AS role, quote_ident(current_database()) AS database`
+
+/** What is wrong with the sessions of the role, and what to do; null if nothing is. */
+function problemOf({ dateStyle, isStandby, isReadOnly, encoding, schema, mayUse, role, database }: Session): string | null {
+  if (isStandby) return 'DATABASE_URL leads to a standby, which may not know yet what was denied. Give the URL of the primary.'
+  if (isReadOnly) return `The database ${database} is read-only for the role ${role}: nothing can be written. Is default_transaction_read_only off?`
+  if (encoding !== 'UTF8') {
+    return `The database ${database} is encoded in ${encoding}, which cannot hold every name. Make one in UTF-8, and give its URL: CREATE DATABASE aura ENCODING 'UTF8' TEMPLATE template0`
+  }
+  if (mayUse === null) return `The database ${database} has no schema public, where the tables are. As its owner run: CREATE SCHEMA public`
+  if (!mayUse) return `The role ${role} may not use the schema public. As its owner run: GRANT USAGE, CREATE ON SCHEMA public TO ${role}`
+  if (schema !== 'public') {
+    return `The tables are in the schema public, and search_path makes sessions of this role look elsewhere first (${schema ?? 'in no schema'}). Remove search_path from the options of DATABASE_URL if it is there; else run: ALTER ROLE ${role} IN DATABASE ${database} SET search_path TO public`
+  }
+  if (dateStyle.startsWith('ISO')) return null
+  return "The database writes times in a form that only people can read. Run this with the role of DATABASE_URL, and start again: ALTER ROLE CURRENT_USER SET DateStyle TO 'ISO, MDY'"
+}
+
+/**
+ * Throws `WrongSession` for a standby, a read-only database, a pooler that refuses session settings, another encoding than UTF-8, another schema than public, and a
+ * DateStyle other than ISO: no other setting affects a time.
+ */
 export async function requireSessions(pool: Pool): Promise<void> {
-  const asked = `SELECT current_setting('DateStyle') AS "dateStyle", pg_is_in_recovery() AS "isStandby"`
-  const { rows } = await pool.query<{ dateStyle: string; isStandby: boolean }>(asked).catch((error: unknown) => {
+  const { rows } = await pool.query<Session>(asked).catch((error: unknown) => {
     if ((error as { code?: unknown }).code !== '08P01') throw error
     throw new WrongSession('DATABASE_URL leads to a pooler, which refuses settings of sessions. Set DATABASE_LISTEN_URL: to a direct connection, or to off.')
   })
-  if (rows[0]?.isStandby) throw new WrongSession('DATABASE_URL leads to a standby, which may not know yet what was denied. Give the URL of the primary.')
-  if (rows[0]?.dateStyle.startsWith('ISO')) return
-  throw new WrongSession(
-    "The database writes times in a form that only people can read. Run this with the role of DATABASE_URL, and start again: ALTER ROLE CURRENT_USER SET DateStyle TO 'ISO, MDY'",
-  )
+  const problem = rows[0] ? problemOf(rows[0]) : null
+  if (problem !== null) throw new WrongSession(problem)
 }

@@ -77,13 +77,18 @@ export function withOffsets<Factory extends SqlDriverAdapterFactory>(factory: Fa
   return factory
 }
 
-/** The embedded database as the adapter uses it, with times read with their offset. */
-export function readingOffsets(pglite: PGlite): PGlite {
+/** The embedded database as the adapter uses it, with times read with their offset; `onFailure` gets the errors of statements. */
+export function readingOffsets(pglite: PGlite, onFailure: (error: unknown) => void): PGlite {
   const query =
     (target: Pick<Transaction, 'query'>) =>
-    (sql: string, values: unknown[], options: QueryOptions): Promise<unknown> => {
+    async (sql: string, values: unknown[], options: QueryOptions): Promise<unknown> => {
       const parsers = Object.entries(options.parsers ?? {}).map(([type, parse]) => [type, inUtc(Number(type), parse)])
-      return target.query(sql, values, { ...options, parsers: Object.fromEntries(parsers) })
+      try {
+        return await target.query(sql, values, { ...options, parsers: Object.fromEntries(parsers) })
+      } catch (error) {
+        onFailure(error)
+        throw error
+      }
     }
   return {
     query: query(pglite),

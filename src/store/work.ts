@@ -1,8 +1,10 @@
-import pLimit from 'p-limit'
+import pLimit, { type LimitFunction } from 'p-limit'
 import { createAsyncVariable } from '../async-variable.ts'
 
 /** Each lane has its own connections; in the embedded database's queue verifications go first. */
-export type Lane = 'operations' | 'verification' | 'system'
+export type Lane = 'operations' | SharedLane | 'system'
+/** Those of statements that serve many requests at once. */
+export type SharedLane = 'verification' | 'callers'
 
 /** How many statements or transactions of one operation run at once: an operation of many fields leaves connections to others. */
 const maxConnectionsPerOperation = 2
@@ -13,18 +15,22 @@ const maxConnectionsPerOperation = 2
  */
 export class Work {
   readonly lane: Lane
-  /** Takes a connection or a place while the function runs. */
-  readonly place: <Answer>(use: () => Promise<Answer>) => Promise<Answer>
   /** Gives up its place among the running operations: called when its response is ready, or it waits for something other than the database. */
   leaveQueue: () => void = () => undefined
   readonly #stops = new Set<() => void>()
+  #places: LimitFunction | null = null
   #reason: Error | null = null
   #isCommitting = false
   #hasCommitted = false
 
   constructor(lane: Lane) {
     this.lane = lane
-    this.place = pLimit(maxConnectionsPerOperation)
+  }
+
+  /** Takes a connection or a place while the function runs. */
+  place<Answer>(use: () => Promise<Answer>): Promise<Answer> {
+    this.#places ??= pLimit(maxConnectionsPerOperation)
+    return this.#places(use)
   }
 
   /** Why its statements are no longer wanted; null while they are. */
@@ -87,7 +93,7 @@ export const currentWork = (): Work | null => variable.get() ?? null
 export const runAs = <Answer>(work: Work | null, run: () => PromiseLike<Answer>): Promise<Answer> => variable.run(work, async () => await run())
 
 /** Runs a read for many clients, or for the server itself: no cancellation stops it. */
-export const runForAll = <Answer>(run: () => PromiseLike<Answer>): Promise<Answer> => runAs(null, run)
+export const runForAll = async <Answer>(run: () => PromiseLike<Answer>): Promise<Answer> => (currentWork() === null ? run() : runAs(null, run))
 
 /** Starts work that continues after the call. */
 export const startForAll = (start: () => void): void => variable.run(null, start)

@@ -77,7 +77,8 @@ export interface OwnMark extends Marks {
   move(): void
 }
 
-export function createOwnMark(): OwnMark {
+/** `check` ends the process if the database is not its own any more. */
+export function createOwnMark(check: () => void = () => {}): OwnMark {
   let moved = 0
   let hand: Hand = { mark: '0', sentAt: { mono: 0, wall: 0 }, databaseTime: Number.NEGATIVE_INFINITY }
   return {
@@ -88,7 +89,10 @@ export function createOwnMark(): OwnMark {
       moved++
       hand = { ...hand, mark: String(moved) }
     },
-    inHand: () => hand,
+    inHand: () => {
+      check()
+      return hand
+    },
     read: () => Promise.resolve(hand),
   }
 }

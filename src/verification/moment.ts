@@ -30,5 +30,11 @@ export function isGood({ sentAt }: Hand, now: Moment, allowedMs: number): boolea
 /** Whether a use should start the next read, so that later uses do not wait for it. */
 export const isAging = ({ sentAt }: Hand, now: Moment, allowedMs: number): boolean => now.mono - sentAt.mono > ((1 - rate) / 2) * Math.min(allowedMs, reuseMs)
 
-/** The time that decides expiry: the later of this node's time and the database time of the hand. */
-export const timeOf = ({ sentAt, databaseTime }: Hand, now: Moment): number => Math.max(now.wall, databaseTime + now.mono - sentAt.mono)
+/** The time that decides expiry for a request that waited for this hand: the later of this node's time and the database time, which was after it came. */
+export const timeOfRead = ({ databaseTime }: Hand, now: Moment): number => Math.max(now.wall, databaseTime)
+
+/**
+ * The same for a request that came later. When the database read its clock is only known to be after the statement was sent, so all the time since
+ * then counts: a key can end early by as much as the statement took, which for a hand that is good is less than `reuseMs`, and never late.
+ */
+export const timeOfReuse = ({ sentAt, databaseTime }: Hand, now: Moment): number => Math.max(now.wall, databaseTime + now.mono - sentAt.mono)

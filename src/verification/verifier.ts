@@ -6,7 +6,7 @@ import { decide, type RefusalCode } from './decide.ts'
 import type { Departures } from './lane.ts'
 import type { Found, Lookups } from './lookups.ts'
 import type { Marks } from './marks.ts'
-import { type Hand, type Moment, timeOf } from './moment.ts'
+import { type Hand, type Moment, timeOfRead, timeOfReuse } from './moment.ts'
 import type { Rehashes } from './rehashes.ts'
 
 /** A failed verification is a value; an exception means that the server cannot decide. `json`: the response of `/v1/verify`. */
@@ -59,11 +59,11 @@ const valid = ({ key, json }: Entry): Outcome => ({ code: 'VALID', json, key })
  * the mark in its own commit, so an entry with the same mark is what the database had when that mark was read.
  */
 export function createVerifier({ digests, moment, cache, marks, lookups, rehashes }: Ground): Verifier {
-  /** Decides by an entry at a moment; null if the entry is outdated. */
-  function fromEntry(entry: Entry, hand: Hand, now: Moment, instanceId: string): Outcome | null {
+  /** Decides by an entry at a moment, and a time for its end; null if the entry is outdated. */
+  function fromEntry(entry: Entry, hand: Hand, now: Moment, time: number, instanceId: string): Outcome | null {
     if (entry.mark !== hand.mark || isOld(entry, now)) return null
     if (entry.key.instanceId !== instanceId) return refusals.WRONG_INSTANCE
-    entry.usedAt = Math.max(entry.usedAt, timeOf(hand, now))
+    entry.usedAt = Math.max(entry.usedAt, time)
     // After its end a key may have been revoked without a move of the mark: only the row says which refusal it is.
     return entry.usedAt < entry.expiresAt ? valid(entry) : null
   }
@@ -74,12 +74,12 @@ export function createVerifier({ digests, moment, cache, marks, lookups, rehashe
     const found: Found | null = await lookups[entry ? 'known' : 'unknown'].record(parsed.keyId, departures)
     const record = found?.record
     const matches = digests.matches(parsed.plaintext, record?.pepperId ?? digests.currentId, record?.digest ?? noDigest)
-    const { wall } = moment()
+    const read = moment()
     // Time does not go back for a key in memory.
-    const now = new Date(Math.max(wall, entry?.usedAt ?? 0))
+    const now = new Date(Math.max(read.wall, entry?.usedAt ?? 0))
     const code = found && matches ? decide(found.record, instanceId, now) : 'NOT_FOUND'
     if (found && code === 'VALID') {
-      const filled = entryOf(found.record, found.hand, Math.max(wall, found.hand.databaseTime))
+      const filled = entryOf(found.record, found.hand, timeOfRead(found.hand, read))
       cache.set(text, filled)
       rehashes.used(parsed.plaintext, found.record)
       return valid(filled)
@@ -98,7 +98,7 @@ export function createVerifier({ digests, moment, cache, marks, lookups, rehashe
       if (!entry) return null
       const now = moment()
       const hand = marks.inHand(entry.key.organizationId, now)
-      const outcome = hand && fromEntry(entry, hand, now, instanceId)
+      const outcome = hand && fromEntry(entry, hand, now, timeOfReuse(hand, now), instanceId)
       if (outcome) tally.hits++
       return outcome
     },
@@ -108,8 +108,10 @@ export function createVerifier({ digests, moment, cache, marks, lookups, rehashe
       const arrived = moment()
       if (entry && !fresh && !isOld(entry, arrived)) {
         const { organizationId } = entry.key
-        const hand = marks.inHand(organizationId, arrived) ?? (await marks.read(organizationId, departures))
-        const outcome = fromEntry(entry, hand, moment(), instanceId)
+        const inHand = marks.inHand(organizationId, arrived)
+        const hand = inHand ?? (await marks.read(organizationId, departures))
+        const now = moment()
+        const outcome = fromEntry(entry, hand, now, inHand ? timeOfReuse(hand, now) : timeOfRead(hand, now), instanceId)
         if (outcome) return outcome
       }
       return fromRow(text, instanceId, departures, entry)

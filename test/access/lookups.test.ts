@@ -11,7 +11,8 @@ import { operations, outcomeOf } from './cells.ts'
 import { everyRow } from './rows.ts'
 import { createSubjects, type Subject, type Subjects } from './subjects.ts'
 
-const { server, company } = await companyOfFile({ WS_MAX_SOCKETS_PER_MEMBER: '1000' })
+// A kept answer needs no lookup that could fail.
+const { server, company } = await companyOfFile({ WS_MAX_SOCKETS_PER_MEMBER: '1000', KEPT_ANSWERS_BYTES: '0' })
 let subjects: Subjects
 
 beforeAll(async () => {
@@ -38,7 +39,7 @@ function intercept(ports: Ports, meet: (place: Place, call: Call) => void): void
         get: (target, name) => {
           const method: unknown = Reflect.get(target, name)
           if (typeof method !== 'function') return method
-          return async (...parameters: unknown[]): Promise<unknown> => {
+          return (...parameters: unknown[]): unknown => {
             meet(place, `${store}.${String(name)}`)
             return method.apply(target, parameters)
           }
@@ -129,8 +130,8 @@ for (const [field, name, by, twice, once] of lookups) {
 
 describe('AZ-08 outside the lock', () => {
   /** Rejects in place of one lookup, on every call; answers how often it was asked. */
-  function breakLookup(store: 'members' | 'instances' | 'events' | 'hub', method: string, failure: () => Error): { readonly calls: number } {
-    const target = server.app.ports[store] as unknown as Record<string, () => Promise<unknown>>
+  function breakLookup(store: 'callers' | 'members' | 'instances' | 'events' | 'hub', method: string, failure: () => Error): { readonly calls: number } {
+    const target = (store === 'callers' ? server.app.callers : server.app.ports[store]) as unknown as Record<string, () => Promise<unknown>>
     const spy = vi.spyOn(target, method).mockImplementation(() => Promise.reject(failure()))
     return {
       get calls() {
@@ -139,8 +140,8 @@ describe('AZ-08 outside the lock', () => {
     }
   }
 
-  const queries: [lookup: string, store: 'members' | 'instances', query: string, data: object | null | undefined][] = [
-    ['bySubject', 'members', '{ apps { id } }', undefined],
+  const queries: [lookup: string, store: 'callers' | 'members' | 'instances', query: string, data: object | null | undefined][] = [
+    ['inNamed', 'callers', '{ apps { id } }', undefined],
     ['ownsAny', 'instances', '{ members { totalCount } }', { members: null }],
     ['rolesOf', 'instances', 'query ($id: ID!) { instance(id: $id) { access { totalCount } } }', { instance: { access: null } }],
     ['among', 'instances', 'query ($id: ID!) { instance(id: $id) { id } }', { instance: null }],

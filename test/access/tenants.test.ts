@@ -127,7 +127,7 @@ test('TN-13 a member of one organization at their limit leaves the other one ser
     over.push((await refused.next()) ?? {})
     await refused.end()
   }
-  expect(over.map((answer) => outcomeOf(answer))).toEqual(['CLOSED 4429', 'RATE_LIMITED'])
+  expect(over.map((answer) => outcomeOf(answer))).toEqual(['CLOSED 1013', 'RATE_LIMITED'])
   const busy = Array.from({ length: 100 }, () => everyTransport.HTTP(server, { query: '{ apps { instances { edges { node { id } } } } }' }, as('viewA')))
   const verified = await Promise.all(Array.from({ length: 100 }, () => server.verify(key.plaintext, company.J1)))
   expect(verified.map(({ valid, keyId }) => valid && keyId)).toEqual(Array(100).fill(key.id))

@@ -13,7 +13,7 @@ export function readFiles(folder: string, ...endings: readonly string[]): Files 
   const paths = readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((path) => slashes(join(folder, path)))
   return new Map(
     paths
-      .filter((path) => wanted.some((ending) => path.endsWith(ending)) && !path.includes('/generated/'))
+      .filter((path) => wanted.some((ending) => path.endsWith(ending)) && !/\/(generated|node_modules)\//.test(path))
       .sort()
       .map((path) => [path, readFileSync(path, 'utf8')]),
   )

@@ -18,7 +18,7 @@ function boundsOf(files: Readonly<Record<string, string>>): Map<string, string> 
 }
 
 /** Settings that bound something. */
-const bounding = /^(MAX_OPERATIONS|MAX_QUEUED|WS_MAX|VERIFY|DOCUMENT_CACHE|OPERATION_TIMEOUT)|_PER_MINUTE$/
+const bounding = /^(MAX_OPERATIONS|MAX_QUEUED|WS_MAX|VERIFY|DOCUMENT_CACHE|KEPT_ANSWERS|OPERATION_TIMEOUT)|_PER_MINUTE$/
 
 const sources = Object.fromEntries(
   readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })

@@ -17,7 +17,8 @@ export const isUseCase = (path: string): boolean => featureOf(path) !== null && 
 const ranks = ['pure', 'store', 'ports', 'use case or adapter', 'schema', 'transport', 'compose', 'command line'] as const
 export type Rank = (typeof ranks)[number]
 
-const pure = /^src\/(errors|ids|names|time|async-variable|setting|config)\.ts$|^src\/(crypto|access)\/|\/model\.ts$|^src\/verification\/decide\.ts$/
+const pure =
+  /^src\/(errors|ids|names|folding|time|async-variable|environment|settings?|config)\.ts$|^src\/(crypto|access)\/|\/model\.ts$|^src\/verification\/decide\.ts$/
 const stores = /\/store\.ts$|^src\/store\//
 const ports = /^src\/(ports|topic)\.ts$/
 const schema = /^src\/(graphql|api)\/|\/(schema|queries|mutations|subscriptions|rules)\.ts$/

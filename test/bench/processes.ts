@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { Client } from 'pg'
 
 const canPin = process.platform === 'linux' && spawnSync('taskset', ['--version']).status === 0
@@ -7,10 +7,10 @@ export const pinning = canPin ? 'server on core 0, clients on core 1' : 'not pin
 
 const children: ChildProcess[] = []
 
-/** Starts a Node program on one core, with as many open files as the system allows. */
-export function start(core: number, file: string, args: readonly string[] = [], env: Record<string, string> = {}): ChildProcess {
+/** Starts a Node program on one core, with as many open files as the system allows. `node`: with which Node. */
+export function start(core: number, file: string, args: readonly string[] = [], env: Record<string, string> = {}, node = process.execPath): ChildProcess {
   const command = `ulimit -n "$(ulimit -Hn)"; exec ${canPin ? `taskset -c ${core} ` : ''}"$@"`
-  const child = spawn('bash', ['-c', command, 'bash', process.execPath, file, ...args], {
+  const child = spawn('bash', ['-c', command, 'bash', node, file, ...args], {
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     serialization: 'advanced',
@@ -36,9 +36,18 @@ export const ending = (child: ChildProcess) => async (): Promise<void> => {
   await ended
 }
 
+/** Installs what the servers in a folder of the benchmarks need, unless it is there: it is no part of the project. */
+export function install(folder: string): void {
+  const cwd = `test/bench/${folder}`
+  const [lock, installed] = [`${cwd}/package-lock.json`, `${cwd}/node_modules/.package-lock.json`]
+  if (existsSync(installed) && statSync(installed).mtimeMs > statSync(lock).mtimeMs) return
+  const { status } = spawnSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], { cwd, stdio: 'inherit' })
+  if (status !== 0) throw new Error(`what ${cwd} needs could not be installed`)
+}
+
 /** A small server of a benchmark; it says where it listens. */
-export function startSmallServer(file: string, args: readonly string[] = [], env: Record<string, string> = {}): Promise<Server> {
-  const child = start(0, `test/bench/${file}`, args, env)
+export function startSmallServer(file: string, args: readonly string[] = [], env: Record<string, string> = {}, node?: string): Promise<Server> {
+  const child = start(0, `test/bench/${file}`, args, env, node)
   return new Promise((resolve, reject) => {
     child.once('message', ({ url }: { url: string }) => resolve({ pid: child.pid ?? 0, url, end: ending(child) }))
     child.once('exit', (code) => reject(new Error(`${file} ended with ${code}`)))

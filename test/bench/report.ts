@@ -14,6 +14,16 @@ export const spread = (values: readonly number[]): Spread => ({ median: quantile
 
 const round = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toFixed(1))
 export const show = ({ median, least, most }: Spread): string => `${round(median)} (${round(least)}–${round(most)})`
+/** Whole numbers, for what there are many of. */
+export const whole = ({ median, least, most }: Spread): string =>
+  [median, least, most]
+    .map((value) => Math.round(value).toLocaleString('en'))
+    .join(' ')
+    .replace(/ (.*) (.*)/, ' ($1–$2)')
+export const ratio = ({ median, least, most }: Spread): string => `${median.toFixed(2)} (${least.toFixed(2)}–${most.toFixed(2)})`
+/** A line about an aim: what there should be at least, and what there is. */
+export const aim = (what: string, least: number, found: Spread): string =>
+  `- ${what}: at least ${least}; it is ${ratio(found)}, ${found.median >= least ? 'met' : 'not met'}`
 
 export const machine = (): string => `${cpus()[0]?.model.trim()}, ${cpus().length} cores, Node ${process.versions.node}, ${process.platform}`
 

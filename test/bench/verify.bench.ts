@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { endProcesses, findPostgres, pinning } from './processes.ts'
-import { machine, publish, type Spread, show, spread, table } from './report.ts'
+import { machine, publish, ratio, type Spread, show, spread, table, whole } from './report.ts'
 import { type Clients, startClients } from './verify/clients.ts'
 import { compare, type Figures, rounds, type Subject, seconds, warm } from './verify/compare.ts'
 import { createSubjects } from './verify/subjects.ts'
@@ -24,12 +24,6 @@ afterAll(async () => {
   console.log(page)
 })
 
-const whole = ({ median, least, most }: Spread): string =>
-  [median, least, most]
-    .map((value) => Math.round(value).toLocaleString('en'))
-    .join(' ')
-    .replace(/ (.*) (.*)/, ' ($1–$2)')
-const ratio = ({ median, least, most }: Spread): string => `${median.toFixed(2)} (${least.toFixed(2)}–${most.toFixed(2)})`
 const of = (figures: readonly Figures[], name: keyof Figures): Spread => spread(figures.map((each) => each[name]))
 /** Round by round, against what was measured beside it. */
 const ratios = (figures: readonly Figures[], to: readonly Figures[] = []): Spread =>

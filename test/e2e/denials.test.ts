@@ -10,7 +10,7 @@ import type { Node } from '../prove/cluster.ts'
 import { authorizationOf } from '../prove/organizations.ts'
 import { type Ground, startGround } from '../prove/prove.ts'
 import { type HeldKey, Recorder } from '../prove/recorder.ts'
-import { documentedStatement, restore, saves } from '../prove/restore.ts'
+import { renewAsDocumented, restore, saves } from '../prove/restore.ts'
 import { onPostgres } from '../support/processes.ts'
 
 // Three processes, of which one denies and another is asked: the embedded database has one alone, whose tests are in `own-lane.test.ts`.
@@ -214,8 +214,8 @@ test('each kind of repetition waits as long as the first', async () => {
 })
 
 for (const [form, save] of Object.entries(saves)) {
-  test(`after ${form} was restored as the README says, nodes that ran all along open nothing that was denied since, nor lost`, async () => {
+  test(`after ${form} was restored as docs/operating.md says, nodes that ran all along open nothing that was denied since, nor lost`, async () => {
     if (!onPostgres) return
-    expect(await restore(ground, save, documentedStatement())).toEqual({ denied: 'REVOKED', lost: 'NOT_FOUND', active: 'VALID' })
+    expect(await restore(ground, save, renewAsDocumented)).toEqual({ denied: 'REVOKED', lost: 'NOT_FOUND', active: 'VALID' })
   })
 }

@@ -185,5 +185,6 @@ test('migrate, bootstrap, --help and --version do what they say', async () => {
   expect(JSON.parse(owned.stdout)).toMatchObject({ slug: 'societe-generale' })
   const { stdout: help } = await cli(['--help'])
   for (const command of ['serve', 'token', 'migrate', 'bootstrap']) expect(help).toContain(command)
-  expect((await cli(['--version'])).stdout).toBe('0.1.0\n')
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }
+  expect((await cli(['--version'])).stdout).toBe(`${version}\n`)
 })

@@ -37,6 +37,14 @@ test('the tour runs to its end and shows what the README promises', async () => 
   expect(JSON.parse(analyst ?? '')).toMatchObject({ name: 'Analyst' })
   expect(JSON.parse(functions ?? '')).toMatchObject({ name: 'Cloud Functions' })
   expect(stdout).toMatch(/"plaintext":"aura_[0-9a-z]{26}_[0-9A-Za-z]{49}"/)
+  // What stands after a command is what it prints, with dots for what differs.
+  let rest = lines
+  for (const [, told = ''] of script.matchAll(/ {2}# (.+)$/gm)) {
+    const pattern = told.replace(/, and .*$/, '').replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')
+    const at = rest.findIndex((line) => new RegExp(`^${pattern.replaceAll('…', '.*')}$`).test(line))
+    expect([told, at < 0 ? rest : 'is printed']).toEqual([told, 'is printed'])
+    rest = rest.slice(at + 1)
+  }
   const codes = lines
     .slice(4)
     .map((line) => /"code":"(\w+)"/.exec(line)?.[1])

@@ -1,7 +1,4 @@
-import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
 import { expect, test, vi } from 'vitest'
 import {
   ApiKeyChangedDocument,
@@ -11,7 +8,7 @@ import {
   type KeyCountsSubscription,
 } from '../generated/operations.ts'
 import { createCompany } from '../support/company.ts'
-import { freePort } from '../support/postgres.ts'
+import { startFront } from '../support/gateways.ts'
 import { startServer } from '../support/server.ts'
 import { overEvents, overWebSocket } from '../support/subscribe.ts'
 
@@ -21,24 +18,16 @@ test('behind nginx two nodes are one: requests, sockets and streams go through, 
   // On the embedded database there is one node only, and nginx knows it twice.
   const other = await server.node({ WS_MAX_SOCKETS_PER_MEMBER: '50' })
   const nodes = other.app === server.app ? [server] : [server, other]
-  const folder = mkdtempSync(join(tmpdir(), 'aura-keys-nginx-'))
-  const port = await freePort()
-  const file = join(folder, 'nginx.conf')
   const [first, second] = [server, other].map(({ url }) => new URL(url).host) as [string, string]
-  writeFileSync(
-    file,
+  const nginx = await startFront('nginx', (port) =>
     readFileSync('examples/nginx.conf', 'utf8')
       .replace('127.0.0.1:4000', `127.0.0.1:${port}`)
       .replace('127.0.0.1:4001', first)
       .replace('127.0.0.1:4002', second),
   )
-  const nginx = spawn('nginx', ['-c', file, '-p', folder], { stdio: ['ignore', 'ignore', 'pipe'] })
-  const ended = new Promise((resolve) => nginx.once('exit', resolve))
-  let complaints = ''
-  nginx.stderr.on('data', (part: Buffer) => (complaints += part))
-  const front = { ...server, url: `http://127.0.0.1:${port}` }
+  const front = { ...server, url: nginx.url }
   try {
-    await vi.waitFor(async () => expect((await fetch(`${front.url}/readyz`)).status, complaints).toBe(200), { timeout: 10_000 })
+    expect((await fetch(`${front.url}/readyz`)).status).toBe(200)
     const authorization = `Bearer ${await server.token('ownA', 'a')}`
     const watch = () =>
       [overWebSocket, overEvents].map((open) => open<KeyCountsSubscription>(front, KeyCountsDocument.toString(), { instanceId: company.I1 }, authorization))
@@ -72,9 +61,7 @@ test('behind nginx two nodes are one: requests, sockets and streams go through, 
     }
     await Promise.all([...badges, feed].map((stream) => stream.end()))
   } finally {
-    nginx.kill('SIGTERM')
-    await ended
-    rmSync(folder, { recursive: true, force: true })
+    await nginx.stop()
     for (const node of nodes.reverse()) await node.close()
   }
 })

@@ -12,7 +12,8 @@ import { createOperationWriter } from '../support/random-operation.ts'
 import { codesOf, type GraphQLAnswer, requestStatements } from '../support/server.ts'
 import { everyTransport } from '../support/transports.ts'
 
-const { server, company } = await companyOfFile({ WS_MAX_MESSAGES_PER_MINUTE: '100000', WS_MAX_SOCKETS_PER_MEMBER: '1000' })
+// A price is that of an execution: whoever finds a kept answer that holds no more has read its sender once more.
+const { server, company } = await companyOfFile({ WS_MAX_MESSAGES_PER_MINUTE: '100000', WS_MAX_SOCKETS_PER_MEMBER: '1000', KEPT_ANSWERS_BYTES: '0' })
 let keyIds: string[]
 
 beforeAll(async () => {

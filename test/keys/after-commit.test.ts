@@ -19,14 +19,13 @@ afterAll(() => server.close())
 
 /** The ports with a connection that is lost before or after the database commits. */
 function losing(when: 'before' | 'after'): Ports {
-  const { client } = server.app.database
+  const { transact } = server.app.database
   const lost = (): never => {
     throw Object.assign(new Error('lost'), { code: 'ECONNRESET' })
   }
-  const $transaction = (body: (statements: never) => Promise<unknown>): Promise<unknown> =>
-    when === 'after' ? client.$transaction(body as never).then(lost) : client.$transaction(async () => lost())
+  const losing: typeof transact = (body) => (when === 'after' ? transact(body).then(lost) : transact(async () => lost()))
   const { ports } = server.app
-  const change = createChange({ client: { $transaction } as never, statementMs: () => 0 }, ports.clock, { changed: () => undefined, denied: () => undefined })
+  const change = createChange({ transact: losing, statementMs: () => 0 }, ports.clock, { changed: () => undefined, denied: () => undefined })
   return { ...ports, change, changeBy: createChangeBy(ports, change) }
 }
 

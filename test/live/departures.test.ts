@@ -99,7 +99,7 @@ test('WS-10 nothing is done any more of what comes after too many messages', asy
     const payload = { query: CreateAppDocument.toString(), variables: { input: { slug: `late-${turn}`, name: 'Late' } } }
     socket.send(JSON.stringify({ id: `late ${turn}`, type: 'subscribe', payload }))
   }
-  expect(await closed).toBe(4429)
+  expect(await closed).toBe(1013)
   const { data } = await server.graphql(CreateAppDocument, { input: { slug: 'in-time', name: 'In time' } }, as('ownA'))
   expect(data?.createApp?.app).toBeTruthy()
   expect(await server.sql("SELECT slug FROM app WHERE slug LIKE 'late-%'")).toEqual([])

@@ -66,3 +66,26 @@ test('the version to go on from tells nothing apart, unless it is used for more'
   expect(resumeVariable('subscription ($v: Version, $b: Boolean!) { events(after: $v) { version id @skip(if: $b) } }')).toBe('v')
   expect(resumeVariable('subscription ($v: Version) { a: events(after: $v) { id } b: apiKeyChanged(after: $v) { version } }')).toBeNull()
 })
+
+test('counts of the row that a message of counts is about are shared: the message began with them; anywhere else they are read for the viewer', () => {
+  const isShareable = (text: string) => analyse(schema, parse(text)).isShareable
+  const within = (selection: string) => `subscription { keyCountsOf { ${selection} } }`
+  for (const selection of [
+    'instance { id keyCounts { active } }',
+    'app { keyCounts { version } } instance { known: keyCounts { active } }',
+    'subject: instance { ... on AppInstance { keyCounts { active } } app { id } }',
+    '... on KeyCountsOf { app { keyCounts { active } } } counts { active }',
+  ]) {
+    expect([selection, isShareable(within(selection))]).toEqual([selection, true])
+  }
+  for (const text of [
+    within('instance { app { keyCounts { active } } }'),
+    within('instance { app { id } keyCounts { active } createdBy { id } app { keyCounts { active } } }'),
+    within('instance { ...F } } fragment F on AppInstance { keyCounts { active }'),
+    'subscription { apiKeyChanged { apiKey { instance { keyCounts { active } } } } }',
+    'subscription { events { app { keyCounts { active } } } }',
+    'subscription { events { instance { keyCounts { active } } } }',
+  ]) {
+    expect([text, isShareable(text)]).toEqual([text, false])
+  }
+})

@@ -24,6 +24,8 @@ const grouped = async (size: number): Promise<number> => {
   return groups()
 }
 
+const countsInRows = 'subscription ($instanceIds: [ID!]) { keyCountsOf(instanceIds: $instanceIds) { instance { id keyCounts { active version } } } }'
+
 for (const [transport, subscribe] of Object.entries(transports)) {
   describe(`over ${transport}`, () => {
     const follow = async <Data = Record<string, never>>(document: { toString(): string }, variables: object, person: Person): Promise<Stream<Data>> => {
@@ -35,6 +37,7 @@ for (const [transport, subscribe] of Object.entries(transports)) {
     for (const [what, document, variables] of [
       ['counts', KeyCountsDocument, () => ({ instanceId: company.I1 })],
       ['the counts of a page', KeyCountsOfDocument, () => ({ instanceIds: [company.I1, company.I2] })],
+      ['the counts in the rows of a page', countsInRows, () => ({ instanceIds: [company.I1, company.I2] })],
     ] as const) {
       test(`one change costs as many statements for forty watchers of ${what} as for one`, async () => {
         const costOf = async (watchers: number): Promise<number> => {

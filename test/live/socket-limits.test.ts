@@ -65,7 +65,7 @@ const subscribe = (id: string) => ({ id, type: 'subscribe', payload: { query: Ke
 test('WS-10 a member has so many sockets, and another member their own', async () => {
   const sockets = await Promise.all([open('devA'), open('devA'), open('devA')])
   for (const socket of sockets) expect((await socket.next())?.type).toBe('connection_ack')
-  expect(await (await open('devA')).closed).toBe(4429)
+  expect(await (await open('devA')).closed).toBe(1013)
   const other = await open('dev2A')
   expect((await other.next())?.type).toBe('connection_ack')
   sockets[0]?.socket.close()
@@ -96,7 +96,7 @@ test('WS-10 a socket that talks too much is closed', async () => {
   const socket = await open('auraA')
   expect((await socket.next())?.type).toBe('connection_ack')
   for (let sent = 0; sent < 60; sent++) socket.send({ type: 'ping' })
-  expect(await socket.closed).toBe(4429)
+  expect(await socket.closed).toBe(1013)
 })
 
 test('a frame that is too large closes the socket, and the others notice nothing', async () => {

@@ -45,6 +45,7 @@ describe('found:', () => {
     ['a live key orphaned though only revoked', 'a live key refused', [created(), denial('revocation', 18, null), said('ORPHANED', 20)]],
     ['a live key refused before the denial began', 'a live key refused', [created(), said('REVOKED', 90), revoked]],
     ['over before its end, with all clocks true', 'a live key refused', [created({ endsAt: 1_000 }), said('EXPIRED', 900)]],
+    ['over before its end by longer than a mark is good', 'a live key refused', [created({ endsAt: 1_000 }), said('EXPIRED', 940)]],
     [
       'over before its end by more than any clock was ahead',
       'a live key refused',
@@ -73,6 +74,7 @@ describe('let be:', () => {
     ['either, after a denial without an answer', [created(), denial('revocation', 100, null), said('VALID', 5_000), said('REVOKED', 6_000)]],
     ['orphaned or revoked, once both were asked for', [created(), orphaned, denial('revocation', 300, null), said('ORPHANED', 400), said('REVOKED', 400)]],
     ['503 at any time', [created(), said(null, 20), revoked, said(null, 300, null)]],
+    ['over before its end by less than a mark is good', [created({ endsAt: 1_000 }), said('EXPIRED', 946)]],
     ['over after its end', [created({ endsAt: 1_000 }), said('VALID', 990), said('EXPIRED', 1_001)]],
     ['over as early as a clock was ahead', [created({ endsAt: hour }), { kind: 'clock', begin: 500, end: 600, aheadMs: hour }, said('EXPIRED', 550)]],
     [

@@ -1,3 +1,4 @@
+import { rate, reuseMs } from '../../src/verification/moment.ts'
 import type { ClockAhead, CreatedKey, Denial, Entry, Verification } from './history.ts'
 
 /** `rule`: which promise was broken. */
@@ -8,13 +9,15 @@ export interface Violation {
 
 /** The times of keys, of the database and of whoever looks on are the same clock of this machine, read as whole milliseconds and a moment apart. */
 const slackMs = 5
+/** A node that uses a mark again counts the time of its statement as passed, and so may end a key this much early. */
+const earlyMs = (1 - rate) * reuseMs
 
 const isDone = ({ end }: Denial, { begin }: Verification): boolean => end !== null && end < begin
 const mayBeDone = ({ begin }: Denial, verification: Verification): boolean => begin < (verification.end ?? Number.POSITIVE_INFINITY)
 
 /** Whether some node could already think that the key is over: what one of them stored, all of them read. */
 function someClockIsPast({ endsAt, begin }: CreatedKey, moment: number, ahead: readonly ClockAhead[]): boolean {
-  if (moment + slackMs >= endsAt) return true
+  if (moment + slackMs + earlyMs >= endsAt) return true
   return ahead.some((clock) => {
     const last = Math.min(clock.end ?? moment, moment)
     return clock.begin <= moment && last >= begin && last + clock.aheadMs + slackMs >= endsAt
@@ -45,7 +48,7 @@ function ruleOf(key: CreatedKey, denials: readonly Denial[], verification: Verif
 
 /**
  * Every way in which a history breaks what the server promises. What was not answered may have happened or not; a verification without an answer, or
- * with a 503, says nothing. A node whose time of day is ahead may end a key so much early, and no other.
+ * with a 503, says nothing. A node whose time of day is ahead may end a key so much early; else by less than a mark is good.
  */
 export function check(history: readonly Entry[]): Violation[] {
   const keys = new Map<string, CreatedKey>()

@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest'
 import { type Fault, type FaultName, faultNames, faults } from './faults.ts'
 import { prove, startGround } from './prove.ts'
-import { documentedStatement, restore, saves } from './restore.ts'
+import { restore, saves } from './restore.ts'
 
-const operations = Number(process.env['OPERATIONS'] ?? 10_000)
+// More than of a seed: most faults are found within a third, but what shows one is chance, and rarer on a busy machine.
+const operations = 5 * Number(process.env['OPERATIONS'] ?? 10_000)
 const seed = Number(process.env['FIRST_SEED'] ?? 1)
 const ofRestores: FaultName = 'a counter in place of the random mark, across a restore'
 
@@ -36,7 +37,9 @@ test(`planted: ${ofRestores}`, async () => {
   const ground = await startGround(faults[ofRestores])
   try {
     const begin = performance.now()
-    const { denied } = await restore(ground, saves['a dump'], documentedStatement().replace('gen_random_uuid()', 'next_mark(denial_mark)'))
+    const { denied } = await restore(ground, saves['a dump'], ({ sql }) =>
+      sql('UPDATE organization SET version = version + 1000000, denial_mark = next_mark(denial_mark)'),
+    )
     console.log(`planted: ${ofRestores}: ${denied === 'VALID' ? 'found' : 'NOT FOUND'} in one restore, ${seconds(begin)} s`)
     expect(denied).toBe('VALID')
   } finally {
@@ -48,7 +51,7 @@ test('planted: a restore that renews no mark', async () => {
   const ground = await startGround()
   try {
     const begin = performance.now()
-    const { lost, denied } = await restore(ground, saves['a dump'], '')
+    const { lost, denied } = await restore(ground, saves['a dump'], async () => undefined)
     console.log(`planted: a restore that renews no mark: ${lost === 'VALID' ? 'found' : 'NOT FOUND'} in one restore, ${seconds(begin)} s`)
     // What was lost is still in memory; what is denied afterwards is not, since a random mark never comes back.
     expect({ lost, denied }).toEqual({ lost: 'VALID', denied: 'REVOKED' })

@@ -6,11 +6,15 @@ import { authorizationOf } from './organizations.ts'
 import type { Ground } from './prove.ts'
 import { type HeldKey, Recorder } from './recorder.ts'
 
-/** What the README has whoever restores a database run in it. */
-export function documentedStatement(): string {
-  const [, statement] = /psql \S+ -c '(UPDATE organization [^']+)'/.exec(readFileSync('README.md', 'utf8')) ?? []
-  if (statement === undefined) throw new Error('README.md does not say what to run after a restore')
-  return statement
+/** The command that docs/operating.md names, run on the machine of the servers. */
+export async function renewAsDocumented({ env, postgres }: Cluster): Promise<void> {
+  const [, command] = /DATABASE_URL=\S+ npx aura-keys (\w+)\n/.exec(readFileSync('docs/operating.md', 'utf8')) ?? []
+  if (command === undefined) throw new Error('docs/operating.md does not say what to run after a restore')
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['dist/main.js', command], {
+    env: { ...env, DATABASE_URL: postgres.url },
+    encoding: 'utf8',
+  })
+  if (status !== 0 || !/\{"organizations":[1-9]/.test(stdout)) throw new Error(stdout + stderr)
 }
 
 /** Saves the database, and answers how to restore it. Nobody else is connected meanwhile. */
@@ -73,8 +77,12 @@ export interface Restored {
   readonly active: string
 }
 
-/** Saves, denies X, makes K, restores, runs `statement`, and denies Y, with nodes that run all along. */
-export async function restore({ cluster, organizations: [organization] }: Ground, save: Save, statement: string): Promise<Restored> {
+/** Saves, denies X, makes K, restores, runs `renew`, and denies Y, with nodes that run all along. */
+export async function restore(
+  { cluster, organizations: [organization] }: Ground,
+  save: Save,
+  renew: (cluster: Cluster) => Promise<unknown>,
+): Promise<Restored> {
   if (!organization) throw new Error('no organization')
   const recorder = new Recorder()
   const owner = await authorizationOf(organization.slug)
@@ -95,7 +103,7 @@ export async function restore({ cluster, organizations: [organization] }: Ground
   await ask(one, y)
   await apart(cluster, async () => {
     await restoreIt()
-    if (statement !== '') await cluster.sql(statement)
+    await renew(cluster)
   })
   // Before another denial moves the mark.
   const lost = await ask(one, k)

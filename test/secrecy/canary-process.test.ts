@@ -62,7 +62,7 @@ test('KS-02 a real server that makes, reveals and refuses keys prints none of th
     expect(printed).not.toMatch(/aura_[0-9a-z]{26}_/)
     const { read, found } = filesWith(home.folder, hidden)
     expect(found).toEqual([])
-    expect(read > 500).toBe(!onPostgres)
+    expect(read > 200).toBe(!onPostgres)
   } finally {
     await home.remove()
   }

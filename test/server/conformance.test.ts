@@ -1,15 +1,9 @@
 import { serverAudits } from 'graphql-http'
-import { beforeAll, describe, expect, test } from 'vitest'
-import { createCompany } from '../support/company.ts'
-import { serverOfFile } from '../support/file-server.ts'
+import { describe, expect, test } from 'vitest'
+import { companyOfFile } from '../support/file-server.ts'
 
-const server = await serverOfFile()
-let authorization: string
-
-beforeAll(async () => {
-  await createCompany(server)
-  authorization = `Bearer ${await server.token('ownA', 'a')}`
-})
+const { server, company } = await companyOfFile()
+const authorization = `Bearer ${await server.token('ownA', 'a')}`
 
 const auditsWith = (headers: Record<string, string>) =>
   serverAudits({
@@ -40,3 +34,16 @@ for (const [name, headers, expected] of [
     }
   })
 }
+
+test('HP-15 the fields of an answer are in the order of the document, whichever of them are ready first', async () => {
+  const { id } = await company.createKey('ownA', company.I1)
+  const documents = [
+    `mutation { revokeApiKey(input: { id: "${id}", acknowledged: true }) { apiKey { status id } propagation { waitedMs nodes } } }`,
+    `{ instance(id: "${company.I1}") { keyCounts { total active } name apiKeys(first: 1) { edges { cursor node { createdBy { name } id } } } id } viewer { member { name } } }`,
+  ]
+  for (const query of documents) {
+    const text = await (await server.post({ query }, { authorization })).text()
+    const selected = query.replaceAll(/\([^)]*\)|mutation/g, '').match(/\w+/g)
+    expect([...text.matchAll(/"(\w+)":/g)].map(([, name]) => name)).toEqual(['data', ...(selected ?? [])])
+  }
+})

@@ -76,7 +76,7 @@ test('HP-04 a page that a browser opens executes nothing', async () => {
   const search = new URLSearchParams({ query: '{ apps { id } }' })
   for (const accept of ['text/html', 'text/html, text/event-stream', 'text/event-stream, text/html;q=0.1']) {
     const response = await fetch(`${server.url}/graphql?${search}`, { headers: { authorization: bearer, cookie: 'a=b', accept } })
-    expect([accept, response.headers.get('content-type')]).toEqual([accept, 'text/html'])
+    expect([accept, response.headers.get('content-type')]).toEqual([accept, 'text/html; charset=utf-8'])
     expect((await fetch(`${production.url}/graphql?${search}`, { headers: { cookie: 'a=b', accept } })).status).toBe(400)
   }
 })

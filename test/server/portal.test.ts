@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { afterAll, expect, test } from 'vitest'
-import { createHttpServer, type Route } from '../../src/server/http.ts'
+import { createHttpServer } from '../../src/server/http.ts'
 import { portalRoutes } from '../../src/server/portal.ts'
+import type { Route } from '../../src/server/route.ts'
 import { serverOfFile } from '../support/file-server.ts'
 
 const server = await serverOfFile()
@@ -24,7 +25,7 @@ put('assets/index-abc.js.map', '{}')
 writeFileSync(join(folder, 'outside.js'), 'secret')
 
 async function listening(routes: Readonly<Record<string, Route>>): Promise<string> {
-  const http = createHttpServer(routes, new Map(), () => '127.0.0.1')
+  const http = createHttpServer(routes, new Map(), { addressOf: () => '127.0.0.1', isFromProxy: () => false, keepAliveMs: 75_000 })
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve))
   afterAll(() => void http.close())
   return `http://127.0.0.1:${(http.address() as AddressInfo).port}`

@@ -43,7 +43,7 @@ async function counted(limit: string): Promise<number> {
 
 for (const [transport, send] of Object.entries(everyTransport)) {
   describe(`over ${transport}`, () => {
-    const over = transport === 'WebSocket' ? 'CLOSED 4429' : 'RATE_LIMITED'
+    const over = transport === 'WebSocket' ? 'CLOSED 1013' : 'RATE_LIMITED'
 
     test('wrong credentials beyond the limit are told so, a right one is taken all the while, and the next minute begins anew', async () => {
       const before = await counted('failed_credentials')
@@ -93,7 +93,7 @@ const withChain = {
       const headers = { 'x-forwarded-for': chain }
       const socket = new WebSocket(`${server.url.replace('http', 'ws')}/graphql`, ['graphql-transport-ws'], { headers })
       socket.on('open', () => socket.send(JSON.stringify({ type: 'connection_init', payload: wrong })))
-      socket.on('close', (code) => resolve(code === 4403 ? 401 : code === 4429 ? 429 : code))
+      socket.on('close', (code) => resolve(code === 4403 ? 401 : code === 1013 ? 429 : code))
     }),
 }
 

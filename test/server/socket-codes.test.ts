@@ -61,7 +61,7 @@ test('a connection_init whose credential is bad closes with 4403, and nothing wa
     junk: init({ authorization: 'Bearer junk' }),
     'an API key': init({ authorization: `Bearer ${key.plaintext}` }),
     'an expired token': init({ authorization: `Bearer ${expired}` }),
-    'a token under another name': init({ Authorization: `Bearer ${await server.token('ownA', 'a')}` }),
+    'a token under another name': init({ token: `Bearer ${await server.token('ownA', 'a')}` }),
     stranger,
     removed,
     elsewhere,

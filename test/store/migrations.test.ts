@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { PGlite } from '@electric-sql/pglite'
+import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm'
 import { Client } from 'pg'
 import { expect, inject, test } from 'vitest'
 import { openPostgres } from '../../src/store/client.ts'
@@ -12,7 +13,7 @@ const onPostgres = process.env['TEST_STORE'] === 'postgresql'
 const { server, company } = await companyOfFile()
 
 test('schema.prisma and the migrations agree', async () => {
-  expect(await drift(new PGlite())).toBeNull()
+  expect(await drift(new PGlite({ extensions: { pg_trgm } }))).toBeNull()
 })
 
 test('CF-14 two nodes that start at once on an empty database migrate it once', async () => {

@@ -3,8 +3,9 @@ import { readFileSync } from 'node:fs'
 import { buildSchema } from 'graphql'
 import { Client } from 'pg'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { demoRows } from '../../src/cli/ensure-demo.ts'
 import { bootstrapOrganization } from '../../src/organizations/bootstrap-organization.ts'
-import { discardHalfDemo } from '../../src/store/demo-state.ts'
+import { insertDemoRows } from '../../src/store/demo-rows.ts'
 import { MissingRight } from '../../src/store/rights.ts'
 import * as documents from '../generated/operations.ts'
 import { as, createCompany, type Person } from '../support/company.ts'
@@ -16,7 +17,7 @@ import { overWebSocket } from '../support/subscribe.ts'
 const suffix = randomBytes(4).toString('hex')
 const [owner, serving] = [`aura_owner_${suffix}`, `aura_serving_${suffix}`]
 const grants = (database: string): string =>
-  (/^### Two roles$[\s\S]*?```sql\n([\s\S]*?)```/m.exec(readFileSync('README.md', 'utf8'))?.[1] ?? '')
+  (/^### Two roles$[\s\S]*?```sql\n([\s\S]*?)```/m.exec(readFileSync('docs/operating.md', 'utf8'))?.[1] ?? '')
     .replaceAll('aura_serving', serving)
     .replaceAll('ON DATABASE aura ', `ON DATABASE ${database} `)
     .replaceAll('FOR ROLE aura ', `FOR ROLE ${onPostgres ? owner : 'postgres'} `)
@@ -228,14 +229,9 @@ test('it starts when nothing is to be migrated; else it says who must migrate, a
   expect(await server.app.database.migrate()).toEqual([])
 })
 
-test('half of a demo it leaves to the owner, and says so', async () => {
-  await server.sql("INSERT INTO setting (name, value) VALUES ('demo', 'loading') RETURNING 1")
-  const before = await server.sql('SELECT id FROM organization ORDER BY id')
-  await expect(discardHalfDemo(server.app.database.client, ['a', 'b', 'c', 'old'])).rejects.toThrow(/by the role that owns the tables/)
-  if (onPostgres) {
-    const ended = await home.cli(['serve', '--demo'], { DATABASE_URL: servingUrl })
-    expect([ended.code, ended.stderr]).toEqual([1, expect.stringMatching(/^Half of a demo is removed by the role that owns the tables/)])
-  }
-  expect(await server.sql('SELECT id FROM organization ORDER BY id')).toEqual(before)
-  await asOwner("DELETE FROM setting WHERE name = 'demo'")
+test('it may load the demo', async () => {
+  await insertDemoRows(server.app.database.client, demoRows(server.app))
+  expect(await server.sql("SELECT count(*)::int AS keys FROM api_key k JOIN organization o ON o.id = organization_id WHERE slug = 'demo'")).toEqual([
+    { keys: demoRows(server.app).api_key.length - 2 },
+  ])
 })

@@ -38,7 +38,7 @@ const costs: Record<string, { statements: number; variables: () => object }> = {
   CreateApp: { statements: 9, variables: () => ({ input: { slug: 'more', name: 'More' } }) },
   CreateAppInstance: { statements: 9, variables: () => ({ input: { appId: company.appId, name: 'More' } }) },
   SetInstanceAccess: { statements: 11, variables: () => ({ input: { instanceId: company.I1, memberId: company.members.viewA.memberId, role: 'USER' } }) },
-  CreateApiKey: { statements: 8, variables: () => ({ input: { instanceId: company.I1, name: 'x', expiresInDays: 1 } }) },
+  CreateApiKey: { statements: 7, variables: () => ({ input: { instanceId: company.I1, name: 'x', expiresInDays: 1 } }) },
   RevokeApiKey: { statements: 12, variables: () => ({ input: { id: keyIds[1], acknowledged: true } }) },
   RevokeApiKeys: { statements: 10, variables: () => ({ input: { ids: [keyIds[2], keyIds[3]], acknowledged: true } }) },
   Members: { statements: 3, variables: () => ({}) },
@@ -94,6 +94,22 @@ test('twenty secrets, and twenty events of them, cost no more statements than on
   }
 })
 
+test('a search costs one statement more than the same list without it', async () => {
+  const cost = async (document: typeof documents.ApiKeysDocument | typeof documents.MembersDocument, filter: object): Promise<number> => {
+    server.statements.length = 0
+    dataOf(await server.graphql(document as typeof documents.ApiKeysDocument, { filter, first: 7 }, as('ownA')))
+    return requestStatements(server).length
+  }
+  // Both are counted in the same way.
+  const [keysAsked, found] = [
+    await cost(documents.ApiKeysDocument, { expiresBefore: '2099-01-01T00:00:00Z' }),
+    await cost(documents.ApiKeysDocument, { search: 'saved' }),
+  ]
+  expect([keysAsked, found]).toEqual([keysAsked, keysAsked + 1])
+  const [membersAsked, sought] = [await cost(documents.MembersDocument, {}), await cost(documents.MembersDocument, { search: 'own' })]
+  expect([membersAsked, sought]).toEqual([membersAsked, membersAsked + 1])
+})
+
 test('a key is found in its secret without its id being asked for, and not at all once it is out of sight', async () => {
   const query = '{ secrets(first: 1) { edges { node { apiKey { name } } } } }'
   const shown = async () => JSON.stringify(await (await server.post({ query }, as('dev2A'))).json())
@@ -101,4 +117,17 @@ test('a key is found in its secret without its id being asked for, and not at al
   expect(await shown()).toContain('{"apiKey":{"name":"mine"}}')
   await setInstanceAccess(server.app.ports, company.members.ownA, { instanceId: company.I1, memberId: company.members.dev2A.memberId, role: null })
   expect(await shown()).toContain('{"apiKey":null}')
+})
+
+test('a payload of which only the id is asked for is not read', async () => {
+  const create = async (selection: string): Promise<{ id: string; statements: number }> => {
+    const query = `mutation ($input: CreateApiKeyInput!) { createApiKey(input: $input) { apiKey { ${selection} } } }`
+    server.statements.length = 0
+    const answer = await server.post({ query, variables: { input: { instanceId: company.I1, name: 'only', expiresInDays: 1 } } }, as('ownA'))
+    const { data } = (await answer.json()) as { data: { createApiKey: { apiKey: { id: string } } } }
+    return { id: data.createApiKey.apiKey.id, statements: requestStatements(server).length }
+  }
+  const [alone, more] = [await create('id'), await create('id name')]
+  expect(alone.statements).toBe(more.statements - 1)
+  expect(await server.sql(`SELECT 1 FROM api_key WHERE id = '${alone.id}'`)).toHaveLength(1)
 })

@@ -149,7 +149,7 @@ test('the query of the README finds the keys that were written in another zone, 
   const { id } = await createKey('ownA', I1, 'shifted', 30)
   const shift = "interval '5 hours 30 minutes'"
   await server.sql(`UPDATE api_key SET created_at = created_at - ${shift}, expires_at = expires_at - ${shift} WHERE id = $1 RETURNING 1`, id)
-  const query = /```sql\n([^`]+);\n```/.exec(readFileSync('README.md', 'utf8'))?.[1] ?? ''
+  const query = /```sql\n([^`]+);\n```/.exec(readFileSync('docs/operating.md', 'utf8'))?.[1] ?? ''
   const found = await server.sql<{ id: string; meant: Date }>(query)
   expect(found).toMatchObject([{ id }])
   expect(Math.abs((found[0]?.meant.getTime() ?? 0) - server.time.now.getTime() - 30 * 86_400_000)).toBeLessThan(600_000)

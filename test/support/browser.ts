@@ -100,9 +100,9 @@ async function watch({ page, context, sent, received, console: lines, problems }
   })
 }
 
-/** Takes a picture of the window, which nothing reads but people. It looks the same on both stores: one of them takes it. */
+/** Takes a picture of the window, which nothing reads but people: nobody looks in CI, where it is a tenth of the time of a view. */
 export async function picture({ page }: Visitor, name: string): Promise<void> {
-  if (process.env['TEST_STORE'] === 'postgresql') return
+  if (process.env['CI']) return
   const folder = new URL('../pictures/', import.meta.url).pathname
   mkdirSync(folder, { recursive: true })
   await page.screenshot({ path: `${folder}${name}.png` })

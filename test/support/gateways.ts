@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders, request, type ServerResponse } from 'node:http'
+import { type Agent, createServer, type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders, request, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { vi } from 'vitest'
@@ -53,10 +53,10 @@ export interface Answer {
   readonly text: string
 }
 
-/** One request over a connection of its own, with headers that `fetch` would not send. */
-export const ask = (url: string, headers: OutgoingHttpHeaders = {}, method = 'GET', body = ''): Promise<Answer> =>
+/** One request with headers that `fetch` would not send, over a connection of its own or of an agent. */
+export const ask = (url: string, headers: OutgoingHttpHeaders = {}, method = 'GET', body = '', agent: Agent | false = false): Promise<Answer> =>
   new Promise((resolve, reject) => {
-    const sent = request(url, { method, headers, agent: false }, (response) => {
+    const sent = request(url, { method, headers, agent }, (response) => {
       let text = ''
       response.setEncoding('utf8').on('data', (part: string) => {
         text += part
@@ -80,23 +80,15 @@ export interface Fronting {
   readonly gatewayToken: string
 }
 
-/** The gateway of `examples/gateways`, with other addresses and its words in capitals replaced, once it answers. */
-export async function startGateway(program: Program, { aura, app, instanceId, gatewayToken }: Fronting): Promise<{ url: string; stop(): Promise<void> }> {
+/** Starts a program with the configuration that `configure` makes for a free port, and answers once it answers there. */
+export async function startFront(program: Program, configure: (port: number) => string): Promise<{ url: string; stop(): Promise<void> }> {
   const { file, args } = commands[program]
   const folder = mkdtempSync(join(tmpdir(), `aura-keys-${program}-`))
   // As root nginx works as another user, who keeps long bodies there.
   chmodSync(folder, 0o755)
   const port = await freePort()
-  const changes = [
-    ['127.0.0.1:4000', aura],
-    ['127.0.0.1:8000', app],
-    ['127.0.0.1:8080', `127.0.0.1:${port}`],
-    [/(?<=[= ])INSTANCE_ID/, instanceId],
-    [/(?<= )GATEWAY_TOKEN(?=;?\n)/, gatewayToken],
-  ] as const
-  const text = changes.reduce((changed, [from, to]) => changed.replace(from, to), readFileSync(`examples/gateways/${file}`, 'utf8').replace(/^#.*\n/, ''))
   const configuration = join(folder, file)
-  writeFileSync(configuration, text)
+  writeFileSync(configuration, configure(port))
   const env = { PATH: `${process.env['PATH']}:/usr/sbin`, HOME: folder }
   const child = spawn(program, args(configuration, folder), { env, stdio: ['ignore', 'ignore', 'pipe'] })
   const ended = new Promise((resolve) => child.once('exit', resolve))
@@ -118,3 +110,17 @@ export async function startGateway(program: Program, { aura, app, instanceId, ga
     })
   return { url, stop }
 }
+
+/** The gateway of `examples/gateways`, with other addresses and its words in capitals replaced, once it answers. */
+export const startGateway = (program: Program, { aura, app, instanceId, gatewayToken }: Fronting): ReturnType<typeof startFront> =>
+  startFront(program, (port) => {
+    const changes = [
+      ['127.0.0.1:4000', aura],
+      ['127.0.0.1:8000', app],
+      ['127.0.0.1:8080', `127.0.0.1:${port}`],
+      [/(?<=[= ])INSTANCE_ID/, instanceId],
+      [/(?<= )GATEWAY_TOKEN(?=;?\n)/, gatewayToken],
+    ] as const
+    const text = readFileSync(`examples/gateways/${commands[program].file}`, 'utf8').replace(/^#.*\n/, '')
+    return changes.reduce((changed, [from, to]) => changed.replace(from, to), text)
+  })

@@ -31,7 +31,7 @@ const ofVerification = 'pg_is_in_recovery'
 /** What the database says when something is committed. */
 const committed = 'COMMIT\0'
 
-/** A TCP proxy before the database at `url`, which can fail in the ways that a network does; `first` changes what each client says first. */
+/** A TCP proxy before the server at `url`, mostly a database, which can fail in the ways that a network does; `first` changes what each client says first. */
 export async function startProxy(url: string, first = (said: Buffer): Buffer => said): Promise<TcpProxy> {
   const behind = new URL(url)
   const sockets = new Set<Socket>()

@@ -5,7 +5,7 @@ import { createApiKey } from '../../src/keys/create-api-key.ts'
 import { revokeApiKeys } from '../../src/keys/revoke-api-keys.ts'
 import { addMember } from '../../src/members/add-member.ts'
 import { removeMember } from '../../src/members/remove-member.ts'
-import { lockOrganization } from '../../src/store/client.ts'
+import { byPrisma, lockOrganization } from '../../src/store/client.ts'
 import { verificationStore } from '../../src/verification/store.ts'
 import { ApiKeysDocument, AuditLogDocument, MembersDocument, SecretsDocument } from '../generated/operations.ts'
 import { as, type Company, type TestKey } from './company.ts'
@@ -192,6 +192,6 @@ export async function expectExactEnds(node: TestServer, utc: TestServer, company
 /** What is in force once the organization is locked. */
 export const timeoutsOf = (node: TestServer, organizationId: string): Promise<unknown> =>
   node.app.database.client.$transaction(async (statements) => {
-    await lockOrganization(statements, organizationId, 0)
+    await lockOrganization(byPrisma(statements), organizationId, 0)
     return statements.$queryRaw`SELECT current_setting('lock_timeout') AS lock, current_setting('idle_in_transaction_session_timeout') AS idle`
   })

@@ -21,6 +21,8 @@ export class VerificationModel {
   /** What the database holds. */
   readonly rows = new Map<string, KeyRecord>()
   mark = 'first'
+  /** How long a statement takes until the database reads its clock. */
+  statementMs = 0
   /** What was asked of it, in order. */
   asked: string[] = []
   verifier!: Verifier
@@ -36,7 +38,9 @@ export class VerificationModel {
     const moment = (): Moment => ({ mono: this.clocks.mono, wall: this.clocks.wall })
     const read = (name: string, mark: string) => {
       this.asked.push(name)
-      const hand = { mark, sentAt: moment(), databaseTime: this.clocks.database }
+      const sentAt = moment()
+      this.pass(this.statementMs)
+      const hand = { mark, sentAt, databaseTime: this.clocks.database }
       hands.put(organizationId, hand)
       return hand
     }

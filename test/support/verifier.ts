@@ -1,7 +1,7 @@
 import { createGateway } from '../../src/server/gateway.ts'
-import type { LeanRoute } from '../../src/server/lean.ts'
 import type { Readings } from '../../src/server/metrics.ts'
 import { createMetrics } from '../../src/server/metrics.ts'
+import type { Route } from '../../src/server/route.ts'
 import { verifyRoute } from '../../src/server/verification.ts'
 import { createKeyCache, type KeyCache } from '../../src/verification/cache.ts'
 import { createLookups, type Lookups } from '../../src/verification/lookups.ts'
@@ -15,7 +15,7 @@ export interface TestVerification {
   readonly verifier: Verifier
   readonly lookups: Lookups
   readonly cache: KeyCache
-  readonly route: LeanRoute
+  readonly route: Route
   metrics(): Promise<string>
 }
 
@@ -33,6 +33,8 @@ const readings = {
   streams: none,
   subscriptions: none,
   groups: none,
+  keptAnswers: () => 0,
+  keptAnswersBytes: () => 0,
   operationsRunning: none,
   operationsWaiting: none,
   isListening: () => null,

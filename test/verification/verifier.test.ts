@@ -103,6 +103,37 @@ test('VF-10 a key in memory ends with the later of both clocks, and time never g
   expect(await m.asks(text)).toBe('known EXPIRED')
 })
 
+test('VF-10 a slow statement ends no key early for who waits for it, and by less than a hand is good for who comes later; never late', async () => {
+  const at = (left: number) => ({ mono: m.clocks.mono, wall: end - left, database: end - left })
+  m.clocks = at(2_600)
+  const text = m.make()
+  m.statementMs = 1_000
+  expect(await m.asks(text)).toBe('unknown VALID')
+  m.pass(reuseMs)
+  expect(await m.asks(text)).toBe('marks VALID')
+  m.clocks = at(1_001)
+  expect(await m.asks(text)).toBe('marks VALID')
+  // In hand it counts all of its statement, which took 20 ms.
+  for (const [left, code] of [
+    [21, 'VALID'],
+    [20, 'known EXPIRED'],
+  ] as const) {
+    m.start()
+    m.statementMs = 20
+    m.clocks = at(left + 21)
+    expect(await m.asks(text)).toBe('unknown VALID')
+    m.pass(1)
+    m.statementMs = 0
+    expect(await m.asks(text)).toBe(code)
+  }
+  // A node whose own clock is behind knows the end by the hand.
+  m.start()
+  m.clocks = { ...at(1), wall: end - 10_000 }
+  expect(await m.asks(text)).toBe('unknown VALID')
+  m.pass(1)
+  expect(await m.asks(text)).toBe('known EXPIRED')
+})
+
 test('a key in memory that was revoked after its end is REVOKED, although no mark moved', async () => {
   m.clocks = { mono: 1_000, wall: end - 10, database: end - 10 }
   const text = m.make()

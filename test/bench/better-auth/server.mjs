@@ -1,5 +1,5 @@
 // better-auth's API keys behind node:http, as its documentation has a server ask: the plugin offers no route for it. The keys are those of the
-// file `KEYS`, copied from one that better-auth made itself. Its limit of ten uses a day is off.
+// file `KEYS`, copied from one that better-auth made itself. Its limit of ten uses a day is off. It verifies, and at `/create` it creates.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -38,14 +38,20 @@ await database.query(
 )
 await database.query('ANALYZE apikey')
 
+const create = { userId: 'ada', name: 'benched', expiresIn: 30 * 86_400 }
+const answers = {
+  '/create': () => auth.api.createApiKey({ body: create }),
+  '/v1/verify': (text) => auth.api.verifyApiKey({ body: { key: JSON.parse(text).key } }),
+}
 const server = createServer((request, response) => {
-  if (request.method !== 'POST') return response.writeHead(404).end()
+  const answer = answers[request.url]
+  if (request.method !== 'POST' || !answer) return response.writeHead(404).end()
   let text = ''
   request.on('data', (part) => {
     text += part
   })
   request.on('end', async () => {
-    const json = JSON.stringify(await auth.api.verifyApiKey({ body: { key: JSON.parse(text).key } }))
+    const json = JSON.stringify(await answer(text))
     response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(json) }).end(json)
   })
 })

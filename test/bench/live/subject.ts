@@ -38,6 +38,7 @@ export async function createSubject(postgresUrl: string): Promise<Subject> {
     DATABASE_URL: url,
     LOG_LEVEL: 'error',
     NODE_ENV: 'production',
+    ALLOW_EMBEDDED: '1',
     AUTH_SECRET: secret,
     KEY_PEPPER: key(),
     SECRETS_KEK: key(),

@@ -15,5 +15,9 @@ const handle = (text, _request, response) => {
   const found = table.get(hash('sha256', key, 'binary'))
   answerText(response, 200, found && instanceId === answer.instanceId ? found : '{"valid":false}')
 }
-const server = createHttpServer({}, new Map([['/v1/verify', (request, response) => withBody(request, response, 4_096, handle)]]), () => '')
+const server = createHttpServer({}, new Map([['/v1/verify', (request, response) => withBody(request, response, 4_096, handle)]]), {
+  addressOf: () => '',
+  isFromProxy: () => false,
+  keepAliveMs: 75_000,
+})
 server.listen(0, '127.0.0.1', () => process.send({ url: `http://127.0.0.1:${server.address().port}` }))

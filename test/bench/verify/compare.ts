@@ -1,4 +1,5 @@
 import { get } from 'node:http'
+import { alternate } from '../alternate.ts'
 import { cpuMicros, postgresMicros, residentKb, type Server } from '../processes.ts'
 import type { Clients, Measured, Questions } from './clients.ts'
 import type { Place } from './place.ts'
@@ -72,25 +73,6 @@ async function measure(subject: Subject, clients: Clients, connections: number, 
   return { ...measured, ...spent, perSecond: requests / measured.seconds, hits, residentMb: residentKb(server) / 1_000 }
 }
 
-/** Runs while every server but one is stopped, so that nothing that they do beside the requests is in its way. */
-async function alone<Answer>(server: Server, run: () => Promise<Answer>): Promise<Answer> {
-  process.kill(server.pid, 'SIGCONT')
-  return run().finally(() => process.kill(server.pid, 'SIGSTOP'))
-}
-
-/** Measures all of them in turn, `rounds` times after one that is not counted, in which they are compiled. */
-export async function compare(subjects: readonly Subject[], clients: Clients, connections: number, postgres: number): Promise<Map<Subject, Figures[]>> {
-  const figures = new Map<Subject, Figures[]>(subjects.map((subject) => [subject, []]))
-  for (const { server } of subjects) process.kill(server.pid, 'SIGSTOP')
-  try {
-    for (let round = 0; round <= rounds; round++) {
-      for (const [subject, measured] of figures) {
-        const figure = await alone(subject.server, () => measure(subject, clients, connections, postgres))
-        if (round > 0) measured.push(figure)
-      }
-    }
-  } finally {
-    for (const { server } of subjects) process.kill(server.pid, 'SIGCONT')
-  }
-  return figures
-}
+/** Measures all of them in turn, as `alternate` says. */
+export const compare = (subjects: readonly Subject[], clients: Clients, connections: number, postgres: number): Promise<Map<Subject, Figures[]>> =>
+  alternate(subjects, rounds, (subject) => measure(subject, clients, connections, postgres))

@@ -1,18 +1,16 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Client } from 'pg'
 import { createApp } from '../../../src/apps/create-app.ts'
-import { signToken } from '../../../src/authentication/tokens.ts'
 import { compose } from '../../../src/compose.ts'
 import { loadConfig } from '../../../src/config.ts'
 import { formatKey } from '../../../src/crypto/key-format.ts'
 import { newId } from '../../../src/ids.ts'
 import { createAppInstance } from '../../../src/instances/create-app-instance.ts'
 import { bootstrapOrganization } from '../../../src/organizations/bootstrap-organization.ts'
-import { freePort, withDatabase } from '../../support/postgres.ts'
-import { type Server, startThisServer } from '../processes.ts'
+import { createEnvironment } from '../environment.ts'
+import type { Server } from '../processes.ts'
 
 /** An organization with keys in a database of its own, and servers on it. */
 export interface Place {
@@ -41,28 +39,9 @@ export const newKey = (): { id: string; text: string } => {
 
 /** On PostgreSQL at `postgresUrl`, or on the embedded database where that is null. Keys are made by SQL: making them is not what is measured. */
 export async function createPlace(postgresUrl: string | null, count: number, doomedCount = 1_000): Promise<Place> {
-  const folder = mkdtempSync(join(tmpdir(), 'aura-keys-bench-'))
-  const name = `bench_${randomBytes(4).toString('hex')}`
-  const url = postgresUrl === null ? '' : withDatabase(postgresUrl, name)
-  const run = async (database: string, sql: string): Promise<void> => {
-    const client = new Client({ connectionString: database })
-    await client.connect()
-    await client.query(sql)
-    await client.end()
-  }
-  if (postgresUrl !== null) await run(postgresUrl, `CREATE DATABASE ${name} TEMPLATE aura_keys_template`)
-  const secret = randomBytes(32).toString('hex')
-  const key = (): string => randomBytes(32).toString('base64')
-  const env: Record<string, string> = {
-    DATA_DIR: join(folder, 'data'),
-    LOG_LEVEL: 'error',
-    NODE_ENV: 'production',
-    AUTH_SECRET: secret,
-    KEY_PEPPER: key(),
-    SECRETS_KEK: key(),
-    ...(url ? { DATABASE_URL: url } : {}),
-  }
-  const app = await compose(loadConfig(env))
+  const environment = await createEnvironment(postgresUrl)
+  const { url, settings } = environment
+  const app = await compose(loadConfig(settings))
   const { ports, database } = app
   const ids = await bootstrapOrganization(ports, { slug: 'bench', name: 'Bench', owner: { subject: 'owner', name: 'Owner' } })
   const actor = { ...ids, subject: 'owner', role: 'OWNER' as const, organizationVersion: 0n, expiresAt: new Date(Date.now() + 3_600_000) }
@@ -84,7 +63,7 @@ export async function createPlace(postgresUrl: string | null, count: number, doo
       ...[list, digests.join(), ports.digests.currentId],
     )
   }
-  const file = join(folder, 'keys')
+  const file = join(environment.folder, 'keys')
   writeFileSync(file, '')
   for (let made = 0; made < count; made += batch) {
     const keys = Array.from({ length: Math.min(batch, count - made) }, newKey)
@@ -104,16 +83,15 @@ export async function createPlace(postgresUrl: string | null, count: number, doo
     instanceId,
     url,
     doomed,
-    authorization: `Bearer ${await signToken(new TextEncoder().encode(secret), { subject: 'owner', organization: 'bench', organizationClaim: 'org', ttl: '2h' })}`,
-    start: async (more = {}) => startThisServer({ ...env, PORT: String(await freePort()), ...more }),
+    authorization: await environment.authorization('owner', 'bench'),
+    start: environment.start,
     deny: async () => {
       const result = await sql?.query('UPDATE api_key SET revoked_at = now(), revoked_by_id = created_by_id WHERE id = $1', [doomed[denied++]?.id])
       if (result?.rowCount !== 1) throw new Error('no key is left to revoke')
     },
     close: async () => {
       await sql?.end()
-      if (postgresUrl !== null) await run(postgresUrl, `DROP DATABASE ${name} WITH (FORCE)`)
-      rmSync(folder, { recursive: true, force: true })
+      await environment.remove()
     },
   }
 }

@@ -1,9 +1,8 @@
-import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Server, startSmallServer } from '../processes.ts'
+import { install, type Server, startSmallServer } from '../processes.ts'
 import type { Subject } from './compare.ts'
 import { createPlace, newKey, type Place } from './place.ts'
 
@@ -49,8 +48,7 @@ export function createSubjects(postgresUrl: string) {
       return startSmallServer('verify/ceiling.mjs', [], { KEYS, ANSWER: JSON.stringify({ ...JSON.parse(ANSWER), instanceId }) })
     })
   const betterAuth = once(async () => {
-    const installed = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: 'test/bench/better-auth', stdio: 'inherit' })
-    if (installed.status !== 0) throw new Error('better-auth could not be installed')
+    install('better-auth')
     const { file: KEYS, url } = await some()
     return startSmallServer('better-auth/server.mjs', [], { KEYS, DATABASE_URL: url })
   })

@@ -1,0 +1,48 @@
+import { type CustomTypesConfig, types as parsers, type QueryConfig } from 'pg'
+import { Prisma } from '../generated/prisma/client.ts'
+
+/** How statements without Prisma are read: the driver's own parser of times knows fewer forms than sessions write. */
+const plainTypes: CustomTypesConfig = {
+  getTypeParser: ((type: number, format?: 'text') => {
+    if (type === parsers.builtins.TIMESTAMPTZ) return (text: string) => new Date(text)
+    return type === parsers.builtins.INT8 ? BigInt : parsers.getTypeParser(type, format)
+  }) as CustomTypesConfig['getTypeParser'],
+}
+
+/** Fails as a statement of Prisma does, for those who tell failures apart; the driver's own message holds values. */
+export function failed(error: unknown): never {
+  const { code } = (error ?? {}) as { code?: unknown }
+  if (typeof code !== 'string' || !/^[0-9A-Z]{5}$/.test(code)) throw error
+  throw new Prisma.PrismaClientKnownRequestError('a statement failed', { code: 'P2010', clientVersion: '', meta: { code } })
+}
+
+/** How many statements are prepared on each connection: those that Prisma writes from callers' selections, unlimited in number, and our own. */
+const maxPrepared = { chosen: 150, own: 150 }
+/** Longer ones are not prepared: a connection keeps the text of each. */
+const maxPreparedLength = 4_000
+
+/** Names the first statements, so that PostgreSQL plans them once per connection (a third more creates per second); others run unnamed. */
+export function createStatementNames(): (query: { readonly sql: string }) => string | undefined {
+  const names = { chosen: new Map<string, string>(), own: new Map<string, string>() }
+  return ({ sql }) => {
+    const kind = /^SELECT ("|COUNT)/.test(sql) ? 'chosen' : 'own'
+    const known = names[kind].get(sql)
+    // A search is planned for its text: how many rows have it decides which index is quick.
+    if (/"(folded|trigrams)"/.test(sql)) return undefined
+    if (known !== undefined || sql.length > maxPreparedLength || names[kind].size >= maxPrepared[kind]) return known
+    const name = `aura_keys_${kind}_${names[kind].size}`
+    names[kind].set(sql, name)
+    return name
+  }
+}
+
+/** Returns what makes a statement of our own as the driver takes it; `onStatement` gets its text. */
+export const createPlain =
+  (nameOf: (query: { readonly sql: string }) => string | undefined, onStatement: ((sql: string) => void) | undefined) =>
+  (text: string, values: readonly unknown[]): QueryConfig => {
+    onStatement?.(text)
+    const name = nameOf({ sql: text })
+    // The driver writes times in the zone of this process.
+    const written = values.map((value) => (value instanceof Date ? value.toISOString() : value))
+    return { text, values: written, types: plainTypes, ...(name === undefined ? {} : { name }) }
+  }
