@@ -30,14 +30,20 @@ export function createOpenSessions(sessions: Pick<SessionStore, 'validAmong' | '
     check: async () => {
       const ids = [...watched.keys()]
       if (ids.length === 0) return
-      const now = clock.now()
-      const valid = new Set(await sessions.validAmong(ids, now))
-      ended(ids.filter((id) => !valid.has(id)))
-      const due = [...used].filter((id) => valid.has(id) && now.getTime() - (writtenAt.get(id) ?? 0) >= useMs)
+      // What is used from here on is for the next check: it was later than `now`, and may be of a session that this one does not ask about.
+      const [now, uses] = [clock.now(), [...used]]
       used.clear()
-      if (due.length === 0) return
-      await sessions.markUsed(due, now)
-      for (const id of due) if (watched.has(id)) writtenAt.set(id, now.getTime())
+      try {
+        const valid = new Set(await sessions.validAmong(ids, now))
+        ended(ids.filter((id) => !valid.has(id)))
+        const due = uses.filter((id) => valid.has(id) && now.getTime() - (writtenAt.get(id) ?? 0) >= useMs)
+        if (due.length === 0) return
+        await sessions.markUsed(due, now)
+        for (const id of due) if (watched.has(id)) writtenAt.set(id, now.getTime())
+      } catch (error) {
+        for (const id of uses) if (watched.has(id)) used.add(id)
+        throw error
+      }
     },
   }
 }
