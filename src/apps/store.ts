@@ -1,17 +1,29 @@
 import type { Scope } from '../access/scope.ts'
 import type { Connection, Prisma } from '../store/client.ts'
+import { selected } from '../store/selected.ts'
 import { maxApps } from './model.ts'
 
-export const appStore = ({ client }: Connection) => ({
+export const appStore = ({ client, run }: Connection) => ({
   list: <Query extends Prisma.AppDefaultArgs>(query: Query, scope: Scope) =>
-    client.app.findMany({ ...query, where: { organizationId: scope.organizationId }, orderBy: [{ name: 'asc' }, { id: 'asc' }], take: maxApps }),
+    selected<Prisma.AppGetPayload<Query>>({ run }, 'App', {
+      ...query,
+      where: { organizationId: scope.organizationId },
+      orderBy: [{ name: 'asc' }, { id: 'asc' }],
+      take: maxApps,
+    }),
 
-  find: <Query extends Prisma.AppDefaultArgs>(query: Query, scope: Scope, by: { id: string } | { slug: string }) =>
-    client.app.findFirst({ ...query, where: { ...by, organizationId: scope.organizationId } }),
+  find: async <Query extends Prisma.AppDefaultArgs>(
+    query: Query,
+    scope: Scope,
+    by: { id: string } | { slug: string },
+  ): Promise<Prisma.AppGetPayload<Query> | null> => {
+    const [app] = await selected<Prisma.AppGetPayload<Query>>({ run }, 'App', { ...query, where: { ...by, organizationId: scope.organizationId }, take: 1 })
+    return app ?? null
+  },
 
   /** The given apps that are in scope. */
   among: <Query extends Prisma.AppDefaultArgs>(query: Query, scope: Scope, ids: readonly string[]) =>
-    client.app.findMany({ ...query, where: { organizationId: scope.organizationId, id: { in: [...ids] } } }),
+    selected<Prisma.AppGetPayload<Query>>({ run }, 'App', { ...query, where: { organizationId: scope.organizationId, id: { in: [...ids] } } }),
 
   count: (scope: Scope): Promise<number> => client.app.count({ where: { organizationId: scope.organizationId } }),
 

@@ -1,4 +1,4 @@
-import SchemaBuilder from '@pothos/core'
+import SchemaBuilder, { RootFieldBuilder } from '@pothos/core'
 import PrismaPlugin from '@pothos/plugin-prisma'
 import RelayPlugin from '@pothos/plugin-relay'
 import type PrismaTypes from '../generated/pothos.ts'
@@ -55,6 +55,18 @@ export const builder = new SchemaBuilder<SchemaTypes>({
     client: createReload,
     dmmf: getDatamodel(),
     onUnusedQuery: 'error',
+  },
+})
+
+/** Keeps what reads the rows of a field, as `extensions.reads`: a plan gives it the selection itself. */
+const { prismaField } = RootFieldBuilder.prototype as { prismaField: (options: FieldOptions) => unknown }
+interface FieldOptions {
+  readonly resolve: unknown
+  readonly extensions?: object
+}
+Object.assign(RootFieldBuilder.prototype, {
+  prismaField(this: unknown, options: FieldOptions) {
+    return prismaField.call(this, { ...options, extensions: { ...options.extensions, reads: options.resolve } })
   },
 })
 

@@ -6,6 +6,7 @@ import type { IdPrefix } from '../ids.ts'
 import { builder, type SchemaTypes, type Total } from './builder.ts'
 import type { Context } from './context.ts'
 import { type Keyset, type KeysetOrder, keyset, type PageArguments } from './pages.ts'
+import { PlannedInfo } from './planned-selection.ts'
 import { cost } from './price.ts'
 
 interface Texts {
@@ -66,10 +67,14 @@ export const connectionOf = <Row extends object>(page: Keyset<Row>, rows: readon
 /** The query for a connection's rows: the client's selection, and what the order needs. */
 export const queryOfRows = <const Select extends Record<string, true | object>>(
   context: Context,
-  info: GraphQLResolveInfo,
+  info: GraphQLResolveInfo | PlannedInfo,
   typeName: string,
   select: Select,
-): { select: Select } => queryFromInfo({ context, info, typeName, path: ['edges', 'node'], select: select as Record<string, true> }) as { select: Select }
+): { select: Select } => {
+  const path = ['edges', 'node']
+  if (info instanceof PlannedInfo) return { select: info.pageOf(select) as Select }
+  return queryFromInfo({ context, info, typeName, path, select: select as Record<string, true> }) as { select: Select }
+}
 
 /** Reads of a page whose rows leave the scope meanwhile. */
 const maxTries = 3

@@ -25,6 +25,8 @@ type Place = string
 export interface Pace {
   /** Sets the operation's maximum of rows. Before this call, it is paced. */
   expect(rows: number): void
+  /** The maximum of rows. */
+  readonly rows: number
   /** Whether the operation has enough rows to need pauses. */
   readonly isPaced: boolean
   /** Returns the row, or a promise that resolves in its turn. */
@@ -34,7 +36,7 @@ export interface Pace {
 }
 
 export function createPace(): Pace {
-  let isPaced = true
+  let expected = Number.POSITIVE_INFINITY
   let isTurning = false
   let rowsOfTurn = firstRows
   const places = new Map<Place, (() => void)[]>()
@@ -67,13 +69,16 @@ export function createPace(): Pace {
 
   return {
     expect: (rows) => {
-      isPaced = rows >= minPacedRows
+      expected = rows
+    },
+    get rows() {
+      return expected
     },
     get isPaced() {
-      return isPaced
+      return expected >= minPacedRows
     },
     row: (row, place) => {
-      if (!isPaced) return row
+      if (expected < minPacedRows) return row
       return new Promise((resolve) => {
         const waiting = places.get(place) ?? []
         places.set(place, waiting)

@@ -2,6 +2,7 @@ import { instancesIn, type Scope } from '../access/scope.ts'
 import { searchable } from '../folding.ts'
 import type { InstanceRole, InstanceStatus } from '../generated/prisma/enums.ts'
 import { type Connection, Prisma } from '../store/client.ts'
+import { selected } from '../store/selected.ts'
 
 export interface InstanceFacts {
   id: string
@@ -15,7 +16,7 @@ export interface InstanceFacts {
 export const instanceStore = ({ client, run }: Connection) => ({
   /** The given instances that are in scope. */
   among: <Query extends Prisma.AppInstanceDefaultArgs>(query: Query, scope: Scope, ids: readonly string[]) =>
-    client.appInstance.findMany({ ...query, where: { AND: [instancesIn(scope), { id: { in: [...ids] } }] } }),
+    selected<Prisma.AppInstanceGetPayload<Query>>({ run }, 'AppInstance', { ...query, where: { AND: [instancesIn(scope), { id: { in: [...ids] } }] } }),
 
   /** How many instances match, for each of these apps with a match. */
   countsByApp: async (where: Prisma.AppInstanceWhereInput, appIds: readonly string[]): Promise<Map<string, number>> => {

@@ -3,6 +3,7 @@ import { searchable } from '../folding.ts'
 import type { ApiKeyStatus, InstanceRole, OrphanReason } from '../generated/prisma/enums.ts'
 import { type Connection, Prisma } from '../store/client.ts'
 import { idsFound } from '../store/found.ts'
+import { selected } from '../store/selected.ts'
 import { type Counts, idempotencyMs } from './model.ts'
 
 export interface NewKey {
@@ -50,13 +51,13 @@ export const countLimit = 10_000
 export const keyStore = ({ client, run }: Connection) => ({
   /** The given keys that are in scope. */
   among: <Query extends Prisma.ApiKeyDefaultArgs>(query: Query, scope: Scope, ids: readonly string[]) =>
-    client.apiKey.findMany({ ...query, where: { AND: [keysIn(scope), { id: { in: [...ids] } }] } }),
+    selected<Prisma.ApiKeyGetPayload<Query>>({ run }, 'ApiKey', { ...query, where: { AND: [keysIn(scope), { id: { in: [...ids] } }] } }),
 
   page: <Query extends Prisma.ApiKeyDefaultArgs>(
     query: Query,
     scope: Scope,
     page: { where: Prisma.ApiKeyWhereInput; orderBy: Prisma.ApiKeyOrderByWithRelationInput[]; take: number },
-  ) => client.apiKey.findMany({ ...query, ...page, where: { AND: [keysIn(scope), page.where] } }),
+  ) => selected<Prisma.ApiKeyGetPayload<Query>>({ run }, 'ApiKey', { ...query, ...page, where: { AND: [keysIn(scope), page.where] } }),
 
   /** Ids of such a page in the order of last use; each key has a row for it. */
   idsByUse: async (

@@ -6,6 +6,7 @@ import { searchable } from '../folding.ts'
 import type { OrganizationRole } from '../generated/prisma/enums.ts'
 import { type Connection, type Database, Prisma } from '../store/client.ts'
 import { idsFound } from '../store/found.ts'
+import { selected } from '../store/selected.ts'
 
 export interface PresentMember {
   memberId: string
@@ -40,7 +41,7 @@ export const memberStore = ({ client, run }: Connection) => ({
 
   /** The given members of the organization, removed or not. */
   among: <Query extends Prisma.MemberDefaultArgs>(query: Query, scope: Scope, ids: readonly string[]) =>
-    client.member.findMany({ ...query, where: { organizationId: scope.organizationId, id: { in: [...ids] } } }),
+    selected<Prisma.MemberGetPayload<Query>>({ run }, 'Member', { ...query, where: { organizationId: scope.organizationId, id: { in: [...ids] } } }),
 
   isPresent: async (scope: Scope, id: string): Promise<{ name: string } | null> =>
     client.member.findFirst({ where: { id, organizationId: scope.organizationId, removedAt: null }, select: { name: true } }),
@@ -50,12 +51,7 @@ export const memberStore = ({ client, run }: Connection) => ({
     client.member.findFirst({ where: { id, organizationId: scope.organizationId }, select: { id: true, name: true, role: true, removedAt: true } }),
 
   page: <Query extends Prisma.MemberDefaultArgs>(query: Query, scope: Scope, page: { where: Prisma.MemberWhereInput; orderBy: object[]; take: number }) =>
-    client.member.findMany({
-      ...query,
-      where: { AND: [{ organizationId: scope.organizationId }, page.where] },
-      orderBy: page.orderBy as Prisma.MemberOrderByWithRelationInput[],
-      take: page.take,
-    }),
+    selected<Prisma.MemberGetPayload<Query>>({ run }, 'Member', { ...query, ...page, where: { AND: [{ organizationId: scope.organizationId }, page.where] } }),
 
   /** Ids of a page of members that a text is searched in. */
   idsFound: (

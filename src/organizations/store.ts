@@ -1,17 +1,21 @@
 import type { Scope } from '../access/scope.ts'
 import type { Connection, Prisma } from '../store/client.ts'
+import { selected } from '../store/selected.ts'
 
 /** The most organizations that are listed for a subject. */
 export const maxOrganizations = 200
 
-export const organizationStore = ({ client }: Connection) => ({
+export const organizationStore = ({ client, run }: Connection) => ({
   /** The actor's own organization. */
   find: <Query extends Prisma.OrganizationDefaultArgs>(query: Query, scope: Scope) =>
     client.organization.findUniqueOrThrow({ ...query, where: { id: scope.organizationId } }),
 
   /** The actor's own, if it is one of these. */
   among: <Query extends Prisma.OrganizationDefaultArgs>(query: Query, scope: Scope, ids: readonly string[]) =>
-    client.organization.findMany({ ...query, where: { AND: [{ id: scope.organizationId }, { id: { in: [...ids] } }] } }),
+    selected<Prisma.OrganizationGetPayload<Query>>({ run }, 'Organization', {
+      ...query,
+      where: { AND: [{ id: scope.organizationId }, { id: { in: [...ids] } }] },
+    }),
 
   /** The number of its newest event. */
   version: async (id: string): Promise<bigint> => (await client.organization.findUniqueOrThrow({ where: { id }, select: { version: true } })).version,

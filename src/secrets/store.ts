@@ -1,5 +1,6 @@
 import { type Scope, secretsIn } from '../access/scope.ts'
 import type { Connection, Prisma } from '../store/client.ts'
+import { selected } from '../store/selected.ts'
 
 export interface SealedSecret {
   id: string
@@ -12,21 +13,16 @@ export interface SealedSecret {
 
 const sealedFields = { id: true, organizationId: true, name: true, version: true, createdById: true, sealed: true } as const
 
-export const secretStore = ({ client }: Connection) => ({
+export const secretStore = ({ client, run }: Connection) => ({
   find: <Query extends Prisma.SecretDefaultArgs>(query: Query, scope: Scope, id: string) =>
     client.secret.findFirst({ ...query, where: { id, ...secretsIn(scope) } }),
 
   /** The given secrets that are in scope. */
   among: <Query extends Prisma.SecretDefaultArgs>(query: Query, scope: Scope, ids: readonly string[]) =>
-    client.secret.findMany({ ...query, where: { AND: [secretsIn(scope), { id: { in: [...ids] } }] } }),
+    selected<Prisma.SecretGetPayload<Query>>({ run }, 'Secret', { ...query, where: { AND: [secretsIn(scope), { id: { in: [...ids] } }] } }),
 
   page: <Query extends Prisma.SecretDefaultArgs>(query: Query, scope: Scope, page: { where: Prisma.SecretWhereInput; orderBy: object[]; take: number }) =>
-    client.secret.findMany({
-      ...query,
-      where: { AND: [secretsIn(scope), page.where] },
-      orderBy: page.orderBy as Prisma.SecretOrderByWithRelationInput[],
-      take: page.take,
-    }),
+    selected<Prisma.SecretGetPayload<Query>>({ run }, 'Secret', { ...query, ...page, where: { AND: [secretsIn(scope), page.where] } }),
 
   count: (scope: Scope): Promise<number> => client.secret.count({ where: secretsIn(scope) }),
 

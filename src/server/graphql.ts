@@ -1,12 +1,13 @@
 import { type DocumentNode, type ExecutionArgs, type ExecutionResult, execute, type GraphQLError, type GraphQLSchema } from 'graphql'
 import { createYoga, type Plugin, type YogaServerInstance } from 'graphql-yoga'
 import type { Identity } from '../access/actor.ts'
-import { createSchema } from '../api/schema.ts'
+import { createSchema, rules } from '../api/schema.ts'
 import { unauthenticated } from '../errors.ts'
 import { type Context, createContext } from '../graphql/context.ts'
 import { createMaskError } from '../graphql/errors.ts'
 import { fewErrors } from '../graphql/few-errors.ts'
 import { rejected } from '../graphql/limits.ts'
+import { executePlanned } from '../graphql/planned.ts'
 import { refusals } from '../graphql/refusals.ts'
 import type { Ports } from '../ports.ts'
 import { isTransient } from '../store/failures.ts'
@@ -158,10 +159,12 @@ export function createGraphQLServer(
   const { schema, unguarded } = createSchema()
   const senders = createSenders()
   const inLine = createLongQueries()
-  const run = (args: ExecutionArgs): Promise<ExecutionResult> | ExecutionResult => {
+  const planned = (args: ExecutionArgs): Promise<ExecutionResult | null> => executePlanned(args, args.schema === unguarded ? null : rules.Query)
+  const run = (args: ExecutionArgs): Promise<ExecutionResult> => {
     const work = currentWork()
     // Yoga's own puts the fields of an object in the order in which they are ready, and not in that of the document: GraphQL 7.2.2.
-    return work ? orStopped(work, () => inLine(args, work, () => execute(args))) : execute(args)
+    const whole = async (): Promise<ExecutionResult> => (await planned(args)) ?? (work ? inLine(args, work, () => execute(args)) : execute(args))
+    return work ? orStopped(work, whole) : whole()
   }
   const server: Omit<GraphQLServer, 'yoga'> = {
     mask,

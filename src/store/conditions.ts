@@ -7,6 +7,7 @@ const relations: Readonly<Record<string, readonly [table: string, theirs: string
   access: ['instance_access', 'instanceId', 'id'],
   instance: ['app_instance', 'id', 'instanceId'],
   key: ['api_key', 'id', 'keyId'],
+  member: ['member', 'id', 'memberId'],
   use: ['key_use', 'keyId', 'id'],
 }
 

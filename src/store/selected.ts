@@ -1,0 +1,111 @@
+import { type Connection, Prisma } from './client.ts'
+import { columnOf, sqlOf } from './conditions.ts'
+import { tableOf } from './tables.ts'
+
+type Sql = Prisma.Sql
+type Way = 'asc' | 'desc'
+
+/** What is read of each row: its columns, and rows that belong to it. */
+export interface Select {
+  readonly [field: string]: true | Query
+}
+
+/** A query as the selections of clients make it: a part of what Prisma's `findMany` takes. */
+export interface Query {
+  readonly select: Select
+  readonly where?: object
+  readonly orderBy?: readonly object[]
+  readonly take?: number
+}
+
+const order = (alias: string, model: string, orderBy: readonly object[]): Sql[] =>
+  orderBy.flatMap((each) =>
+    Object.entries(each).map(([field, way]: [string, Way | object]) => {
+      if (typeof way === 'string') return Prisma.sql`${Prisma.raw(alias)}.${columnOf(field)} ${Prisma.raw(way === 'desc' ? 'DESC' : 'ASC')}`
+      const relation = relationOf(model, field)
+      const inner = `${alias}_`
+      const [theirs] = order(inner, relation.model, [way])
+      const [column = '', direction = ''] = theirs?.text.split(' ') ?? []
+      return Prisma.sql`(SELECT ${Prisma.raw(column)} FROM ${Prisma.raw(tableOf(relation.model).name)} ${Prisma.raw(inner)}
+        WHERE ${joined(inner, alias, relation)}) ${Prisma.raw(direction)}`
+    }),
+  )
+
+function relationOf(model: string, field: string) {
+  const relation = tableOf(model).relations.get(field)
+  if (!relation) throw new Error(`no ${field} of ${model}`)
+  return relation
+}
+
+const joined = (there: string, here: string, { theirs, ours }: { theirs: string; ours: string }): Sql =>
+  Prisma.sql`${Prisma.raw(there)}.${columnOf(theirs)} = ${Prisma.raw(here)}.${columnOf(ours)}`
+
+/** The rows of a query, in their order. */
+function rows(model: string, { where = {}, orderBy = [], take }: Query, alias: string, belonging: Sql = Prisma.sql`TRUE`): Sql {
+  const ordered = order(alias, model, orderBy)
+  return Prisma.sql`SELECT * FROM ${Prisma.raw(tableOf(model).name)} ${Prisma.raw(alias)} WHERE ${belonging} AND ${sqlOf(where, alias)}
+    ${ordered.length > 0 ? Prisma.sql`ORDER BY ${Prisma.join(ordered)}` : Prisma.empty} ${take === undefined ? Prisma.empty : Prisma.sql`LIMIT ${take}`}`
+}
+
+/** What is selected of a row, as JSON. */
+function row(model: string, select: Select, alias: string): Sql {
+  const { columns } = tableOf(model)
+  const parts = Object.entries(select).map(([field, wanted]) => {
+    const type = columns.get(field)
+    // Only names of the schema come here: what else a statement holds are parameters.
+    if (wanted === true) {
+      if (type === undefined || type === 'Bytes') throw new Error(`${field} of ${model} cannot be selected`)
+      return Prisma.sql`${Prisma.raw(`'${field}'`)}, ${Prisma.raw(alias)}.${columnOf(field)}${type === 'BigInt' ? Prisma.raw('::text') : Prisma.empty}`
+    }
+    const relation = relationOf(model, field)
+    const inner = `${alias}${relation.model[0]?.toLowerCase()}`
+    const value = row(relation.model, wanted.select, inner)
+    const belongs = joined(inner, alias, relation)
+    return relation.isMany
+      ? Prisma.sql`${Prisma.raw(`'${field}'`)}, (SELECT coalesce(json_agg(${value}), '[]') FROM (${rows(relation.model, wanted, inner, belongs)}) ${Prisma.raw(inner)})`
+      : Prisma.sql`${Prisma.raw(`'${field}'`)}, (SELECT ${value} FROM ${Prisma.raw(tableOf(relation.model).name)} ${Prisma.raw(inner)} WHERE ${belongs})`
+  })
+  return Prisma.sql`json_build_object(${Prisma.join(parts)})`
+}
+
+type Row = Record<string, unknown>
+type Revive = (row: Row) => void
+
+const inPlace =
+  (field: string, revived: (value: unknown) => unknown): Revive =>
+  (found) => {
+    if (found[field] !== null) found[field] = revived(found[field])
+  }
+
+/** Gives what JSON has as texts the types that Prisma gives them. */
+function revivers(model: string, select: Select): Revive[] {
+  const { columns } = tableOf(model)
+  return Object.entries(select).flatMap(([field, wanted]): Revive[] => {
+    const type = columns.get(field)
+    if (type === 'DateTime') return [inPlace(field, (text) => new Date(text as string))]
+    if (type === 'BigInt') return [inPlace(field, (text) => BigInt(text as string))]
+    if (wanted === true) return []
+    const inner = revivers(relationOf(model, field).model, wanted.select)
+    if (inner.length === 0) return []
+    return [
+      (found) => {
+        const value = found[field] as Row | Row[] | null
+        for (const each of Array.isArray(value) ? value : [value]) if (each !== null) for (const revive of inner) revive(each)
+      },
+    ]
+  })
+}
+
+/**
+ * Reads what Prisma's `findMany` reads, with all that belongs to the rows, by one statement of our own: Prisma costs several times as much as the
+ * statement.
+ */
+export async function selected<Found>({ run }: Pick<Connection, 'run'>, model: string, query: object): Promise<Found[]> {
+  const wanted = query as Query
+  const found = await run<{ row: Row }>(Prisma.sql`SELECT ${row(model, wanted.select, 't')} AS row FROM (${rows(model, wanted, 't')}) t`)
+  const revive = revivers(model, wanted.select)
+  return found.map(({ row }) => {
+    for (const each of revive) each(row)
+    return row as Found
+  })
+}
