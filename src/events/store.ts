@@ -1,6 +1,7 @@
 import { keysIn, type Scope } from '../access/scope.ts'
 import { newId } from '../ids.ts'
 import { type Connection, Prisma } from '../store/client.ts'
+import { selected } from '../store/selected.ts'
 import { keyEventKinds, type NewEvent, type RightsChange } from './model.ts'
 
 /** What happened since a version. */
@@ -25,22 +26,17 @@ const together = (writes: readonly Prisma.Sql[]): Prisma.Sql =>
 export const eventStore = ({ client, run }: Connection) => ({
   /** The given events that are in scope. */
   among: <Query extends Prisma.EventDefaultArgs>(query: Query, scope: Scope, ids: readonly string[]) =>
-    client.event.findMany({ ...query, where: { AND: [eventsIn(scope), { id: { in: [...ids] } }] } }),
+    selected<Prisma.EventGetPayload<Query>>({ run }, 'Event', { ...query, where: { AND: [eventsIn(scope), { id: { in: [...ids] } }] } }),
 
   /** The given events of keys in scope: everybody who may see a key may read them, as changes of that key. */
   keyChangesAmong: <Query extends Prisma.EventDefaultArgs>(query: Query, scope: Scope, ids: readonly string[]) =>
-    client.event.findMany({
+    selected<Prisma.EventGetPayload<Query>>({ run }, 'Event', {
       ...query,
       where: { id: { in: [...ids] }, organizationId: scope.organizationId, kind: { in: keyEventKinds }, apiKey: keysIn(scope) },
     }),
 
   page: <Query extends Prisma.EventDefaultArgs>(query: Query, scope: Scope, page: { where: Prisma.EventWhereInput; orderBy: object[]; take: number }) =>
-    client.event.findMany({
-      ...query,
-      where: { AND: [eventsIn(scope), page.where] },
-      orderBy: page.orderBy as Prisma.EventOrderByWithRelationInput[],
-      take: page.take,
-    }),
+    selected<Prisma.EventGetPayload<Query>>({ run }, 'Event', { ...query, ...page, where: { AND: [eventsIn(scope), page.where] } }),
 
   /** How many events match, at most one above `countLimit`; `order` is one for which an index finds them. */
   count: (scope: Scope, where: Prisma.EventWhereInput, order: 'version' | 'occurredAt'): Promise<number> =>
@@ -49,7 +45,12 @@ export const eventStore = ({ client, run }: Connection) => ({
 
   /** Events above `after` in their order, with the client's selection; row and scope in one statement. */
   following: <Query extends Prisma.EventDefaultArgs>(query: Query, where: Prisma.EventWhereInput, after: bigint, upTo: bigint, take: number) =>
-    client.event.findMany({ ...query, where: { AND: [where, { version: { gt: after, lte: upTo } }] }, orderBy: { version: 'asc' }, take }),
+    selected<Prisma.EventGetPayload<Query>>({ run }, 'Event', {
+      ...query,
+      where: { AND: [where, { version: { gt: after, lte: upTo } }] },
+      orderBy: [{ version: 'asc' }],
+      take,
+    }),
 
   /** When the event of this version occurred; null when there is none. */
   occurredAt: async (organizationId: string, version: bigint): Promise<Date | null> =>

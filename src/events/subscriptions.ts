@@ -25,7 +25,7 @@ const feed = (
 ): LiveSource<Row> =>
   feedSource<Row>(topic, (context, from, upTo, take) => {
     const { select } = queryFromInfo({ context, info, typeName, select: { id: true, version: true } })
-    return context.ports.events.following({ select }, where(context.scope), from, upTo, take)
+    return context.ports.events.following<Prisma.EventDefaultArgs>({ select }, where(context.scope), from, upTo, take)
   })
 
 /** A feed reads this many events at once, each with the whole selection, and checks that the first still exists. */

@@ -149,6 +149,8 @@ function makePlan(schema: GraphQLSchema, document: DocumentNode, operationName: 
       if (isCompositeType(answer) && !isObjectType(answer)) unplanned()
       if (size === most) unplanned()
       const index = size++
+      // An answer has no prototype, and so may graphql-js have what is no property here.
+      if (name === '__proto__') unplanned()
       const field: PlannedField = {
         name,
         nodes: [node, ...others],

@@ -14,11 +14,18 @@ interface Query {
 type Nested = (query?: Query, path?: readonly string[]) => Query
 type SelectOf = Select | ((arguments_: object, context: Context, nested: Nested) => { select: Select } | null)
 
+/** What a field reads with its row in one statement, where that can be: its resolver finds it there. */
+type Beside = (context: Context) => Select
+
+/** For the extensions of a field. */
+export const readBeside = (beside: Beside): { readonly beside: Beside } => ({ beside })
+
 /** Adds what another field of the same object selects. One statement reads a relation once: two different wishes for it are for graphql-js. */
 function add(select: Select, more: Select): void {
   for (const [name, wanted] of Object.entries(more)) {
+    if (wanted === undefined) continue
     const known = select[name]
-    if (known === undefined || known === wanted) {
+    if (known === undefined || known === wanted || typeof known === 'function') {
       select[name] = wanted
       continue
     }
@@ -41,7 +48,9 @@ function selectionOf(field: PlannedField, path: readonly string[], execution: Se
   for (const { type, fields } of fieldsAt(field, path)) {
     add(select, (type?.extensions['pothosPrismaSelect'] ?? {}) as Select)
     for (const each of fields) {
-      const wanted = each.definition.extensions['pothosPrismaSelect'] as SelectOf | undefined | false
+      const { pothosPrismaSelect, beside } = each.definition.extensions
+      if (beside) add(select, (beside as Beside)(execution.context))
+      const wanted = pothosPrismaSelect as SelectOf | undefined | false
       if (!wanted) continue
       const nested: Nested = ({ select: rows, ...query } = {}, below = []) => ({ ...query, select: selectionOf(each, below, execution, rows) })
       add(select, typeof wanted === 'function' ? (wanted(execution.argumentsOf(each), execution.context, nested)?.select ?? {}) : wanted)

@@ -2,8 +2,9 @@ import { notFound } from '../errors.ts'
 import { ApiKeyStatus, OrphanReason } from '../generated/prisma/enums.ts'
 import { builder } from '../graphql/builder.ts'
 import { Node } from '../graphql/node.ts'
+import { readBeside } from '../graphql/planned-selection.ts'
 import { cost, isFiltered, pageRows } from '../graphql/price.ts'
-import { countable, revokeRefusal, usedAt } from './model.ts'
+import { type Counts, countable, revokeRefusal, usedAt } from './model.ts'
 
 export const ApiKeyStatusEnum = builder.enumType('ApiKeyStatus', {
   description: 'Exactly one, first match wins: REVOKED, ORPHANED, EXPIRED, ACTIVE. Only ACTIVE authenticates.',
@@ -104,12 +105,15 @@ for (const type of ['Organization', 'App', 'AppInstance'] as const) {
       type: KeyCounts,
       description: 'How many keys the viewer may see there, by status.',
       // The caller's other organizations need one more statement.
-      extensions: cost({ statements: type === 'Organization' ? 2 : 1 }),
+      extensions: {
+        ...cost({ statements: type === 'Organization' ? 2 : 1 }),
+        ...(type !== 'Organization' &&
+          readBeside(({ scope, ports }) => ({ keyCounts: scope.kept.length > 0 ? undefined : ports.keys.countsBeside(scope, type) }))),
+      },
       select: { id: true },
-      resolve: async ({ id }, _arguments, { counts }) => {
-        const found = await counts.load(id)
-        if (!found) throw notFound()
-        return found
+      resolve: (row, _arguments, { counts }) => {
+        const { keyCounts } = row as { keyCounts?: Counts | null }
+        return keyCounts ?? counts.load(row.id).then((found) => found ?? Promise.reject(notFound()))
       },
     }),
   )

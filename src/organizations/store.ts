@@ -7,8 +7,11 @@ export const maxOrganizations = 200
 
 export const organizationStore = ({ client, run }: Connection) => ({
   /** The actor's own organization. */
-  find: <Query extends Prisma.OrganizationDefaultArgs>(query: Query, scope: Scope) =>
-    client.organization.findUniqueOrThrow({ ...query, where: { id: scope.organizationId } }),
+  find: async <Query extends Prisma.OrganizationDefaultArgs>(query: Query, scope: Scope): Promise<Prisma.OrganizationGetPayload<Query>> => {
+    const [own] = await selected<Prisma.OrganizationGetPayload<Query>>({ run }, 'Organization', { ...query, where: { id: scope.organizationId } })
+    if (!own) throw new Error('the organization is gone')
+    return own
+  },
 
   /** The actor's own, if it is one of these. */
   among: <Query extends Prisma.OrganizationDefaultArgs>(query: Query, scope: Scope, ids: readonly string[]) =>
@@ -30,7 +33,7 @@ export const organizationStore = ({ client, run }: Connection) => ({
 
   /** Every organization in which the subject is a present member, by name. */
   ofSubject: <Query extends Prisma.OrganizationDefaultArgs>(query: Query, subject: string) =>
-    client.organization.findMany({
+    selected<Prisma.OrganizationGetPayload<Query>>({ run }, 'Organization', {
       ...query,
       where: { members: { some: { subject, removedAt: null } } },
       orderBy: [{ name: 'asc' }, { id: 'asc' }],

@@ -14,8 +14,10 @@ export interface SealedSecret {
 const sealedFields = { id: true, organizationId: true, name: true, version: true, createdById: true, sealed: true } as const
 
 export const secretStore = ({ client, run }: Connection) => ({
-  find: <Query extends Prisma.SecretDefaultArgs>(query: Query, scope: Scope, id: string) =>
-    client.secret.findFirst({ ...query, where: { id, ...secretsIn(scope) } }),
+  find: async <Query extends Prisma.SecretDefaultArgs>(query: Query, scope: Scope, id: string): Promise<Prisma.SecretGetPayload<Query> | null> => {
+    const [secret] = await selected<Prisma.SecretGetPayload<Query>>({ run }, 'Secret', { ...query, where: { id, ...secretsIn(scope) } })
+    return secret ?? null
+  },
 
   /** The given secrets that are in scope. */
   among: <Query extends Prisma.SecretDefaultArgs>(query: Query, scope: Scope, ids: readonly string[]) =>

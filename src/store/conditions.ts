@@ -5,9 +5,11 @@ type Sql = Prisma.Sql
 /** The relations that conditions go through: the table, its column, and the column here that has the same value. */
 const relations: Readonly<Record<string, readonly [table: string, theirs: string, ours: string]>> = {
   access: ['instance_access', 'instanceId', 'id'],
+  apiKey: ['api_key', 'id', 'apiKeyId'],
   instance: ['app_instance', 'id', 'instanceId'],
   key: ['api_key', 'id', 'keyId'],
   member: ['member', 'id', 'memberId'],
+  members: ['member', 'organizationId', 'id'],
   use: ['key_use', 'keyId', 'id'],
 }
 
@@ -20,8 +22,16 @@ const comparisons: Readonly<Record<string, (column: Sql, value: unknown) => Sql>
   in: (column, values) => ((values as unknown[]).length > 0 ? Prisma.sql`${column} IN (${Prisma.join(values as unknown[])})` : Prisma.sql`FALSE`),
 }
 
+const columns = new Map<string, Sql>()
+
 /** The column of a field, by the name that schema.prisma maps it to. */
-export const columnOf = (field: string): Sql => Prisma.raw(`"${field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}"`)
+export function columnOf(field: string): Sql {
+  const known = columns.get(field)
+  if (known) return known
+  const column = Prisma.raw(`"${field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}"`)
+  columns.set(field, column)
+  return column
+}
 
 const isOperators = (value: unknown): value is object => typeof value === 'object' && value !== null && !(value instanceof Date)
 

@@ -25,7 +25,7 @@ const maxPreparedLength = 4_000
 export function createStatementNames(): (query: { readonly sql: string }) => string | undefined {
   const names = { chosen: new Map<string, string>(), own: new Map<string, string>() }
   return ({ sql }) => {
-    const kind = /^SELECT ("|COUNT|json_build_object)/.test(sql) ? 'chosen' : 'own'
+    const kind = /^SELECT ("|COUNT|json_agg)/.test(sql) ? 'chosen' : 'own'
     const known = names[kind].get(sql)
     // A search is planned for its text: how many rows have it decides which index is quick.
     if (/"(folded|trigrams)"/.test(sql)) return undefined

@@ -40,6 +40,9 @@ const normalizers: Readonly<Record<number, (text: string) => string>> = {
   [jsonb]: (text) => text.replace(inJson, toUtc),
 }
 
+/** A time in JSON that PostgreSQL made, in whatever zone its session is. */
+export const timeOfJson = (text: string): Date => new Date(text.endsWith('+00:00') ? text : text.replace(whole, toUtc))
+
 /** Returns the adapter's parser, with times put into UTC first. */
 export function inUtc<Parse extends (text: string, ...rest: never[]) => unknown>(type: number, parse: Parse): Parse {
   const normalize = normalizers[type]

@@ -7,7 +7,7 @@ import { requestStatements } from '../support/server.ts'
 const sockets = 5_000
 const people = ['ownA', 'auraA', 'devA', 'dev2A'] as const
 
-const { server, company } = await companyOfFile({ WS_MAX_SOCKETS_PER_MEMBER: String(sockets) })
+const { server, company } = await companyOfFile({ WS_MAX_SOCKETS_PER_MEMBER: String(sockets), MAX_QUEUED_OPERATIONS_PER_MEMBER: String(sockets) })
 
 /** Opens all sockets at once; answers when each has its counts. */
 async function storm(tokens: readonly string[]): Promise<{ open: WebSocket[]; answers: Set<string> }> {
@@ -28,7 +28,7 @@ async function storm(tokens: readonly string[]): Promise<{ open: WebSocket[]; an
             else if (message.type === 'next') {
               answers.add(JSON.stringify(message.payload))
               resolve(socket)
-            } else reject(new Error(message.type))
+            } else reject(new Error(JSON.stringify(message)))
           })
           socket.on('close', (code) => reject(new Error(`closed with ${code}`)))
           socket.on('error', reject)
