@@ -19,12 +19,15 @@ export interface Query {
   readonly take?: number
 }
 
+/** The alias of rows that belong to those of another one. */
+const below = (alias: string): string => `t${Number(alias.slice(1)) + 1}`
+
 const order = (alias: string, model: string, orderBy: readonly object[]): Sql[] =>
   orderBy.flatMap((each) =>
     Object.entries(each).map(([field, way]: [string, Way | object]) => {
       if (typeof way === 'string') return Prisma.sql`${Prisma.raw(alias)}.${columnOf(field)} ${Prisma.raw(way === 'desc' ? 'DESC' : 'ASC')}`
       const relation = relationOf(model, field)
-      const inner = `${alias}_`
+      const inner = below(alias)
       const [theirs] = order(inner, relation.model, [way])
       const [column = '', direction = ''] = theirs?.text.split(' ') ?? []
       return Prisma.sql`(SELECT ${Prisma.raw(column)} FROM ${Prisma.raw(tableOf(relation.model).name)} ${Prisma.raw(inner)}
@@ -60,7 +63,7 @@ function row(model: string, select: Select, alias: string): Sql {
     }
     if (typeof wanted === 'function') return Prisma.sql`${Prisma.raw(`'${field}'`)}, ${wanted(alias)}`
     const relation = relationOf(model, field)
-    const inner = `${alias}${relation.model[0]?.toLowerCase()}`
+    const inner = below(alias)
     const value = row(relation.model, wanted.select, inner)
     const belongs = joined(inner, alias, relation)
     return relation.isMany
@@ -105,7 +108,7 @@ function revivers(model: string, select: Select): Revive[] {
 export async function selected<Found>({ run }: Pick<Connection, 'run'>, model: string, query: object): Promise<Found[]> {
   const wanted = query as Query
   const [answer] = await run<{ rows: string | null }>(
-    Prisma.sql`SELECT json_agg(${row(model, wanted.select, 't')})::text AS rows FROM (${rows(model, wanted, 't')}) t`,
+    Prisma.sql`SELECT json_agg(${row(model, wanted.select, 't0')})::text AS rows FROM (${rows(model, wanted, 't0')}) t0`,
   )
   const found = JSON.parse(answer?.rows ?? '[]') as Row[]
   const revive = revivers(model, wanted.select)
