@@ -48,7 +48,7 @@ const joined = (there: string, here: string, { theirs, ours }: { theirs: string;
 function rows(model: string, { where = {}, orderBy = [], take }: Query, alias: string, belonging: Sql = Prisma.sql`TRUE`): Sql {
   const ordered = order(alias, model, orderBy)
   return Prisma.sql`SELECT * FROM ${Prisma.raw(tableOf(model).name)} ${Prisma.raw(alias)} WHERE ${belonging} AND ${sqlOf(where, alias)}
-    ${ordered.length > 0 ? Prisma.sql`ORDER BY ${Prisma.join(ordered)}` : Prisma.empty} ${take === undefined ? Prisma.empty : Prisma.sql`LIMIT ${take}`}`
+    ${ordered.length > 0 ? Prisma.sql`ORDER BY ${Prisma.join(ordered)}` : Prisma.empty} ${take === undefined ? Prisma.empty : Prisma.sql`LIMIT ${take} OFFSET ${0}`}`
 }
 
 /** What is selected of a row, as JSON. */
@@ -71,6 +71,14 @@ function row(model: string, select: Select, alias: string): Sql {
       : Prisma.sql`${Prisma.raw(`'${field}'`)}, (SELECT ${value} FROM ${Prisma.raw(tableOf(relation.model).name)} ${Prisma.raw(inner)} WHERE ${belongs})`
   })
   return Prisma.sql`json_build_object(${Prisma.join(parts)})`
+}
+
+/** The same without what is reckoned beside rows, for Prisma. */
+export function ofColumns<Query extends object>(query: Query): Query {
+  const { select, ...rest } = query as { select?: Select }
+  if (!select) return query
+  const kept = Object.entries(select).filter(([, wanted]) => typeof wanted !== 'function')
+  return { ...rest, select: Object.fromEntries(kept.map(([field, wanted]) => [field, typeof wanted === 'object' ? ofColumns(wanted) : wanted])) } as Query
 }
 
 type Row = Record<string, unknown>

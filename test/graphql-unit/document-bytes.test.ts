@@ -1,6 +1,7 @@
 import { buildSchema, visit } from 'graphql'
 import { expect, test } from 'vitest'
 import { printSchema } from '../../src/api/print-schema.ts'
+import { planOf } from '../../src/graphql/plan.ts'
 import { createDocuments } from '../../src/server/documents.ts'
 import { settledHeap } from '../support/heap.ts'
 
@@ -45,6 +46,8 @@ for (const [kind, { count, write }] of Object.entries(kinds)) {
       const { document, errors } = documents.read(Buffer.from(write(number)).toString())
       expect(errors).toEqual([])
       documents.keep(document)
+      // It lives as long as the document.
+      planOf(schema, document, null)
     }
     for (let number = 0; number < 20; number++) keep(number)
     const [heap, reckoned] = [await settledHeap(), documents.bytes]

@@ -1,4 +1,5 @@
-import { type DocumentNode, execute, parse } from 'graphql'
+import { readdirSync, readFileSync } from 'node:fs'
+import { type DocumentNode, execute, Kind, parse } from 'graphql'
 import { beforeAll, expect, test } from 'vitest'
 import { createSchema, rules } from '../../src/api/schema.ts'
 import { createContext } from '../../src/graphql/context.ts'
@@ -75,3 +76,81 @@ test(
   },
   60_000 + count * 200,
 )
+
+const folder = 'schema/operations/portal'
+const texts = readdirSync(folder).map((file) => readFileSync(`${folder}/${file}`, 'utf8'))
+const [queries, fragments] = [texts.filter((text) => text.startsWith('query')), texts.filter((text) => text.startsWith('fragment'))]
+
+/** A query with the fragments that it needs, which the files have one each. */
+function whole(query: string): DocumentNode {
+  const needed = new Set<string>()
+  const gather = (text: string): void => {
+    for (const [, name] of text.matchAll(/\.\.\.(\w+)/g)) {
+      const fragment = fragments.find((each) => each.startsWith(`fragment ${name} `)) ?? ''
+      if (needed.has(fragment)) continue
+      needed.add(fragment)
+      gather(fragment)
+    }
+  }
+  gather(query)
+  return parse([query, ...needed].join('\n'))
+}
+
+// That of the palette may have as many rows as need turns.
+test.each(queries.filter((query) => !query.includes('PortalPaletteInstances')).map((query) => [/query (\w+)/.exec(query)?.[1] ?? '', query]))(
+  '%s of the portal has a plan',
+  async (_, query) => {
+    const given = {
+      id: query.includes('apiKey(id') ? ids[1] : company.I1,
+      slug: 'functions',
+      search: 'key',
+      filter: query.includes('ApiKeyFilter') ? { instanceId: company.I1 } : {},
+    }
+    const document = whole(query)
+    const names = document.definitions
+      .flatMap((each) => (each.kind === Kind.OPERATION_DEFINITION ? (each.variableDefinitions ?? []) : []))
+      .map(({ variable }) => variable.name.value)
+    const variables = Object.fromEntries(Object.entries(given).filter(([name]) => names.includes(name)))
+    const found = await both(document, 'ownA', variables)
+    expect(found?.planned).toContain('"data":{"')
+    expect(found?.planned).toBe(found?.ordinary)
+  },
+)
+
+test('what a plan must not do is for graphql-js, before anything is read', async () => {
+  const twice = 'instance(id: "x") { a: apiKeys(first: 1) { totalCount edges { node { id } } } b: apiKeys(first: 2) { edges { node { id } } } }'
+  for (const query of [
+    '{ apps { __proto__: name } }',
+    '{ apps { id name @include(if: true) } }',
+    '{ ... on Query @skip(if: false) { apps { id } } }',
+    `{ node(id: "${ids[0]}") { id } }`,
+    `{ ${twice.replace('x', company.I1)} }`,
+    '{ auditLog { totalCount } }',
+  ]) {
+    const found = await both(parse(query), query.includes('auditLog') ? 'devA' : 'ownA')
+    expect([query, found?.planned]).toEqual([query, null])
+    server.statements.length = 0
+    const args = {
+      schema,
+      document: parse(query),
+      contextValue: createContext(server.app.ports, company.members[query.includes('auditLog') ? 'devA' : 'ownA']),
+    }
+    refusals(args)
+    await executePlanned(args, rules.Query)
+    expect([query, server.statements]).toEqual([query, []])
+  }
+})
+
+test('a failure is null at the nearest place that may be, beside what did not fail', async () => {
+  const found = await both(parse('{ members { edges { node { id } } } apps { id } again: members { totalCount } }'), 'viewA')
+  expect(JSON.parse(found?.planned ?? '')).toMatchObject({
+    data: { members: null, apps: [{}], again: null },
+    errors: [{ path: ['members'] }, { path: ['again'] }],
+  })
+  expect(found?.planned).toBe(found?.ordinary)
+})
+
+test('operations of many rows are executed in turns, by graphql-js', async () => {
+  expect((await both(parse('{ apps { instances(first: 20) { edges { node { id } } } } }'), 'ownA'))?.planned).toBeNull()
+  expect((await both(parse('{ apps { instances(first: 10) { edges { node { id } } } } }'), 'ownA'))?.planned).toContain('"instances"')
+})

@@ -1,3 +1,5 @@
+import { Client } from 'pg'
+import { vi } from 'vitest'
 import { isBackground } from './background.ts'
 import { requestStatements, type TestServer } from './server.ts'
 
@@ -78,18 +80,32 @@ export interface Statement {
   parameters: unknown[]
 }
 
+/** Calls `sent` for each statement, with its values: the driver sees all, Prisma only its own, which are all on the embedded database. */
+function watchStatements({ app: { database } }: TestServer, sent: (sql: string, parameters: unknown[]) => void): void {
+  if (database.kind === 'postgresql') {
+    const query = Client.prototype.query as (...given: unknown[]) => unknown
+    vi.spyOn(Client.prototype, 'query').mockImplementation(function (this: Client, ...given: unknown[]) {
+      const { text, values = [] } = given[0] as { text?: string; values?: unknown[] }
+      if (text !== undefined) sent(text, values)
+      return query.apply(this, given) as never
+    })
+    return
+  }
+  const client = database.client as unknown as { $on(event: 'query', take: (event: { query: string; params: string }) => void): void }
+  client.$on('query', ({ query, params }) => sent(query, JSON.parse(params) as unknown[]))
+}
+
 /** Keeps the statements of requests, with their values; `take` answers those since it was last called. */
 export function recordStatements(server: TestServer): { take(): Statement[] } {
-  let sent: Statement[] = []
-  const { client } = server.app.database as unknown as { client: { $on(event: 'query', take: (event: { query: string; params: string }) => void): void } }
-  client.$on('query', ({ query, params }) => {
+  let recorded: Statement[] = []
+  watchStatements(server, (sql, parameters) => {
     // What runs beside the requests has no part in what they cost.
-    if (!isBackground() && requestStatements({ statements: [query] }).length > 0) sent.push({ sql: query, parameters: JSON.parse(params) as unknown[] })
+    if (!isBackground() && requestStatements({ statements: [sql] }).length > 0) recorded.push({ sql, parameters })
   })
   return {
     take: () => {
-      const taken = sent
-      sent = []
+      const taken = recorded
+      recorded = []
       return taken
     },
   }
