@@ -48,7 +48,7 @@ for (const [transport, send] of Object.entries(transports)) {
       expect(answer.errors).toMatchObject([{ extensions: { code: 'QUERY_REJECTED' } }])
       // A hundred keys, their instances, a hundred keys of each, …
       expect(answer.errors?.[0]?.message).toMatch(/1,020,200 rows; at most 4,500 .* smaller pages/)
-      expect(server.statements.filter((sql) => sql.includes('"api_key" AS'))).toEqual([])
+      expect(server.statements.filter((sql) => /\bapi_key\b/.test(sql))).toEqual([])
     })
 
     test('a hundred times twenty is allowed, a hundred times a hundred is not, wherever the sizes come from', async () => {
