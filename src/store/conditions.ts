@@ -1,6 +1,5 @@
-import { Prisma } from './client.ts'
-
-type Sql = Prisma.Sql
+import type { Prisma } from './client.ts'
+import { SqlWriter } from './sql-writer.ts'
 
 /** The relations that conditions go through: the table, its column, and the column here that has the same value. */
 const relations: Readonly<Record<string, readonly [table: string, theirs: string, ours: string]>> = {
@@ -13,60 +12,77 @@ const relations: Readonly<Record<string, readonly [table: string, theirs: string
   use: ['key_use', 'keyId', 'id'],
 }
 
-const comparisons: Readonly<Record<string, (column: Sql, value: unknown) => Sql>> = {
-  gt: (column, value) => Prisma.sql`${column} > ${value}`,
-  gte: (column, value) => Prisma.sql`${column} >= ${value}`,
-  lt: (column, value) => Prisma.sql`${column} < ${value}`,
-  lte: (column, value) => Prisma.sql`${column} <= ${value}`,
-  contains: (column, value) => Prisma.sql`${column} LIKE ${`%${value}%`}`,
-  in: (column, values) => ((values as unknown[]).length > 0 ? Prisma.sql`${column} IN (${Prisma.join(values as unknown[])})` : Prisma.sql`FALSE`),
-}
+const operators: Readonly<Record<string, string>> = { gt: '>', gte: '>=', lt: '<', lte: '<=' }
 
-const columns = new Map<string, Sql>()
+const columns = new Map<string, string>()
 
 /** The column of a field, by the name that schema.prisma maps it to. */
-export function columnOf(field: string): Sql {
+export function columnOf(field: string): string {
   const known = columns.get(field)
-  if (known) return known
-  const column = Prisma.raw(`"${field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}"`)
+  if (known !== undefined) return known
+  const column = `"${field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}"`
   columns.set(field, column)
   return column
 }
 
 const isOperators = (value: unknown): value is object => typeof value === 'object' && value !== null && !(value instanceof Date)
 
-function onField(field: string, value: unknown, alias: string): Sql[] {
-  const column = Prisma.sql`${Prisma.raw(alias)}.${columnOf(field)}`
+function compare(out: SqlWriter, column: string, name: string, operand: unknown): void {
+  const operator = operators[name]
+  if (operator !== undefined) out.text(`${column} ${operator} `).value(operand)
+  else if (name === 'contains') out.text(`${column} LIKE `).value(`%${operand}%`)
+  else if (name === 'in' && Array.isArray(operand)) {
+    if (operand.length === 0) out.text('FALSE')
+    else
+      out
+        .text(`${column} IN (`)
+        .each(operand, ',', (each) => out.value(each))
+        .text(')')
+  } else throw new Error(`no condition ${name} in SQL`)
+}
+
+function onField(out: SqlWriter, field: string, value: unknown, alias: string): void {
+  const column = `${alias}.${columnOf(field)}`
   const relation = relations[field]
   if (relation) {
     const [table, theirs, ours] = relation
     const [inner, wanted] = [`${alias}_`, value as { some?: object }]
-    return [
-      Prisma.sql`${Prisma.raw(alias)}.${columnOf(ours)} IN (SELECT ${columnOf(theirs)} FROM ${Prisma.raw(table)} ${Prisma.raw(inner)} WHERE ${sqlOf(wanted.some ?? wanted, inner)})`,
-    ]
+    out.text(`${alias}.${columnOf(ours)} IN (SELECT ${columnOf(theirs)} FROM ${table} ${inner} WHERE `)
+    condition(out, wanted.some ?? wanted, inner)
+    out.text(')')
+  } else if (value === null) out.text(`${column} IS NULL`)
+  else if (!isOperators(value)) out.text(`${column} = `).value(value)
+  else {
+    const given = Object.entries(value).filter(([, operand]) => operand !== undefined)
+    if (given.length === 0) out.text('TRUE')
+    else out.each(given, ' AND ', ([name, operand]) => compare(out, column, name, operand))
   }
-  if (value === null) return [Prisma.sql`${column} IS NULL`]
-  if (!isOperators(value)) return [Prisma.sql`${column} = ${value}`]
-  return Object.entries(value).flatMap(([name, operand]) => {
-    const compare = comparisons[name]
-    if (!compare) throw new Error(`no condition ${name} in SQL`)
-    return operand === undefined ? [] : [compare(column, operand)]
-  })
 }
 
-/** A condition of Prisma as SQL about the row with this alias, for statements that Prisma cannot write. It has what lists use of Prisma's conditions. */
-export function sqlOf(where: object, alias: string): Sql {
-  const parts = Object.entries(where).flatMap(([name, value]: [string, unknown]) => {
-    if (value === undefined) return []
-    if (name === 'AND') return (value as object[]).map((each) => sqlOf(each, alias))
-    if (name === 'OR')
-      return [
-        Prisma.sql`(${Prisma.join(
-          (value as object[]).map((each) => sqlOf(each, alias)),
-          ' OR ',
-        )})`,
-      ]
-    return onField(name, value, alias)
+/** Writes a condition of Prisma about the row with this alias, for statements that Prisma cannot write. It has what lists use of Prisma's conditions. */
+export function condition(out: SqlWriter, where: object, alias: string): void {
+  const parts = Object.entries(where).filter(([name, value]) => value !== undefined && !(name === 'AND' && (value as object[]).length === 0))
+  if (parts.length === 0) {
+    out.text('TRUE')
+    return
+  }
+  const inner = (each: object): void => condition(out, each, alias)
+  out.text('(')
+  out.each(parts, ' AND ', ([name, value]: [string, unknown]) => {
+    if (name === 'AND') out.each(value as object[], ' AND ', inner)
+    else if (name === 'OR')
+      out
+        .text('(')
+        .each(value as object[], ' OR ', inner)
+        .text(')')
+    else onField(out, name, value, alias)
   })
-  return parts.length > 0 ? Prisma.sql`(${Prisma.join(parts, ' AND ')})` : Prisma.sql`TRUE`
+  out.text(')')
+}
+
+/** The same as a part of another statement. */
+export function sqlOf(where: object, alias: string): Prisma.Sql {
+  const out = new SqlWriter()
+  condition(out, where, alias)
+  return out.end()
 }

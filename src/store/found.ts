@@ -28,8 +28,8 @@ export interface Search {
  */
 export async function idsFound(client: Statements, { table, along, matching, orderBy, take, among }: Search): Promise<string[]> {
   const order = orderBy.flatMap((each) => Object.entries(each) as [string, 'asc' | 'desc'][])
-  const columns = Prisma.join(order.map(([field]) => columnOf(field)))
-  const ordered = Prisma.join(order.map(([field, direction]) => Prisma.sql`${columnOf(field)} ${Prisma.raw(direction)}`))
+  const columns = Prisma.raw(order.map(([field]) => columnOf(field)).join())
+  const ordered = Prisma.raw(order.map(([field, direction]) => `${columnOf(field)} ${direction}`).join())
   const [from, first, rest] = [Prisma.raw(table), sqlOf(along, 't'), sqlOf(matching, 't')]
   const walked = maxWalkedPerRow[among] * Math.max(take, smallPage)
   const isFull = Prisma.sql`EXISTS (SELECT 1 FROM near OFFSET ${take - 1})`
@@ -37,7 +37,7 @@ export async function idsFound(client: Statements, { table, along, matching, ord
     WITH near AS MATERIALIZED (
       SELECT ${columns} FROM (SELECT * FROM ${from} t WHERE ${first} ORDER BY ${ordered} LIMIT ${walked}) t WHERE ${rest} ORDER BY ${ordered} LIMIT ${take}
     )
-    SELECT ${columnOf(order.at(-1)?.[0] ?? '')} AS id FROM (
+    SELECT ${Prisma.raw(columnOf(order.at(-1)?.[0] ?? ''))} AS id FROM (
       SELECT * FROM near WHERE ${isFull}
       UNION ALL
       SELECT * FROM (SELECT ${columns} FROM ${from} t WHERE ${first} AND ${rest} OFFSET 0) every WHERE NOT ${isFull}

@@ -27,9 +27,9 @@ export function createStatementNames(): (query: { readonly sql: string }) => str
   return ({ sql }) => {
     const kind = /^SELECT ("|COUNT|json_agg)/.test(sql) ? 'chosen' : 'own'
     const known = names[kind].get(sql)
+    if (known !== undefined) return known
     // A search is planned for its text: how many rows have it decides which index is quick.
-    if (/"(folded|trigrams)"/.test(sql)) return undefined
-    if (known !== undefined || sql.length > maxPreparedLength || names[kind].size >= maxPrepared[kind]) return known
+    if (/"(folded|trigrams)"/.test(sql) || sql.length > maxPreparedLength || names[kind].size >= maxPrepared[kind]) return undefined
     const name = `aura_keys_${kind}_${names[kind].size}`
     names[kind].set(sql, name)
     return name

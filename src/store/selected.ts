@@ -1,14 +1,14 @@
-import { type Connection, Prisma } from './client.ts'
-import { columnOf, sqlOf } from './conditions.ts'
-import { tableOf } from './tables.ts'
+import type { Connection, Prisma } from './client.ts'
+import { columnOf, condition } from './conditions.ts'
+import { SqlWriter } from './sql-writer.ts'
+import { type Relation, tableOf } from './tables.ts'
 import { timeOfJson } from './times.ts'
 
-type Sql = Prisma.Sql
 type Way = 'asc' | 'desc'
 
 /** What is read of each row: its columns, rows that belong to it, and what is reckoned beside the row of an alias, as JSON. */
 export interface Select {
-  readonly [field: string]: true | Query | ((alias: string) => Sql)
+  readonly [field: string]: true | Query | ((alias: string) => Prisma.Sql)
 }
 
 /** A query as the selections of clients make it: a part of what Prisma's `findMany` takes. */
@@ -22,55 +22,60 @@ export interface Query {
 /** The alias of rows that belong to those of another one. */
 const below = (alias: string): string => `t${Number(alias.slice(1)) + 1}`
 
-const order = (alias: string, model: string, orderBy: readonly object[]): Sql[] =>
-  orderBy.flatMap((each) =>
-    Object.entries(each).map(([field, way]: [string, Way | object]) => {
-      if (typeof way === 'string') return Prisma.sql`${Prisma.raw(alias)}.${columnOf(field)} ${Prisma.raw(way === 'desc' ? 'DESC' : 'ASC')}`
-      const relation = relationOf(model, field)
-      const inner = below(alias)
-      const [theirs] = order(inner, relation.model, [way])
-      const [column = '', direction = ''] = theirs?.text.split(' ') ?? []
-      return Prisma.sql`(SELECT ${Prisma.raw(column)} FROM ${Prisma.raw(tableOf(relation.model).name)} ${Prisma.raw(inner)}
-        WHERE ${joined(inner, alias, relation)}) ${Prisma.raw(direction)}`
-    }),
-  )
-
-function relationOf(model: string, field: string) {
+function relationOf(model: string, field: string): Relation {
   const relation = tableOf(model).relations.get(field)
   if (!relation) throw new Error(`no ${field} of ${model}`)
   return relation
 }
 
-const joined = (there: string, here: string, { theirs, ours }: { theirs: string; ours: string }): Sql =>
-  Prisma.sql`${Prisma.raw(there)}.${columnOf(theirs)} = ${Prisma.raw(here)}.${columnOf(ours)}`
+const joined = (there: string, here: string, { theirs, ours }: Relation): string => `${there}.${columnOf(theirs)} = ${here}.${columnOf(ours)}`
 
-/** The rows of a query, in their order. */
-function rows(model: string, { where = {}, orderBy = [], take }: Query, alias: string, belonging: Sql = Prisma.sql`TRUE`): Sql {
-  const ordered = order(alias, model, orderBy)
-  return Prisma.sql`SELECT * FROM ${Prisma.raw(tableOf(model).name)} ${Prisma.raw(alias)} WHERE ${belonging} AND ${sqlOf(where, alias)}
-    ${ordered.length > 0 ? Prisma.sql`ORDER BY ${Prisma.join(ordered)}` : Prisma.empty} ${take === undefined ? Prisma.empty : Prisma.sql`LIMIT ${take} OFFSET ${0}`}`
+/** What an order compares: a column, or one of the row that it belongs to. */
+function ordered(model: string, by: object, alias: string): [value: string, way: Way] {
+  const [[field, way] = ['', 'asc' as Way | object]] = Object.entries(by) as [string, Way | object][]
+  if (typeof way === 'string') return [`${alias}.${columnOf(field)}`, way]
+  const relation = relationOf(model, field)
+  const inner = below(alias)
+  const [value, direction] = ordered(relation.model, way, inner)
+  return [`(SELECT ${value} FROM ${tableOf(relation.model).name} ${inner} WHERE ${joined(inner, alias, relation)})`, direction]
 }
 
-/** What is selected of a row, as JSON. */
-function row(model: string, select: Select, alias: string): Sql {
+/** Writes the rows of a query, in their order. */
+function rows(out: SqlWriter, model: string, { where = {}, orderBy = [], take }: Query, alias: string, belonging = 'TRUE'): void {
+  out.text(`SELECT * FROM ${tableOf(model).name} ${alias} WHERE ${belonging} AND `)
+  condition(out, where, alias)
+  const orders = orderBy.map((by) => ordered(model, by, alias).join(' '))
+  if (orders.length > 0) out.text(` ORDER BY ${orders.join()}`)
+  // As parameters: the planner expects few rows then, and follows the order by its index.
+  if (take !== undefined) out.text(' LIMIT ').value(take).text(' OFFSET ').value(0)
+}
+
+/** Writes what is selected of a row, as JSON. Only names of the schema come here: what else a statement holds are parameters. */
+function row(out: SqlWriter, model: string, select: Select, alias: string): void {
   const { columns } = tableOf(model)
-  const parts = Object.entries(select).map(([field, wanted]) => {
+  out.text('json_build_object(')
+  out.each(Object.entries(select), ',', ([field, wanted]) => {
     const type = columns.get(field)
-    // Only names of the schema come here: what else a statement holds are parameters.
-    if (wanted === true) {
-      if (type === undefined || type === 'Bytes') throw new Error(`${field} of ${model} cannot be selected`)
-      return Prisma.sql`${Prisma.raw(`'${field}'`)}, ${Prisma.raw(alias)}.${columnOf(field)}${type === 'BigInt' ? Prisma.raw('::text') : Prisma.empty}`
-    }
-    if (typeof wanted === 'function') return Prisma.sql`${Prisma.raw(`'${field}'`)}, ${wanted(alias)}`
-    const relation = relationOf(model, field)
-    const inner = below(alias)
-    const value = row(relation.model, wanted.select, inner)
-    const belongs = joined(inner, alias, relation)
-    return relation.isMany
-      ? Prisma.sql`${Prisma.raw(`'${field}'`)}, (SELECT coalesce(json_agg(${value}), '[]') FROM (${rows(relation.model, wanted, inner, belongs)}) ${Prisma.raw(inner)})`
-      : Prisma.sql`${Prisma.raw(`'${field}'`)}, (SELECT ${value} FROM ${Prisma.raw(tableOf(relation.model).name)} ${Prisma.raw(inner)} WHERE ${belongs})`
+    if (wanted === true && (type === undefined || type === 'Bytes')) throw new Error(`${field} of ${model} cannot be selected`)
+    if (wanted === true) out.text(`'${field}',${alias}.${columnOf(field)}${type === 'BigInt' ? '::text' : ''}`)
+    else if (typeof wanted === 'function') out.text(`'${field}',`).sql(wanted(alias))
+    else belonging(out, field, relationOf(model, field), wanted, alias)
   })
-  return Prisma.sql`json_build_object(${Prisma.join(parts)})`
+  out.text(')')
+}
+
+function belonging(out: SqlWriter, field: string, relation: Relation, wanted: Query, alias: string): void {
+  const inner = below(alias)
+  const belongs = joined(inner, alias, relation)
+  out.text(`'${field}',(SELECT ${relation.isMany ? 'coalesce(json_agg(' : ''}`)
+  row(out, relation.model, wanted.select, inner)
+  if (!relation.isMany) {
+    out.text(` FROM ${tableOf(relation.model).name} ${inner} WHERE ${belongs})`)
+    return
+  }
+  out.text("),'[]') FROM (")
+  rows(out, relation.model, wanted, inner, belongs)
+  out.text(`) ${inner})`)
 }
 
 /** The same without what is reckoned beside rows, for Prisma. */
@@ -115,9 +120,11 @@ function revivers(model: string, select: Select): Revive[] {
  */
 export async function selected<Found>({ run }: Pick<Connection, 'run'>, model: string, query: object): Promise<Found[]> {
   const wanted = query as Query
-  const [answer] = await run<{ rows: string | null }>(
-    Prisma.sql`SELECT json_agg(${row(model, wanted.select, 't0')})::text AS rows FROM (${rows(model, wanted, 't0')}) t0`,
-  )
+  const out = new SqlWriter().text('SELECT json_agg(')
+  row(out, model, wanted.select, 't0')
+  out.text(')::text AS rows FROM (')
+  rows(out, model, wanted, 't0')
+  const [answer] = await run<{ rows: string | null }>(out.text(') t0').end())
   const found = JSON.parse(answer?.rows ?? '[]') as Row[]
   const revive = revivers(model, wanted.select)
   for (const each of found) for (const reviver of revive) reviver(each)

@@ -1,4 +1,3 @@
-import pLimit, { type LimitFunction } from 'p-limit'
 import { createAsyncVariable } from '../async-variable.ts'
 
 /** Each lane has its own connections; in the embedded database's queue verifications go first. */
@@ -18,7 +17,8 @@ export class Work {
   /** Gives up its place among the running operations: called when its response is ready, or it waits for something other than the database. */
   leaveQueue: () => void = () => undefined
   readonly #stops = new Set<() => void>()
-  #places: LimitFunction | null = null
+  #taken = 0
+  readonly #waiting: (() => void)[] = []
   #reason: Error | null = null
   #isCommitting = false
   #hasCommitted = false
@@ -28,9 +28,17 @@ export class Work {
   }
 
   /** Takes a connection or a place while the function runs. */
-  place<Answer>(use: () => Promise<Answer>): Promise<Answer> {
-    this.#places ??= pLimit(maxConnectionsPerOperation)
-    return this.#places(use)
+  async place<Answer>(use: () => Promise<Answer>): Promise<Answer> {
+    // Who leaves gives its place to who waits.
+    if (this.#taken === maxConnectionsPerOperation) await new Promise<void>((resolve) => this.#waiting.push(resolve))
+    else this.#taken++
+    try {
+      return await use()
+    } finally {
+      const next = this.#waiting.shift()
+      if (next) next()
+      else this.#taken--
+    }
   }
 
   /** Why its statements are no longer wanted; null while they are. */
