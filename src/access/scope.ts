@@ -24,26 +24,26 @@ export const scopeOf = (actor: { organizationId: string; memberId: string; role:
     kept: [] as readonly string[],
   }) as Scope
 
+class ScopeOfAll {
+  readonly organizationId: string
+  readonly all = true
+  readonly kept: readonly string[] = []
+  constructor(organizationId: string) {
+    this.organizationId = organizationId
+  }
+  get memberId(): string {
+    throw new Error('a shared execution is for nobody in particular')
+  }
+  get role(): OrganizationRole {
+    throw new Error('a shared execution is for nobody in particular')
+  }
+}
+
 /**
  * Every row of the organization, without an actor: for executions that many clients share, after each was checked.
  * Reading the actor there is a mistake, and throws.
  */
-export function scopeOfAll(organizationId: string): Scope {
-  const nobody = (): never => {
-    throw new Error('a shared execution is for nobody in particular')
-  }
-  return {
-    organizationId,
-    all: true,
-    kept: [] as readonly string[],
-    get memberId(): string {
-      return nobody()
-    },
-    get role(): OrganizationRole {
-      return nobody()
-    },
-  } as Scope
-}
+export const scopeOfAll = (organizationId: string): Scope => new ScopeOfAll(organizationId) as unknown as Scope
 
 /** The scope for an operation's payloads: an instance that it changed stays visible as before the change. */
 export const keepInstance = (scope: Scope, instanceId: string): Scope => ({ ...scope, kept: [...scope.kept, instanceId] })

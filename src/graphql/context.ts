@@ -54,19 +54,23 @@ function createCounts({ keys }: Pick<Ports, 'keys'>, scope: Scope, pace: Pace, s
 }
 
 /** A context for executions whose result goes to many clients: it has no actor, and a resolver that reads one throws. */
-export function createSharedContext(ports: Ports, scope: Scope, pace = createPace()): Context {
-  const nobody = (): never => {
+class SharedContext implements Context {
+  readonly ports: Ports
+  readonly scope: Scope
+  readonly pace: Pace
+  readonly counts: Context['counts']
+  readonly rows: Rows
+  readonly resumeAfter = null
+  constructor(ports: Ports, scope: Scope, pace: Pace) {
+    this.ports = ports
+    this.scope = scope
+    this.pace = pace
+    this.counts = createCounts(ports, scope, pace, null)
+    this.rows = createRows(ports, scope, pace)
+  }
+  get actor(): never {
     throw new Error('a shared execution is for nobody in particular')
   }
-  return {
-    ports,
-    scope,
-    pace,
-    counts: createCounts(ports, scope, pace, null),
-    rows: createRows(ports, scope, pace),
-    resumeAfter: null,
-    get actor() {
-      return nobody()
-    },
-  }
 }
+
+export const createSharedContext = (ports: Ports, scope: Scope, pace = createPace()): Context => new SharedContext(ports, scope, pace)

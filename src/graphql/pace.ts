@@ -35,62 +35,64 @@ export interface Pace {
   readonly whenAsked: (read: () => void) => void
 }
 
-export function createPace(): Pace {
-  let expected = Number.POSITIVE_INFINITY
-  let isTurning = false
-  let rowsOfTurn = firstRows
-  const places = new Map<Place, (() => void)[]>()
-  const asking: (() => void)[] = []
+/** Runs after all promises that can settle now, like a DataLoader's default. */
+const settled = (then: () => void): void => void Promise.resolve().then(() => process.nextTick(then))
 
-  /** Runs after all promises that can settle now, like a DataLoader's default. */
-  const settled = (then: () => void): void => void Promise.resolve().then(() => process.nextTick(then))
+/** A class, as `Edge` in pages: each operation has one. */
+class Turns implements Pace {
+  rows = Number.POSITIVE_INFINITY
+  #isTurning = false
+  #rowsOfTurn = firstRows
+  readonly #places = new Map<Place, (() => void)[]>()
+  readonly #asking: (() => void)[] = []
+  readonly whenAsked = (read: () => void): void => settled(() => (this.#isTurning ? void this.#asking.push(read) : read()))
 
-  function turn(): void {
-    const [place, waiting] = places.entries().next().value ?? []
-    if (place === undefined || waiting === undefined) {
-      isTurning = false
-      for (const read of asking.splice(0)) read()
-      return
-    }
-    const started = performance.now()
-    const released = waiting.splice(0, rowsOfTurn)
-    if (waiting.length === 0) places.delete(place)
-    for (const release of released) release()
-    settled(() => {
-      const possible = (released.length * turnMs) / Math.max(performance.now() - started, 0.1)
-      rowsOfTurn = Math.round(Math.min(Math.max(possible, fewestRows), released.length * 2 + fewestRows, mostRows))
-      next()
+  expect(rows: number): void {
+    this.rows = rows
+  }
+
+  get isPaced(): boolean {
+    return this.rows >= minPacedRows
+  }
+
+  row<Row>(row: Row, place: Place): Row | Promise<Row> {
+    if (!this.isPaced) return row
+    return new Promise((resolve) => {
+      const waiting = this.#places.get(place) ?? []
+      this.#places.set(place, waiting)
+      waiting.push(() => resolve(row))
+      if (this.#isTurning) return
+      this.#isTurning = true
+      setImmediate(() => this.#next())
     })
   }
 
   // A timer that fires after those of the Prisma plugin, which batches rows to reload by timers: each turn must start with an empty batch, so
   // that all turns of a place ask for the same.
-  const next = (): void => void setTimeout(turn)
+  #next(): void {
+    setTimeout(() => this.#turn())
+  }
 
-  return {
-    expect: (rows) => {
-      expected = rows
-    },
-    get rows() {
-      return expected
-    },
-    get isPaced() {
-      return expected >= minPacedRows
-    },
-    row: (row, place) => {
-      if (expected < minPacedRows) return row
-      return new Promise((resolve) => {
-        const waiting = places.get(place) ?? []
-        places.set(place, waiting)
-        waiting.push(() => resolve(row))
-        if (isTurning) return
-        isTurning = true
-        setImmediate(next)
-      })
-    },
-    whenAsked: (read) => settled(() => (isTurning ? void asking.push(read) : read())),
+  #turn(): void {
+    const [place, waiting] = this.#places.entries().next().value ?? []
+    if (place === undefined || waiting === undefined) {
+      this.#isTurning = false
+      for (const read of this.#asking.splice(0)) read()
+      return
+    }
+    const started = performance.now()
+    const released = waiting.splice(0, this.#rowsOfTurn)
+    if (waiting.length === 0) this.#places.delete(place)
+    for (const release of released) release()
+    settled(() => {
+      const possible = (released.length * turnMs) / Math.max(performance.now() - started, 0.1)
+      this.#rowsOfTurn = Math.round(Math.min(Math.max(possible, fewestRows), released.length * 2 + fewestRows, mostRows))
+      this.#next()
+    })
   }
 }
+
+export const createPace = (): Pace => new Turns()
 
 function placeOf({ parentType, path }: GraphQLResolveInfo): Place {
   let place = parentType.name

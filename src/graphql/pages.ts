@@ -34,6 +34,39 @@ export interface Keyset<Row> {
   }
 }
 
+/**
+ * Its cursor is signed only when it is read: a hundred signatures cost more than a hundred rows. A class, since each object that is written with a
+ * getter of its own makes V8 keep a shape of its own, and what that refers to, until the next collection of everything.
+ */
+class Edge<Row> {
+  readonly node: Row
+  readonly #cursorOf: (node: Row) => string
+  constructor(node: Row, cursorOf: (node: Row) => string) {
+    this.node = node
+    this.#cursorOf = cursorOf
+  }
+  get cursor(): string {
+    return this.#cursorOf(this.node)
+  }
+}
+
+class PageInfo {
+  readonly hasNextPage: boolean
+  readonly hasPreviousPage: boolean
+  readonly #edges: readonly { readonly cursor: string }[]
+  constructor(edges: readonly { readonly cursor: string }[], hasNextPage: boolean, hasPreviousPage: boolean) {
+    this.#edges = edges
+    this.hasNextPage = hasNextPage
+    this.hasPreviousPage = hasPreviousPage
+  }
+  get startCursor(): string | null {
+    return this.#edges[0]?.cursor ?? null
+  }
+  get endCursor(): string | null {
+    return this.#edges.at(-1)?.cursor ?? null
+  }
+}
+
 function pageSize(field: string, value: number): number {
   if (value < 0 || value > maxPageSize) throw badInput(field, `must be from 0 to ${maxPageSize}`)
   return value
@@ -70,26 +103,9 @@ export function keyset<Row extends object>(page: PageArguments, order: KeysetOrd
     connect: (rows) => {
       const more = rows.length > size
       const taken = rows.slice(0, size)
-      // Signed only when read: a hundred signatures cost more than a hundred rows.
-      const edges = (backward ? taken.reverse() : taken).map((node) => ({
-        node,
-        get cursor() {
-          return cursors.seal(name, [order.value(node), String(node[unique as keyof Row])])
-        },
-      }))
-      return {
-        edges,
-        pageInfo: {
-          hasNextPage: backward ? end !== null : more,
-          hasPreviousPage: backward ? more : start !== null,
-          get startCursor() {
-            return edges[0]?.cursor ?? null
-          },
-          get endCursor() {
-            return edges.at(-1)?.cursor ?? null
-          },
-        },
-      }
+      const cursorOf = (node: Row): string => cursors.seal(name, [order.value(node), String(node[unique as keyof Row])])
+      const edges = (backward ? taken.reverse() : taken).map((node) => new Edge(node, cursorOf))
+      return { edges, pageInfo: new PageInfo(edges, backward ? end !== null : more, backward ? more : start !== null) }
     },
   }
 }

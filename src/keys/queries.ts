@@ -11,7 +11,7 @@ import { countable, firstUse } from './model.ts'
 import { ApiKey, ApiKeyStatusEnum, costOfKeys, isByIds, orderedInRows } from './schema.ts'
 import { countLimit } from './store.ts'
 
-/** The columns that the orders read. */
+/** The columns that the orders read, each its own. */
 interface SortableKey {
   id: string
   name: string
@@ -19,7 +19,6 @@ interface SortableKey {
   expiresAt: Date
   use: { lastUsedAt: Date } | null
 }
-const sortable = { id: true, name: true, createdAt: true, expiresAt: true, use: { select: { lastUsedAt: true } } } as const
 
 /** By last use, one row per key; `on` gives the path to it from the listed row. */
 const byLastUse = (on: (part: object) => object, unique: string): KeysetOrder<SortableKey> => {
@@ -36,13 +35,20 @@ const byLastUse = (on: (part: object) => object, unique: string): KeysetOrder<So
 
 const rowsByLastUse = byLastUse((part) => part, 'keyId')
 
+const lastUse = { use: { select: { lastUsedAt: true } } }
+
+/** `reads`: what a row needs for its place in the order. */
 const orders = {
-  CREATED_AT_DESC: { description: 'Newest first.', order: byDate('CREATED_AT_DESC', 'createdAt', 'desc') },
-  CREATED_AT_ASC: { description: 'Oldest first.', order: byDate('CREATED_AT_ASC', 'createdAt', 'asc') },
-  NAME_ASC: { description: 'By name, in the order of code points.', order: byName },
-  EXPIRES_AT_ASC: { description: 'Soonest expiry first.', order: byDate('EXPIRES_AT_ASC', 'expiresAt', 'asc') },
-  LAST_USED_AT_DESC: { description: 'Last used first; never used keys last, newest first.', order: byLastUse((part) => ({ use: part }), 'id') },
-} satisfies Record<string, { description: string; order: KeysetOrder<SortableKey> }>
+  CREATED_AT_DESC: { description: 'Newest first.', order: byDate('CREATED_AT_DESC', 'createdAt', 'desc'), reads: { createdAt: true } },
+  CREATED_AT_ASC: { description: 'Oldest first.', order: byDate('CREATED_AT_ASC', 'createdAt', 'asc'), reads: { createdAt: true } },
+  NAME_ASC: { description: 'By name, in the order of code points.', order: byName, reads: { name: true } },
+  EXPIRES_AT_ASC: { description: 'Soonest expiry first.', order: byDate('EXPIRES_AT_ASC', 'expiresAt', 'asc'), reads: { expiresAt: true } },
+  LAST_USED_AT_DESC: {
+    description: 'Last used first; never used keys last, newest first.',
+    order: byLastUse((part) => ({ use: part }), 'id'),
+    reads: lastUse,
+  },
+} satisfies Record<string, { description: string; order: KeysetOrder<SortableKey>; reads: object }>
 
 const ApiKeyOrder = builder.enumType('ApiKeyOrder', {
   description: 'The order of a list of keys.',
@@ -84,11 +90,14 @@ const conditionsOf = ({ status, appId, instanceId, createdById, search, expiresB
 const matching = ({ filter }: ListArguments): Prisma.ApiKeyWhereInput => ({ AND: Object.values(conditionsOf(filter ?? {})) })
 
 const orderOf = (list: ListArguments): KeysetOrder<SortableKey> => orders[list.orderBy ?? 'CREATED_AT_DESC'].order
+type Sortable = { readonly [Column in keyof SortableKey]: Column extends 'use' ? { readonly select: { readonly lastUsedAt: true } } : true }
+/** What the order reads; typed as if it were all that orders can read. */
+const sortable = ({ orderBy }: ListArguments): Sortable => ({ id: true, ...orders[orderBy ?? 'CREATED_AT_DESC'].reads }) as unknown as Sortable
 
 const pageOf = (list: ListArguments, { scope, ports }: Context, order = orderOf(list)): Keyset<SortableKey> =>
   keyset<SortableKey>(list, order, ports.cursors, `keys:${scope.organizationId}`)
 
-const selectionOf = (context: Context, info: GraphQLResolveInfo) => queryOfRows(context, info, 'ApiKey', sortable)
+const selectionOf = (list: ListArguments, context: Context, info: GraphQLResolveInfo) => queryOfRows(context, info, 'ApiKey', sortable(list))
 type Query = ReturnType<typeof selectionOf>
 
 async function pageByKey(list: ListArguments, context: Context, query: Query): Promise<SortableKey[]> {
@@ -173,7 +182,7 @@ builder.queryFields((t) => ({
     extensions: costOfKeys('Query'),
     args: { ...listArguments, ...t.arg.connectionArgs() },
     resolve: async (_root, list, context, info) => {
-      const query = selectionOf(context, info)
+      const query = selectionOf(list, context, info)
       const rows = await (isByIds(list, 'Query') ? pageByIds : pageByKey)(list, context, query)
       return connection(rows, list, context, context.scope.organizationId, {})
     },
@@ -202,12 +211,12 @@ for (const [type, within] of [
       select: (list, context, nestedSelection) => {
         // As a join, the order of last use would produce every key before the page is cut: it is read separately, as for the organization.
         const { where, orderBy, take } = pageOf(list, context).query
-        const query = { where: { AND: [keysIn(context.scope), where, matching(list)] }, orderBy, take, select: sortable }
+        const query = { where: { AND: [keysIn(context.scope), where, matching(list)] }, orderBy, take, select: sortable(list) }
         const keys = isByIds(list, type) ? null : nestedSelection(query, ['edges', 'node'])
         return { id: true, ...(keys && { keys }) } as { id: true; keys: NonNullable<typeof keys> }
       },
       resolve: async ({ id, keys }, list, context, info) => {
-        const rows = isByIds(list, type) ? await pageByIds(list, context, selectionOf(context, info), within(id)) : keys
+        const rows = isByIds(list, type) ? await pageByIds(list, context, selectionOf(list, context, info), within(id)) : keys
         return connection(rows, list, context, id, within(id))
       },
     }),

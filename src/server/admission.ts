@@ -11,9 +11,9 @@ export interface Sender {
 export interface Admission {
   /**
    * Returns a function to leave when the operation may run. Throws RATE_LIMITED when the member's queue is full, and the reason of the work
-   * when that is cancelled meanwhile.
+   * when that is cancelled meanwhile. `isKnown`: its document need not be read, which would block the thread a while.
    */
-  enter(sender: Sender, work: Work): Promise<() => void>
+  enter(sender: Sender, work: Work, isKnown?: boolean): Promise<() => void>
   readonly running: number
   readonly waiting: number
 }
@@ -75,7 +75,6 @@ export function createAdmission(options: {
   readonly refused: () => void
 }): Admission {
   const turns: Turns = new Map()
-  // Reading a document blocks the thread a while.
   const turn = createTurns()
   let running = 0
   let waiting = 0
@@ -124,10 +123,10 @@ export function createAdmission(options: {
   }
 
   return {
-    enter: async (sender, work) => {
+    enter: async (sender, work, isKnown = false) => {
       work.check()
       const leave = await place(sender, work)
-      await turn()
+      if (!isKnown) await turn()
       try {
         // If the work was cancelled, frees the place now: nothing does it later.
         work.check()

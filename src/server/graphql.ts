@@ -117,11 +117,15 @@ function keepStatus(result: unknown): void {
 
 const elsewhere = (): GraphQLError => rejected('Subscriptions come over a WebSocket, or as events to whoever accepts text/event-stream.')
 
-/** Identifies the sender before the operation is read, then waits for its turn. */
-export async function admit({ admission, senders }: Pick<GraphQLServer, 'admission' | 'senders'>, identified: Promise<Identity>): Promise<Identity> {
+/** Identifies the sender before the operation is read, then waits for its turn. `isKnown`: it was read before. */
+export async function admit(
+  { admission, senders }: Pick<GraphQLServer, 'admission' | 'senders'>,
+  identified: Promise<Identity>,
+  isKnown = false,
+): Promise<Identity> {
   const identity = await identified
   const work = currentWork()
-  if (work) work.leaveQueue = await admission.enter(senders.of(identity), work)
+  if (work) work.leaveQueue = await admission.enter(senders.of(identity), work, isKnown)
   return identity
 }
 

@@ -47,13 +47,13 @@ export async function executedAnswer(graphql: GraphQLServer, operation: KnownOpe
   const { document, request, question } = operation
   const { keeping } = context
   try {
-    const identity = await admit(graphql, context.identified)
+    const identity = await admit(graphql, context.identified, true)
     context.identity = identity
     // Its place is for others while it waits for an execution of another request.
     const waitFor = async (end: Promise<void>): Promise<void> => {
       work.leaveQueue()
       await work.race(end)
-      await admit(graphql, context.identified)
+      await admit(graphql, context.identified, true)
     }
     const kept = question && (await recall(graphql, question, { identity, work, keeping, waitFor }))
     if (kept) return kept
