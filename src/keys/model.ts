@@ -43,6 +43,17 @@ export interface Counts extends StatusCounts {
   version: bigint
 }
 
+/** Counts as they stand beside a row: active, expired, orphaned, revoked, and the version. */
+export type CountsBeside = readonly [number, number, number, number, number]
+
+export const countsOf = ([active, expired, orphaned, revoked, version]: CountsBeside): Omit<Counts, 'subjectId'> => ({
+  active,
+  expired,
+  orphaned,
+  revoked,
+  version: BigInt(version),
+})
+
 /** Whether no number changed, whatever the version. */
 export const sameCounts = (a: StatusCounts, b: StatusCounts): boolean =>
   a.active === b.active && a.expired === b.expired && a.orphaned === b.orphaned && a.revoked === b.revoked

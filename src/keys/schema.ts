@@ -4,7 +4,7 @@ import { builder } from '../graphql/builder.ts'
 import { Node } from '../graphql/node.ts'
 import { readBeside } from '../graphql/planned-selection.ts'
 import { cost, isFiltered, pageRows } from '../graphql/price.ts'
-import { type Counts, countable, revokeRefusal, usedAt } from './model.ts'
+import { type CountsBeside, countable, countsOf, revokeRefusal, usedAt } from './model.ts'
 
 export const ApiKeyStatusEnum = builder.enumType('ApiKeyStatus', {
   description: 'Exactly one, first match wins: REVOKED, ORPHANED, EXPIRED, ACTIVE. Only ACTIVE authenticates.',
@@ -112,8 +112,9 @@ for (const type of ['Organization', 'App', 'AppInstance'] as const) {
       },
       select: { id: true },
       resolve: (row, _arguments, { counts }) => {
-        const { keyCounts } = row as { keyCounts?: Counts | null }
-        return keyCounts ?? counts.load(row.id).then((found) => found ?? Promise.reject(notFound()))
+        const { keyCounts } = row as { keyCounts?: CountsBeside | null }
+        if (keyCounts) return countsOf(keyCounts)
+        return counts.load(row.id).then((found) => found ?? Promise.reject(notFound()))
       },
     }),
   )

@@ -131,17 +131,17 @@ export const keyStore = ({ client, run }: Connection) => ({
   countsBeside:
     (scope: Scope, type: 'App' | 'AppInstance') =>
     (alias: string): Prisma.Sql => {
-      const version = Prisma.sql`'version', (SELECT version FROM organization WHERE id = ${scope.organizationId})`
+      const version = Prisma.sql`(SELECT version FROM organization WHERE id = ${scope.organizationId})`
       const id = Prisma.raw(`${alias}."id"`)
       const granted =
         () => Prisma.sql`instance_access a JOIN app_instance i ON i.id = a.instance_id AND i.deleted_at IS NULL JOIN key_count c ON c.subject_id = i.id
         WHERE a.member_id = ${scope.memberId} AND i.organization_id = ${scope.organizationId}`
       if (scope.all || type === 'AppInstance') {
         const counted = scope.all ? Prisma.sql`key_count c WHERE c.subject_id = ${id}` : Prisma.sql`${granted()} AND i.id = ${id}`
-        return Prisma.sql`(SELECT json_build_object('active', c.active, 'expired', c.expired, 'orphaned', c.orphaned, 'revoked', c.revoked, ${version}) FROM ${counted})`
+        return Prisma.sql`(SELECT json_build_array(c.active, c.expired, c.orphaned, c.revoked, ${version}) FROM ${counted})`
       }
-      const sums = Prisma.join(statuses.map((name) => Prisma.raw(`'${name}', coalesce(sum(c.${name}), 0)`)))
-      return Prisma.sql`(SELECT json_build_object(${sums}, ${version}) FROM ${granted()} AND i.app_id = ${id})`
+      const sums = Prisma.join(statuses.map((name) => Prisma.raw(`coalesce(sum(c.${name}), 0)`)))
+      return Prisma.sql`(SELECT json_build_array(${sums}, ${version}) FROM ${granted()} AND i.app_id = ${id})`
     },
 
   /** The same for other organizations where the subject is a present member: counts the keys that they may see there. */

@@ -50,24 +50,27 @@ function rows(out: SqlWriter, model: string, { where = {}, orderBy = [], take }:
   if (take !== undefined) out.text(' LIMIT ').value(take).text(' OFFSET ').value(0)
 }
 
-/** Writes what is selected of a row, as JSON. Only names of the schema come here: what else a statement holds are parameters. */
+/**
+ * Writes what is selected of a row, as a JSON array, which costs PostgreSQL half as much as an object. Only names of the schema come here: what else a
+ * statement holds are parameters.
+ */
 function row(out: SqlWriter, model: string, select: Select, alias: string): void {
   const { columns } = tableOf(model)
-  out.text('json_build_object(')
+  out.text('json_build_array(')
   out.each(Object.entries(select), ',', ([field, wanted]) => {
     const type = columns.get(field)
     if (wanted === true && (type === undefined || type === 'Bytes')) throw new Error(`${field} of ${model} cannot be selected`)
-    if (wanted === true) out.text(`'${field}',${alias}.${columnOf(field)}${type === 'BigInt' ? '::text' : ''}`)
-    else if (typeof wanted === 'function') out.text(`'${field}',`).sql(wanted(alias))
-    else belonging(out, field, relationOf(model, field), wanted, alias)
+    if (wanted === true) out.text(`${alias}.${columnOf(field)}${type === 'BigInt' ? '::text' : ''}`)
+    else if (typeof wanted === 'function') out.sql(wanted(alias))
+    else belonging(out, relationOf(model, field), wanted, alias)
   })
   out.text(')')
 }
 
-function belonging(out: SqlWriter, field: string, relation: Relation, wanted: Query, alias: string): void {
+function belonging(out: SqlWriter, relation: Relation, wanted: Query, alias: string): void {
   const inner = below(alias)
   const belongs = joined(inner, alias, relation)
-  out.text(`'${field}',(SELECT ${relation.isMany ? 'coalesce(json_agg(' : ''}`)
+  out.text(`(SELECT ${relation.isMany ? 'coalesce(json_agg(' : ''}`)
   row(out, relation.model, wanted.select, inner)
   if (!relation.isMany) {
     out.text(` FROM ${tableOf(relation.model).name} ${inner} WHERE ${belongs})`)
@@ -87,31 +90,32 @@ export function ofColumns<Query extends object>(query: Query): Query {
 }
 
 type Row = Record<string, unknown>
-type Revive = (row: Row) => void
+type Convert = (value: unknown) => unknown
 
-const inPlace =
-  (field: string, revived: (text: string) => unknown): Revive =>
-  (found) => {
-    if (found[field] !== null) found[field] = revived(found[field] as string)
+const orNull =
+  <Value>(convert: (value: Value) => unknown): Convert =>
+  (value) =>
+    value === null ? null : convert(value as Value)
+
+/** Gives a value of JSON the form that Prisma gives it; null: it has that form. */
+function converterOf(model: string, field: string, wanted: Select[string]): Convert | null {
+  const type = tableOf(model).columns.get(field)
+  if (type === 'DateTime') return orNull(timeOfJson)
+  if (type === 'BigInt') return orNull<string>(BigInt)
+  if (wanted === true || typeof wanted === 'function') return null
+  const relation = relationOf(model, field)
+  const made = rowMaker(relation.model, wanted.select)
+  return relation.isMany ? (rows) => (rows as unknown[][]).map(made) : orNull(made)
+}
+
+/** Makes rows of what `row` writes. */
+function rowMaker(model: string, select: Select): (values: readonly unknown[]) => Row {
+  const fields = Object.entries(select).map(([field, wanted]) => ({ field, convert: converterOf(model, field, wanted) }))
+  return (values) => {
+    const row: Row = {}
+    for (const [index, { field, convert }] of fields.entries()) row[field] = convert ? convert(values[index]) : values[index]
+    return row
   }
-
-/** Gives what JSON has as texts the types that Prisma gives them. */
-function revivers(model: string, select: Select): Revive[] {
-  const { columns } = tableOf(model)
-  return Object.entries(select).flatMap(([field, wanted]): Revive[] => {
-    const type = columns.get(field)
-    if (type === 'DateTime') return [inPlace(field, timeOfJson)]
-    if (type === 'BigInt') return [inPlace(field, BigInt)]
-    if (wanted === true || typeof wanted === 'function') return []
-    const inner = revivers(relationOf(model, field).model, wanted.select)
-    if (inner.length === 0) return []
-    return [
-      (found) => {
-        const value = found[field] as Row | Row[] | null
-        for (const each of Array.isArray(value) ? value : [value]) if (each !== null) for (const revive of inner) revive(each)
-      },
-    ]
-  })
 }
 
 /**
@@ -125,8 +129,5 @@ export async function selected<Found>({ run }: Pick<Connection, 'run'>, model: s
   out.text(')::text AS rows FROM (')
   rows(out, model, wanted, 't0')
   const [answer] = await run<{ rows: string | null }>(out.text(') t0').end())
-  const found = JSON.parse(answer?.rows ?? '[]') as Row[]
-  const revive = revivers(model, wanted.select)
-  for (const each of found) for (const reviver of revive) reviver(each)
-  return found as Found[]
+  return (JSON.parse(answer?.rows ?? '[]') as unknown[][]).map(rowMaker(model, wanted.select)) as Found[]
 }
