@@ -2,10 +2,11 @@ import { type ExecutionArgs, type ExecutionResult, type GraphQLError, getArgumen
 import type { Context } from './context.ts'
 import { type Plan, type PlannedField, planOf, type Shape, unplanned } from './plan.ts'
 import { PlannedInfo, type Selecting } from './planned-selection.ts'
+import type { CostOf } from './price.ts'
 import type { Rule } from './rules.ts'
 
-/** Operations of more rows are executed in turns, by graphql-js. These take less than one turn. */
-const maxPlannedRows = 3_000
+/** The most fields of rows that are completed in one turn, which takes about ten milliseconds: what may have more is executed in turns, by graphql-js. */
+const maxPlannedFields = 40_000
 
 type Key = string | number
 
@@ -120,6 +121,14 @@ class Execution implements Selecting {
   }
 }
 
+/** How many fields these are at most, with those of all rows below. */
+const fieldsAt = (fields: readonly PlannedField[], execution: Execution): number =>
+  fields.reduce((sum, field) => {
+    if (field.fields.length === 0) return sum + 1
+    const { rows = 0 } = (field.definition.extensions as { cost?: CostOf }).cost?.(execution.argumentsOf(field) as Record<string, unknown>, new Set()) ?? {}
+    return sum + 1 + Math.max(rows, 1) * fieldsAt(field.fields, execution)
+  }, 0)
+
 /** Whether a rule lets the caller have the field. */
 async function allows(rule: Rule | undefined, field: PlannedField, execution: Execution): Promise<boolean> {
   const asked = rule as { resolve(...parameters: unknown[]): Promise<unknown> } | undefined
@@ -136,13 +145,14 @@ export async function executePlanned(
   rules: Readonly<Record<string, Rule>> | null,
 ): Promise<ExecutionResult | null> {
   const context = contextValue as Context
-  const plan = context.pace.rows <= maxPlannedRows ? planOf(schema, document, operationName) : null
+  const plan = planOf(schema, document, operationName)
   if (!plan) return null
   const { coerced } = getVariableValues(schema, getOperationAST(document, operationName)?.variableDefinitions ?? [], variableValues ?? {})
   if (!coerced) return null
   const execution = new Execution(plan, context, coerced)
   const { errors } = execution
   try {
+    if (fieldsAt(plan.fields, execution) > maxPlannedFields) return null
     for (const field of rules ? plan.fields : []) if (!(await allows(rules?.[field.definition.name], field, execution))) unplanned()
     for (const info of execution.infos) info?.select()
   } catch {

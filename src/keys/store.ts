@@ -2,6 +2,7 @@ import { keysIn, type Scope } from '../access/scope.ts'
 import { searchable } from '../folding.ts'
 import type { ApiKeyStatus, InstanceRole, OrphanReason } from '../generated/prisma/enums.ts'
 import { type Connection, Prisma } from '../store/client.ts'
+import { countsBeside } from '../store/counts-beside.ts'
 import { idsFound } from '../store/found.ts'
 import { selected } from '../store/selected.ts'
 import { type Counts, idempotencyMs } from './model.ts'
@@ -44,8 +45,6 @@ interface KeySearch<Where> {
   orderBy: object[]
   take: number
 }
-
-const statuses = ['active', 'expired', 'orphaned', 'revoked'] as const
 
 /** Counting stops here. */
 export const countLimit = 10_000
@@ -124,25 +123,7 @@ export const keyStore = ({ client, run }: Connection) => ({
           WHERE o.id = ${scope.organizationId} GROUP BY s.id, o.version`,
     ),
 
-  /**
-   * The counts of an app or an instance, read with its row (of this alias) in one statement; null for an instance that is not in scope. For an
-   * app of a member they are those of the instances granted there.
-   */
-  countsBeside:
-    (scope: Scope, type: 'App' | 'AppInstance') =>
-    (alias: string): Prisma.Sql => {
-      const version = Prisma.sql`(SELECT version FROM organization WHERE id = ${scope.organizationId})`
-      const id = Prisma.raw(`${alias}."id"`)
-      const granted =
-        () => Prisma.sql`instance_access a JOIN app_instance i ON i.id = a.instance_id AND i.deleted_at IS NULL JOIN key_count c ON c.subject_id = i.id
-        WHERE a.member_id = ${scope.memberId} AND i.organization_id = ${scope.organizationId}`
-      if (scope.all || type === 'AppInstance') {
-        const counted = scope.all ? Prisma.sql`key_count c WHERE c.subject_id = ${id}` : Prisma.sql`${granted()} AND i.id = ${id}`
-        return Prisma.sql`(SELECT json_build_array(c.active, c.expired, c.orphaned, c.revoked, ${version}) FROM ${counted})`
-      }
-      const sums = Prisma.join(statuses.map((name) => Prisma.raw(`coalesce(sum(c.${name}), 0)`)))
-      return Prisma.sql`(SELECT json_build_array(${sums}, ${version}) FROM ${granted()} AND i.app_id = ${id})`
-    },
+  countsBeside,
 
   /** The same for other organizations where the subject is a present member: counts the keys that they may see there. */
   countsElsewhere: (subject: string, organizationIds: readonly string[]): Promise<Counts[]> => client.$queryRaw<Counts[]>`
