@@ -119,7 +119,7 @@ function shapeOf(type: GraphQLOutputType): Shape {
   return shape
 }
 
-/** The nodes of a document, whose memory is reckoned with that of plans: fragments in fragments would make more fields than they have nodes. */
+/** The nodes of a document, whose memory is reckoned with that of its plans: fragments that many operations or fields spread would make more fields. */
 function nodesOf(document: DocumentNode): number {
   let nodes = 0
   visit(document, { enter: () => void nodes++ })
@@ -129,13 +129,19 @@ function nodesOf(document: DocumentNode): number {
 const none: readonly PlannedField[] = []
 const selectionsOf = (nodes: readonly FieldNode[]): SelectionSetNode[] => nodes.flatMap(({ selectionSet }) => selectionSet ?? [])
 
+/** The plans of a document. */
+interface Plans {
+  readonly byName: Map<string, Plan | null>
+  /** How many fields they may still have together. */
+  left: number
+}
+
 /** Null if the operation cannot be planned: it is no query, or has directives, interfaces, unions or introspection. */
-function makePlan(schema: GraphQLSchema, document: DocumentNode, operationName: string | null | undefined): Plan | null {
+function makePlan(schema: GraphQLSchema, document: DocumentNode, operationName: string | null | undefined, plans: Plans): Plan | null {
   const operation = getOperationAST(document, operationName)
   const query = schema.getQueryType()
   if (!query || operation?.operation !== OperationTypeNode.QUERY || (operation.directives?.length ?? 0) > 0) return null
   const fragments = new Map(document.definitions.flatMap((each) => (each.kind === Kind.FRAGMENT_DEFINITION ? [[each.name.value, each]] : [])))
-  const most = nodesOf(document)
   const every: PlannedField[] = []
   let size = 0
   const fieldsOf = (type: GraphQLObjectType, sets: readonly SelectionSetNode[]): PlannedField[] =>
@@ -147,7 +153,7 @@ function makePlan(schema: GraphQLSchema, document: DocumentNode, operationName: 
       if ((pothosArgMappers as unknown[] | undefined)?.length) unplanned()
       const answer = getNamedType(definition.type)
       if (isCompositeType(answer) && !isObjectType(answer)) unplanned()
-      if (size === most) unplanned()
+      if (size === plans.left) unplanned()
       const index = size++
       // An answer has no prototype, and so may graphql-js have what is no property here.
       if (name === '__proto__') unplanned()
@@ -170,6 +176,7 @@ function makePlan(schema: GraphQLSchema, document: DocumentNode, operationName: 
     })
   try {
     const fields = fieldsOf(query, [operation.selectionSet])
+    plans.left -= size
     return { fields, every }
   } catch (error) {
     if (error instanceof Unplanned) return null
@@ -177,14 +184,14 @@ function makePlan(schema: GraphQLSchema, document: DocumentNode, operationName: 
   }
 }
 
-const plans = new WeakMap<DocumentNode, Map<string, Plan | null>>()
+const plans = new WeakMap<DocumentNode, Plans>()
 
 /** The plan of an operation of a valid document, which lives as long as the document. */
 export function planOf(schema: GraphQLSchema, document: DocumentNode, operationName: string | null | undefined): Plan | null {
-  const known = plans.get(document) ?? new Map<string, Plan | null>()
+  const known = plans.get(document) ?? { byName: new Map<string, Plan | null>(), left: nodesOf(document) }
   plans.set(document, known)
   const name = operationName ?? ''
-  const plan = known.has(name) ? known.get(name) : makePlan(schema, document, operationName)
-  known.set(name, plan ?? null)
+  const plan = known.byName.has(name) ? known.byName.get(name) : makePlan(schema, document, operationName, known)
+  known.byName.set(name, plan ?? null)
   return plan ?? null
 }

@@ -1,4 +1,13 @@
-import { type ExecutionArgs, type ExecutionResult, type GraphQLError, getArgumentValues, getOperationAST, getVariableValues, locatedError } from 'graphql'
+import {
+  type ExecutionArgs,
+  type ExecutionResult,
+  type GraphQLError,
+  getArgumentValues,
+  getNamedType,
+  getOperationAST,
+  getVariableValues,
+  locatedError,
+} from 'graphql'
 import type { Context } from './context.ts'
 import { type Plan, type PlannedField, planOf, type Shape, unplanned } from './plan.ts'
 import { PlannedInfo, type Selecting } from './planned-selection.ts'
@@ -6,7 +15,9 @@ import type { CostOf } from './price.ts'
 import type { Rule } from './rules.ts'
 
 /** The most fields of rows that are completed in one turn, which takes about ten milliseconds: what may have more is executed in turns, by graphql-js. */
-const maxPlannedFields = 40_000
+const maxPlannedFields = 30_000
+/** Those that cost several times as much as others: a cursor is signed, a time is read and written. */
+const dear: Readonly<Record<string, number>> = { cursor: 5, startCursor: 5, endCursor: 5, DateTime: 2 }
 
 type Key = string | number
 
@@ -36,6 +47,7 @@ class Execution implements Selecting {
   readonly infos: readonly (PlannedInfo | null)[]
   readonly #variables: ExecutionArgs['variableValues']
   readonly #arguments: object[]
+  readonly #nulls: Path[] = []
 
   constructor({ every }: Plan, context: Context, variables: ExecutionArgs['variableValues']) {
     this.context = context
@@ -112,19 +124,30 @@ class Execution implements Selecting {
     return shape.items ? this.#items(shape.items, field, path, value as unknown[]) : this.fields(field.fields, path, value)
   }
 
-  /** As graphql-js: the nearest place that may be null is null. What fails at once waits for what stands beside it, which may fail too. */
+  /** As graphql-js: the nearest place that may be null is null, and what fails there or below it later says nothing. */
   #failed({ isRequired }: Shape, field: PlannedField, prev: Path | null, key: Key, error: unknown): null | Promise<never> {
     const located = locatedError(error, field.nodes, [...keysOf(prev), key])
+    // What fails at once waits for what stands beside it, which may fail too.
     if (isRequired) return Promise.reject(located)
-    this.errors.push(located)
+    if (!this.#isNull(prev, key)) this.errors.push(located)
+    this.#nulls.push({ prev, key })
     return null
+  }
+
+  #isNull(prev: Path | null, key: Key): boolean {
+    for (let at: Path | null = { prev, key }; at; at = at.prev) {
+      const { prev: before, key: own } = at
+      if (this.#nulls.some((each) => each.prev === before && each.key === own)) return true
+    }
+    return false
   }
 }
 
 /** How many fields these are at most, with those of all rows below. */
 const fieldsAt = (fields: readonly PlannedField[], execution: Execution): number =>
   fields.reduce((sum, field) => {
-    if (field.fields.length === 0) return sum + 1
+    const { name, type } = field.definition
+    if (field.fields.length === 0) return sum + (dear[name] ?? dear[getNamedType(type).name] ?? 1)
     const { rows = 0 } = (field.definition.extensions as { cost?: CostOf }).cost?.(execution.argumentsOf(field) as Record<string, unknown>, new Set()) ?? {}
     return sum + 1 + Math.max(rows, 1) * fieldsAt(field.fields, execution)
   }, 0)

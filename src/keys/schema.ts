@@ -107,8 +107,7 @@ for (const type of ['Organization', 'App', 'AppInstance'] as const) {
       // The caller's other organizations need one more statement.
       extensions: {
         ...cost({ statements: type === 'Organization' ? 2 : 1 }),
-        ...(type !== 'Organization' &&
-          readBeside(({ scope, ports }) => ({ keyCounts: scope.kept.length > 0 ? undefined : ports.keys.countsBeside(scope, type) }))),
+        ...(type !== 'Organization' && readBeside(({ scope, ports }) => ({ keyCounts: ports.keys.countsBeside(scope, type) }))),
       },
       select: { id: true },
       resolve: (row, _arguments, { counts }) => {

@@ -1,6 +1,6 @@
 import { rateLimited } from '../errors.ts'
 import type { Work } from '../store/work.ts'
-import { createTurns } from './turns.ts'
+import { createTurns } from '../turns.ts'
 
 /** The sender of an operation, as the queue identifies it. */
 export interface Sender {

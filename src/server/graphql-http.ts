@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Credential, Identity } from '../access/actor.ts'
 import { runAs } from '../store/work.ts'
+import { createTasks, createTurns } from '../turns.ts'
 import { type Wanted, wantedBy } from './accept.ts'
 import { refusedBatch } from './batch.ts'
 import { answerJson, readBody } from './body.ts'
@@ -14,7 +15,6 @@ import { executedAnswer, keptAnswer, knownOperation } from './known-operations.t
 import { readOperation } from './operation-request.ts'
 import { isKnownOrigin, type Origins } from './origins.ts'
 import type { Route } from './route.ts'
-import { createTasks, createTurns } from './turns.ts'
 
 /** Refuses, with a GraphQL response, what never reaches GraphQL. */
 function reject(response: ServerResponse, status: number, message: string, headers: Readonly<Record<string, string>> = {}): void {

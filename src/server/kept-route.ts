@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createTasks } from '../turns.ts'
 import { wantedBy } from './accept.ts'
 import { readBody } from './body.ts'
 import { type GraphQLServer, maxBodyBytes } from './graphql.ts'
 import { answerText } from './lean.ts'
 import type { LeanRoute } from './route.ts'
-import { createTasks } from './turns.ts'
 
 export const isJson = (type: string | undefined): boolean => /^application\/(graphql\+)?json(\s*;\s*charset="?utf-?8"?)?\s*$/i.test(type ?? '')
 

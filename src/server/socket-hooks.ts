@@ -4,6 +4,7 @@ import type { Actor } from '../access/actor.ts'
 import { AuraError, rateLimited, unauthenticated } from '../errors.ts'
 import { rejected } from '../graphql/limits.ts'
 import { runAs, type Work } from '../store/work.ts'
+import { createTurns } from '../turns.ts'
 import { type ConnectionQuota, untilOneEndsMs } from './connection-quota.ts'
 import { startDeadline } from './deadline.ts'
 import { whenExpired } from './expiry.ts'
@@ -13,7 +14,6 @@ import { type Caller, formatted, isRefused, type Operation, prepare, withoutHttp
 import { withRequest } from './request.ts'
 import { senderOf } from './senders.ts'
 import { type Connection, createWire, type SocketWire, tryAgainLater } from './socket-wire.ts'
-import { createTurns } from './turns.ts'
 
 /** A close reason has room for 123 bytes. */
 const organizationNeeded = 'Name an organization, its id or slug: "organization" in connection_init, or the claim of the token'

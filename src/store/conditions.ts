@@ -54,14 +54,18 @@ function onField(out: SqlWriter, field: string, value: unknown, alias: string): 
   else if (!isOperators(value)) out.text(`${column} = `).value(value)
   else {
     const given = Object.entries(value).filter(([, operand]) => operand !== undefined)
-    if (given.length === 0) out.text('TRUE')
-    else out.each(given, ' AND ', ([name, operand]) => compare(out, column, name, operand))
+    if (given.length === 0) throw new Error(`the condition ${field} is undefined`)
+    out.each(given, ' AND ', ([name, operand]) => compare(out, column, name, operand))
   }
 }
 
 /** Writes a condition of Prisma about the row with this alias, for statements that Prisma cannot write. It has what lists use of Prisma's conditions. */
 export function condition(out: SqlWriter, where: object, alias: string): void {
-  const parts = Object.entries(where).filter(([name, value]) => value !== undefined && !(name === 'AND' && (value as object[]).length === 0))
+  const parts = Object.entries(where).filter(([name, value]) => {
+    // As with Prisma's strict checks: what is left out is no condition, and what is undefined is a mistake, which must not show more rows.
+    if (value === undefined) throw new Error(`the condition ${name} is undefined`)
+    return name !== 'AND' || (value as object[]).length > 0
+  })
   if (parts.length === 0) {
     out.text('TRUE')
     return

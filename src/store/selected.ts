@@ -1,3 +1,4 @@
+import { createTurns } from '../turns.ts'
 import type { Connection, Prisma } from './client.ts'
 import { columnOf, condition } from './conditions.ts'
 import { SqlWriter } from './sql-writer.ts'
@@ -118,6 +119,10 @@ function rowMaker(model: string, select: Select): (values: readonly unknown[]) =
   }
 }
 
+/** A longer text is read, and its rows are used, each in a turn of its own: a million characters take about ten milliseconds. */
+const longText = 50_000
+const turn = createTurns()
+
 /**
  * Reads what Prisma's `findMany` reads, with all that belongs to the rows, by one statement of our own: Prisma costs several times as much as the
  * statement. The text of all rows is one value, so that no driver looks at each.
@@ -129,5 +134,9 @@ export async function selected<Found>({ run }: Pick<Connection, 'run'>, model: s
   out.text(')::text AS rows FROM (')
   rows(out, model, wanted, 't0')
   const [answer] = await run<{ rows: string | null }>(out.text(') t0').end())
-  return (JSON.parse(answer?.rows ?? '[]') as unknown[][]).map(rowMaker(model, wanted.select)) as Found[]
+  const text = answer?.rows ?? '[]'
+  if (text.length > longText) await turn()
+  const found = (JSON.parse(text) as unknown[][]).map(rowMaker(model, wanted.select)) as Found[]
+  if (text.length > longText) await turn()
+  return found
 }

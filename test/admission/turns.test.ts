@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createTasks, createTurns } from '../../src/server/turns.ts'
+import { createTasks, createTurns } from '../../src/turns.ts'
 
 test('of a thousand that come at once each goes on in a turn of the event loop of its own, in order, and what else is ready goes on between', async () => {
   const turn = createTurns()

@@ -10,6 +10,7 @@ export const folders = [
   'ids.ts',
   'names.ts',
   'folding.ts',
+  'turns.ts',
   'time.ts',
   'async-variable.ts',
   'environment.ts',

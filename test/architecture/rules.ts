@@ -18,7 +18,7 @@ const ranks = ['pure', 'store', 'ports', 'use case or adapter', 'schema', 'trans
 export type Rank = (typeof ranks)[number]
 
 const pure =
-  /^src\/(errors|ids|names|folding|time|async-variable|environment|settings?|config)\.ts$|^src\/(crypto|access)\/|\/model\.ts$|^src\/verification\/decide\.ts$/
+  /^src\/(errors|ids|names|folding|time|turns|async-variable|environment|settings?|config)\.ts$|^src\/(crypto|access)\/|\/model\.ts$|^src\/verification\/decide\.ts$/
 const stores = /\/store\.ts$|^src\/store\//
 const ports = /^src\/(ports|topic)\.ts$/
 const schema = /^src\/(graphql|api)\/|\/(schema|queries|mutations|subscriptions|rules)\.ts$/

@@ -1,4 +1,4 @@
-import { buildSchema, visit } from 'graphql'
+import { buildSchema, Kind, visit } from 'graphql'
 import { expect, test } from 'vitest'
 import { printSchema } from '../../src/api/print-schema.ts'
 import { planOf } from '../../src/graphql/plan.ts'
@@ -19,6 +19,13 @@ const kinds: Record<string, { count: number; write: (number: number) => string }
     count: 200,
     write: (number) =>
       `{ ${many(49, (index) => `...F${index}`)} } ${many(49, (index) => `fragment F${index} on Query { a${number}_${index}: app(slug: "s") { id name slug } }`)}`,
+  },
+  'many operations that spread the same fragments': {
+    count: 20,
+    write: (number) =>
+      `${many(200, (index) => `query Q${number}_${index} { ...V }`)} fragment V on Query { ${many(8, (index) => `a${index}: auditLog(first: 1) { edges { node { ...E } } }`)} }
+        fragment E on Event { apiKey { ...K } again: apiKey { ...K } instance { ...I } member { ...M } } fragment K on ApiKey { id name hint instance { ...I } createdBy { ...M } }
+        fragment I on AppInstance { id name status createdBy { ...M } } fragment M on Member { id name email role }`,
   },
   'many arguments': {
     count: 100,
@@ -46,8 +53,8 @@ for (const [kind, { count, write }] of Object.entries(kinds)) {
       const { document, errors } = documents.read(Buffer.from(write(number)).toString())
       expect(errors).toEqual([])
       documents.keep(document)
-      // It lives as long as the document.
-      planOf(schema, document, null)
+      // They live as long as the document.
+      for (const each of document.definitions) if (each.kind === Kind.OPERATION_DEFINITION) planOf(schema, document, each.name?.value)
     }
     for (let number = 0; number < 20; number++) keep(number)
     const [heap, reckoned] = [await settledHeap(), documents.bytes]
