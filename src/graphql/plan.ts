@@ -67,7 +67,7 @@ export interface Plan {
 }
 
 /** Thrown where an operation needs the executor of graphql-js. */
-export class Unplanned extends Error {}
+class Unplanned extends Error {}
 
 export const unplanned = (): never => {
   throw new Unplanned()
@@ -155,7 +155,7 @@ function makePlan(schema: GraphQLSchema, document: DocumentNode, operationName: 
       if (isCompositeType(answer) && !isObjectType(answer)) unplanned()
       if (size === plans.left) unplanned()
       const index = size++
-      // An answer has no prototype, and so may graphql-js have what is no property here.
+      // It cannot be assigned to an object as others are.
       if (name === '__proto__') unplanned()
       const field: PlannedField = {
         name,
