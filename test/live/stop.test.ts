@@ -3,7 +3,7 @@ import { expect, test, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { KeyCountsDocument } from '../generated/operations.ts'
 import { as, createCompany } from '../support/company.ts'
-import { codesOf, startServer } from '../support/server.ts'
+import { codesOf, startServer, waitingForLocks } from '../support/server.ts'
 
 test('a server that stops finishes requests, closes sockets with 1001 and ends streams so that they come back, in ten seconds', async () => {
   const server = await startServer()
@@ -61,8 +61,8 @@ test('a server that stops finishes requests, closes sockets with 1001 and ends s
     as('ownA'),
   )
   // On PostgreSQL it waits for the lock, on the embedded database for its turn.
-  if (onPostgres) await vi.waitFor(async () => expect(await server.sql('SELECT 1 FROM pg_locks WHERE NOT granted')).not.toEqual([]), 20_000)
-  else await new Promise((resolve) => setTimeout(resolve, 100))
+  if (onPostgres) await vi.waitFor(async () => expect(await server.sql(waitingForLocks)).not.toEqual([]), 20_000)
+  else await new Promise((resolve) => setTimeout(resolve, 1_000))
 
   const began = performance.now()
   const stopping = server.close()

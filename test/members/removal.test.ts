@@ -11,7 +11,7 @@ import { ApiKeyDocument, ApiKeysDocument, RevealSecretDocument, RevokeApiKeyDocu
 import { as } from '../support/company.ts'
 import { companyOfFile } from '../support/file-server.ts'
 import { recount } from '../support/recount.ts'
-import { codesOf, dataOf } from '../support/server.ts'
+import { codesOf, dataOf, waitingForLocks } from '../support/server.ts'
 
 const { server, company } = await companyOfFile()
 
@@ -140,7 +140,7 @@ test('AZ-14 a create that waits behind the removal of its creator is UNAUTHENTIC
     ].map((each) => each.catch((error: unknown) => error))
     const queued = vi.waitFor(async () => {
       if (server.app.database.kind === 'pglite') return
-      expect(await server.sql('SELECT 1 FROM pg_locks WHERE NOT granted')).toHaveLength(1)
+      expect(await server.sql(waitingForLocks)).toHaveLength(1)
     }, 20_000)
     await Promise.race([Promise.all(waiting), queued])
     await members.markRemoved(leaver.memberId, now)

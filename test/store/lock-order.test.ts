@@ -3,7 +3,7 @@ import type { AuraError } from '../../src/errors.ts'
 import { createAppInstance } from '../../src/instances/create-app-instance.ts'
 import { createApiKey } from '../../src/keys/create-api-key.ts'
 import { type Company, createCompany } from '../support/company.ts'
-import { startServer, type TestServer } from '../support/server.ts'
+import { startServer, type TestServer, waitingForLocks } from '../support/server.ts'
 
 let server: TestServer
 /** Changes of one node wait for each other in its process; those of this one wait for the lock. */
@@ -30,7 +30,7 @@ test('a create that waits behind the deletion of its instance sees the deletion'
     waiting = createApiKey(other.app.ports, ownA, { instanceId, name: 'late', expiresInDays: 1 }).catch((error: unknown) => error)
     const queued = vi.waitFor(async () => {
       if (server.app.database.kind === 'pglite') return
-      expect(await server.sql('SELECT 1 FROM pg_locks WHERE NOT granted')).not.toEqual([])
+      expect(await server.sql(waitingForLocks)).not.toEqual([])
     }, 20_000)
     await Promise.race([waiting, queued])
     await instances.markDeleted(instanceId, now)

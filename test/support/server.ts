@@ -25,6 +25,9 @@ export interface GraphQLAnswer<Data> {
 /** Who sends an operation: a member's subject and organization, or a ready `Authorization` value, or nobody. */
 export type As = { subject: string; organization?: string } | { authorization: string } | null
 
+/** What waits for a lock in the database of a server; PostgreSQL runs those of other files beside it. */
+export const waitingForLocks = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
 export interface TestServer {
   readonly app: App
   readonly url: string
