@@ -79,7 +79,7 @@ export const keyStore = ({ client, run }: Connection) => ({
   idsFound: (scope: Scope, { along, matching, ...page }: KeySearch<Prisma.ApiKeyWhereInput>): Promise<string[]> =>
     idsFound(client, {
       ...page,
-      table: 'api_key',
+      model: 'ApiKey',
       among: 'organizationId' in along ? 'keys' : 'fewer',
       along: { AND: [along, page.where] },
       matching: { AND: [keysIn(scope), matching] },
@@ -89,7 +89,7 @@ export const keyStore = ({ client, run }: Connection) => ({
   idsFoundByUse: (scope: Scope, { along, matching, ...page }: KeySearch<Prisma.KeyUseWhereInput>): Promise<string[]> =>
     idsFound(client, {
       ...page,
-      table: 'key_use',
+      model: 'KeyUse',
       among: 'keys',
       along: { AND: [along, page.where] },
       matching: { key: { AND: [keysIn(scope), matching] } },

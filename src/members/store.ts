@@ -57,7 +57,7 @@ export const memberStore = ({ client, run }: Connection) => ({
   idsFound: (
     { organizationId }: Scope,
     page: { where: Prisma.MemberWhereInput; matching: Prisma.MemberWhereInput; orderBy: object[]; take: number },
-  ): Promise<string[]> => idsFound(client, { ...page, table: 'member', among: 'fewer', along: { AND: [{ organizationId }, page.where] } }),
+  ): Promise<string[]> => idsFound(client, { ...page, model: 'Member', among: 'fewer', along: { AND: [{ organizationId }, page.where] } }),
 
   count: (scope: Scope, where: Prisma.MemberWhereInput): Promise<number> =>
     client.member.count({ where: { AND: [{ organizationId: scope.organizationId }, where] } }),

@@ -1,29 +1,8 @@
 import type { Prisma } from './client.ts'
 import { SqlWriter } from './sql-writer.ts'
-
-/** The relations that conditions go through: the table, its column, and the column here that has the same value. */
-const relations: Readonly<Record<string, readonly [table: string, theirs: string, ours: string]>> = {
-  access: ['instance_access', 'instanceId', 'id'],
-  apiKey: ['api_key', 'id', 'apiKeyId'],
-  instance: ['app_instance', 'id', 'instanceId'],
-  key: ['api_key', 'id', 'keyId'],
-  member: ['member', 'id', 'memberId'],
-  members: ['member', 'organizationId', 'id'],
-  use: ['key_use', 'keyId', 'id'],
-}
+import { columnOf, tableOf } from './tables.ts'
 
 const operators: Readonly<Record<string, string>> = { gt: '>', gte: '>=', lt: '<', lte: '<=' }
-
-const columns = new Map<string, string>()
-
-/** The column of a field, by the name that schema.prisma maps it to. */
-export function columnOf(field: string): string {
-  const known = columns.get(field)
-  if (known !== undefined) return known
-  const column = `"${field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}"`
-  columns.set(field, column)
-  return column
-}
 
 const isOperators = (value: unknown): value is object => typeof value === 'object' && value !== null && !(value instanceof Date)
 
@@ -41,14 +20,14 @@ function compare(out: SqlWriter, column: string, name: string, operand: unknown)
   } else throw new Error(`no condition ${name} in SQL`)
 }
 
-function onField(out: SqlWriter, field: string, value: unknown, alias: string): void {
+function onField(out: SqlWriter, field: string, value: unknown, alias: string, model: string): void {
   const column = `${alias}.${columnOf(field)}`
-  const relation = relations[field]
+  const relation = tableOf(model).relations.get(field)
   if (relation) {
-    const [table, theirs, ours] = relation
+    const { theirs, ours } = relation
     const [inner, wanted] = [`${alias}_`, value as { some?: object }]
-    out.text(`${alias}.${columnOf(ours)} IN (SELECT ${columnOf(theirs)} FROM ${table} ${inner} WHERE `)
-    condition(out, wanted.some ?? wanted, inner)
+    out.text(`${alias}.${columnOf(ours)} IN (SELECT ${columnOf(theirs)} FROM ${tableOf(relation.model).name} ${inner} WHERE `)
+    condition(out, wanted.some ?? wanted, inner, relation.model)
     out.text(')')
   } else if (value === null) out.text(`${column} IS NULL`)
   else if (!isOperators(value)) out.text(`${column} = `).value(value)
@@ -59,8 +38,8 @@ function onField(out: SqlWriter, field: string, value: unknown, alias: string): 
   }
 }
 
-/** Writes a condition of Prisma about the row with this alias, for statements that Prisma cannot write. It has what lists use of Prisma's conditions. */
-export function condition(out: SqlWriter, where: object, alias: string): void {
+/** Writes a condition of Prisma about the row of a model with this alias, for statements that Prisma cannot write. It has what lists use of Prisma's conditions. */
+export function condition(out: SqlWriter, where: object, alias: string, model: string): void {
   const parts = Object.entries(where).filter(([name, value]) => {
     // As with Prisma's strict checks: what is left out is no condition, and what is undefined is a mistake, which must not show more rows.
     if (value === undefined) throw new Error(`the condition ${name} is undefined`)
@@ -70,7 +49,7 @@ export function condition(out: SqlWriter, where: object, alias: string): void {
     out.text('TRUE')
     return
   }
-  const inner = (each: object): void => condition(out, each, alias)
+  const inner = (each: object): void => condition(out, each, alias, model)
   out.text('(')
   out.each(parts, ' AND ', ([name, value]: [string, unknown]) => {
     if (name === 'AND') out.each(value as object[], ' AND ', inner)
@@ -79,14 +58,14 @@ export function condition(out: SqlWriter, where: object, alias: string): void {
         .text('(')
         .each(value as object[], ' OR ', inner)
         .text(')')
-    else onField(out, name, value, alias)
+    else onField(out, name, value, alias, model)
   })
   out.text(')')
 }
 
 /** The same as a part of another statement. */
-export function sqlOf(where: object, alias: string): Prisma.Sql {
+export function sqlOf(where: object, alias: string, model: string): Prisma.Sql {
   const out = new SqlWriter()
-  condition(out, where, alias)
+  condition(out, where, alias, model)
   return out.end()
 }

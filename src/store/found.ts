@@ -1,5 +1,6 @@
 import { Prisma, type Statements } from './client.ts'
-import { columnOf, sqlOf } from './conditions.ts'
+import { sqlOf } from './conditions.ts'
+import { columnOf, tableOf } from './tables.ts'
 
 /**
  * Rows that a search looks at along its order, for each row of the page, before it gathers what matches: among all keys of an organization, of which a
@@ -10,7 +11,7 @@ const maxWalkedPerRow = { keys: 100, fewer: 40 }
 const smallPage = 20
 
 export interface Search {
-  readonly table: 'api_key' | 'key_use' | 'member'
+  readonly model: 'ApiKey' | 'KeyUse' | 'Member'
   /** Conditions that an index has before the columns of the order. */
   readonly along: object
   /** All others. */
@@ -26,11 +27,11 @@ export interface Search {
  * many can match that are all far away, which no statistics tell: so the order's index is walked for a bounded number of rows, and only if they do
  * not fill the page, all that match are gathered by whatever index finds them soonest. OFFSET 0 keeps the order out of that choice.
  */
-export async function idsFound(client: Statements, { table, along, matching, orderBy, take, among }: Search): Promise<string[]> {
+export async function idsFound(client: Statements, { model, along, matching, orderBy, take, among }: Search): Promise<string[]> {
   const order = orderBy.flatMap((each) => Object.entries(each) as [string, 'asc' | 'desc'][])
   const columns = Prisma.raw(order.map(([field]) => columnOf(field)).join())
   const ordered = Prisma.raw(order.map(([field, direction]) => `${columnOf(field)} ${direction}`).join())
-  const [from, first, rest] = [Prisma.raw(table), sqlOf(along, 't'), sqlOf(matching, 't')]
+  const [from, first, rest] = [Prisma.raw(tableOf(model).name), sqlOf(along, 't', model), sqlOf(matching, 't', model)]
   const walked = maxWalkedPerRow[among] * Math.max(take, smallPage)
   const isFull = Prisma.sql`EXISTS (SELECT 1 FROM near OFFSET ${take - 1})`
   const rows = await client.$queryRaw<{ id: string }[]>`

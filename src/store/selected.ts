@@ -1,8 +1,8 @@
 import { createTurns } from '../turns.ts'
 import type { Connection, Prisma } from './client.ts'
-import { columnOf, condition } from './conditions.ts'
+import { condition } from './conditions.ts'
 import { SqlWriter } from './sql-writer.ts'
-import { type Relation, tableOf } from './tables.ts'
+import { columnOf, type Relation, relationOf, tableOf } from './tables.ts'
 import { timeOfJson } from './times.ts'
 
 type Way = 'asc' | 'desc'
@@ -23,12 +23,6 @@ export interface Query {
 /** The alias of rows that belong to those of another one. */
 const below = (alias: string): string => `t${Number(alias.slice(1)) + 1}`
 
-function relationOf(model: string, field: string): Relation {
-  const relation = tableOf(model).relations.get(field)
-  if (!relation) throw new Error(`no ${field} of ${model}`)
-  return relation
-}
-
 const joined = (there: string, here: string, { theirs, ours }: Relation): string => `${there}.${columnOf(theirs)} = ${here}.${columnOf(ours)}`
 
 /** What an order compares: a column, or one of the row that it belongs to. */
@@ -44,7 +38,7 @@ function ordered(model: string, by: object, alias: string): [value: string, way:
 /** Writes the rows of a query, in their order. */
 function rows(out: SqlWriter, model: string, { where = {}, orderBy = [], take }: Query, alias: string, belonging = 'TRUE'): void {
   out.text(`SELECT * FROM ${tableOf(model).name} ${alias} WHERE ${belonging} AND `)
-  condition(out, where, alias)
+  condition(out, where, alias, model)
   const orders = orderBy.map((by) => ordered(model, by, alias).join(' '))
   if (orders.length > 0) out.text(` ORDER BY ${orders.join()}`)
   // As parameters: the planner expects few rows then, and follows the order by its index.

@@ -28,7 +28,7 @@ interface Table {
 const fieldsOf = new Map(Object.entries(getDatamodel().datamodel.models).map(([model, { fields }]): [string, readonly Field[]] => [model, fields]))
 
 /** Every reference is to an id. */
-function relationOf(model: string, { type, isList, relationName, relationFromFields = [] }: Field): Relation {
+function relationBy(model: string, { type, isList, relationName, relationFromFields = [] }: Field): Relation {
   const [ours] = relationFromFields
   if (ours !== undefined) return { model: type, isMany: false, theirs: 'id', ours }
   const opposite = fieldsOf.get(type)?.find((field) => field.relationName === relationName && field.type === model)
@@ -43,7 +43,7 @@ const tables = new Map(
     {
       name: snakeCase(model),
       columns: new Map(fields.filter(({ kind }) => kind !== 'object').map(({ name, type }) => [name, type])),
-      relations: new Map(fields.filter(({ kind }) => kind === 'object').map((field) => [field.name, relationOf(model, field)])),
+      relations: new Map(fields.filter(({ kind }) => kind === 'object').map((field) => [field.name, relationBy(model, field)])),
     },
   ]),
 )
@@ -53,4 +53,21 @@ export function tableOf(model: string): Table {
   const table = tables.get(model)
   if (!table) throw new Error(`no model ${model}`)
   return table
+}
+
+export function relationOf(model: string, field: string): Relation {
+  const relation = tableOf(model).relations.get(field)
+  if (!relation) throw new Error(`no ${field} of ${model}`)
+  return relation
+}
+
+const columns = new Map<string, string>()
+
+/** The column of a field, by the name that schema.prisma maps it to. */
+export function columnOf(field: string): string {
+  const known = columns.get(field)
+  if (known !== undefined) return known
+  const column = `"${snakeCase(field)}"`
+  columns.set(field, column)
+  return column
 }
