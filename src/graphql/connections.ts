@@ -6,7 +6,7 @@ import type { IdPrefix } from '../ids.ts'
 import { builder, type SchemaTypes, type Total } from './builder.ts'
 import type { Context } from './context.ts'
 import { type Keyset, type KeysetOrder, keyset, type PageArguments } from './pages.ts'
-import { PlannedInfo } from './planned-selection.ts'
+import { PlannedInfo, rowsOfPage } from './planned-selection.ts'
 import { cost } from './price.ts'
 
 interface Texts {
@@ -71,9 +71,8 @@ export const queryOfRows = <const Select extends Record<string, true | object>>(
   typeName: string,
   select: Select,
 ): { select: Select } => {
-  const path = ['edges', 'node']
   if (info instanceof PlannedInfo) return { select: info.pageOf(select) as Select }
-  return queryFromInfo({ context, info, typeName, path, select: select as Record<string, true> }) as { select: Select }
+  return queryFromInfo({ context, info, typeName, path: rowsOfPage, select: select as Record<string, true> }) as { select: Select }
 }
 
 /** Reads of a page whose rows leave the scope meanwhile. */

@@ -59,7 +59,8 @@ function selectionOf(field: PlannedField, path: readonly string[], execution: Se
   return select
 }
 
-const rowsOfPage = ['edges', 'node']
+/** Where the rows of a connection are. */
+export const rowsOfPage = ['edges', 'node']
 
 /** What the resolver of a planned field gets in place of GraphQL's `info`: the selections of its rows, which are the same for all objects that have it. */
 export class PlannedInfo {

@@ -4,7 +4,7 @@ import { maxErrors } from '../graphql/few-errors.ts'
 import { limitRules, maxTokens } from '../graphql/limits.ts'
 import { literals } from '../graphql/literals.ts'
 
-/** Memory of a kept document and of its plan: measured, plus a margin. A text with characters beyond Latin-1 has two bytes for each. */
+/** Memory of a kept document and of its plans: measured, plus a margin. A text with characters beyond Latin-1 has two bytes for each. */
 const bytesPerCharacter = 2
 const bytesPerNode = 450
 const bytesPerDocument = 2_000
