@@ -34,14 +34,12 @@ export interface Stores {
 
 /** The inside of one change: the organization is locked, and what is read here holds until the commit. */
 export interface Locked extends Stores {
-  /** The time of the change, for its rows and its events. */
+  /** The time of the change, for its rows and its events; known once the lock is held. */
   readonly now: Date
   /** Adds an event; its version is set at the end, in the order of the calls. */
   record(event: NewEvent): void
   /** Writes at the end, in one statement with the events: these see no rows of each other, only their constraints do. */
   write(...statements: readonly Sql[]): void
-  /** Writes them now, for statements that need them. */
-  written(): Promise<void>
 }
 
 export interface NewOrganization {
@@ -53,8 +51,10 @@ export interface NewOrganization {
 /**
  * The only way to change data: locks the organization's row, runs `body` in later statements, numbers its events, commits,
  * then wakes the hub. `body` throws to roll back. A new organization is inserted first, in the same transaction; throws CONFLICT if its slug is taken.
+ * With `isAhead` the body starts before the lock is held: its statements are sent behind the one that locks, in the same round trip. What it sends
+ * before one was answered only reads.
  */
-export type Change = <Answer>(organization: string | NewOrganization, body: (locked: Locked) => Promise<Answer>) => Promise<Answer>
+export type Change = <Answer>(organization: string | NewOrganization, body: (locked: Locked) => Promise<Answer>, isAhead?: boolean) => Promise<Answer>
 
 /** `look` returns this if there is nothing to change: it holds the answer, which needs no lock. */
 export class Unchanged<Answer> {

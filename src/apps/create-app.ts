@@ -16,8 +16,9 @@ export async function createApp(ports: Pick<Ports, 'changeBy'>, actor: Actor, in
     if (!mayCreateApps(scope)) throw forbidden()
   }
   await ports.changeBy(actor, look, async ({ apps, now, record }, scope) => {
-    if ((await apps.find({ select: { id: true } }, scope, { slug })) !== null) throw conflict('slug: an app with this slug exists', 'slug')
-    if ((await apps.count(scope)) >= maxApps) throw conflict(`slug: an organization has at most ${maxApps} apps`, 'slug')
+    const [same, count] = await Promise.all([apps.find({ select: { id: true } }, scope, { slug }), apps.count(scope)])
+    if (same !== null) throw conflict('slug: an app with this slug exists', 'slug')
+    if (count >= maxApps) throw conflict(`slug: an organization has at most ${maxApps} apps`, 'slug')
     await apps.insert({ id: appId, organizationId: scope.organizationId, slug, name, createdAt: now })
     record({ kind: 'APP_CREATED', subjectName: name, actorId: scope.memberId, appId })
   })

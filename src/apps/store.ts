@@ -1,9 +1,10 @@
 import type { Scope } from '../access/scope.ts'
-import type { Connection, Prisma } from '../store/client.ts'
+import { type Connection, Prisma } from '../store/client.ts'
+import { insertion } from '../store/insertion.ts'
 import { selected } from '../store/selected.ts'
 import { maxApps } from './model.ts'
 
-export const appStore = ({ client, run }: Connection) => ({
+export const appStore = ({ run }: Connection) => ({
   list: <Query extends Prisma.AppDefaultArgs>(query: Query, scope: Scope) =>
     selected<Prisma.AppGetPayload<Query>>({ run }, 'App', {
       ...query,
@@ -25,9 +26,10 @@ export const appStore = ({ client, run }: Connection) => ({
   among: <Query extends Prisma.AppDefaultArgs>(query: Query, scope: Scope, ids: readonly string[]) =>
     selected<Prisma.AppGetPayload<Query>>({ run }, 'App', { ...query, where: { organizationId: scope.organizationId, id: { in: [...ids] } } }),
 
-  count: (scope: Scope): Promise<number> => client.app.count({ where: { organizationId: scope.organizationId } }),
+  count: async (scope: Scope): Promise<number> =>
+    (await run<{ apps: number }>(Prisma.sql`SELECT count(*)::int AS apps FROM app WHERE organization_id = ${scope.organizationId}`))[0]?.apps ?? 0,
 
-  insert: (app: { id: string; organizationId: string; slug: string; name: string; createdAt: Date }) => client.app.create({ data: app, select: { id: true } }),
+  insert: (app: { id: string; organizationId: string; slug: string; name: string; createdAt: Date }) => run(insertion('App', app)),
 })
 
 export type AppStore = ReturnType<typeof appStore>

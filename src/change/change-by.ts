@@ -1,6 +1,6 @@
 import { scopeOf } from '../access/scope.ts'
 import { AuraError, nothingChanged } from '../errors.ts'
-import { type Change, type ChangeBy, type Stores, Unchanged } from '../ports.ts'
+import { type Change, type ChangeBy, type Locked, type Stores, Unchanged } from '../ports.ts'
 import { isTransient } from '../store/failures.ts'
 
 /** A change by a member; see `ChangeBy` in `ports.ts` for its guarantees. `stores` are outside any transaction. */
@@ -21,9 +21,16 @@ export const createChangeBy =
       throw isTransient(error) ? nothingChanged() : error
     })
     if (found instanceof Unchanged) return found.answer
-    return change(actor.organizationId, async (locked) => {
-      const scope = await locked.members.scopeNow(actor)
-      const seen = await look(locked, scope)
+    const isAhead = true
+    const underLock = async (locked: Locked) => {
+      // Both are sent at once: what was looked at stands if the member still has the role that they were authenticated with.
+      const presumed = scopeOf(actor)
+      const reading = locked.members.scopeNow(actor)
+      const looking = look(locked, presumed)
+      looking.catch(() => undefined)
+      const scope = await reading
+      const seen = await (scope.role === presumed.role ? looking : look(locked, scope))
       return seen instanceof Unchanged ? seen.answer : body(locked, scope, seen)
-    })
+    }
+    return change(actor.organizationId, underLock, isAhead)
   }

@@ -1,8 +1,9 @@
 import { AuraError, conflict, nothingChanged, unavailable } from '../errors.ts'
 import { denialKinds, type NewEvent } from '../events/model.ts'
 import type { Change, Clock, Hub } from '../ports.ts'
-import { type Database, lockOrganization, type Sql, setLocally } from '../store/client.ts'
-import { isTransient, isUniqueViolation } from '../store/failures.ts'
+import type { Database, Sql } from '../store/client.ts'
+import { isRefused, isTransient, isUniqueViolation } from '../store/failures.ts'
+import { lockOrganization, setLocally } from '../store/organization-lock.ts'
 import { currentWork } from '../store/work.ts'
 import { createStores } from './stores.ts'
 
@@ -31,7 +32,7 @@ export function createChange(
   { changed, denied }: Pick<Hub, 'changed'> & { denied: () => void },
 ): Change {
   const inOrder = createSequences()
-  return async (organization, body) => {
+  return async (organization, body, isAhead = false) => {
     const work = currentWork()
     const founded = typeof organization === 'string' ? null : organization
     const organizationId = typeof organization === 'string' ? organization : organization.id
@@ -47,27 +48,38 @@ export function createChange(
             throw isUniqueViolation(error) ? conflict(`slug: the organization ${founded.slug} exists already`, 'slug') : error
           })
         }
+        let lockedAt: Date | undefined
         // Alone and first: later statements read only after the lock is held.
-        if (!(await lockOrganization(inside, organizationId, statementMs()))) throw new Error('the organization of a change does not exist')
-        const now = clock.now()
+        const locking = lockOrganization(inside, organizationId, statementMs()).then((isThere) => {
+          if (!isThere) throw new Error('the organization of a change does not exist')
+          lockedAt = clock.now()
+          return lockedAt
+        })
         const events: NewEvent[] = []
         const writes: Sql[] = []
-        let writesRows = false
-        const answer = await body({
-          ...stores,
-          now,
-          record: (event) => void events.push(event),
-          write: (...statements) => {
-            writesRows = true
-            writes.push(...statements)
-          },
-          written: () => stores.events.writeFirst(writes.splice(0)),
-        })
-        if (writesRows && events.length === 0) throw new Error('a change writes without an event')
-        const version = events.length > 0 ? await stores.events.append(organizationId, now, events, writes) : null
+        const inLock = () =>
+          body({
+            ...stores,
+            get now() {
+              if (!lockedAt) throw new Error('the time of a change is not known before its lock is held')
+              return lockedAt
+            },
+            record: (event) => void events.push(event),
+            write: (...statements) => void writes.push(...statements),
+          })
+        const answering = isAhead ? inLock() : locking.then(inLock)
+        answering.catch(() => undefined)
+        const now = await locking
+        const answer = await answering
+        if (writes.length > 0 && events.length === 0) throw new Error('a change writes without an event')
+        // Before the last statement is sent, since COMMIT follows it at once.
         work?.commit()
         committing = true
         denies = events.some(({ kind }) => denialKinds.includes(kind))
+        const version = events.length > 0 ? stores.events.append(organizationId, now, events, writes) : null
+        version?.catch((error: unknown) => {
+          if (isRefused(error)) committing = false
+        })
         return { answer, version }
       })
     }
@@ -78,7 +90,7 @@ export function createChange(
       })
       // Even after an error: the commit can still be in force.
       .finally(() => denies && denied())
-    if (version !== null) changed(organizationId, version)
+    if (version !== null) changed(organizationId, await version)
     return answer
   }
 }

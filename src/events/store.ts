@@ -87,11 +87,6 @@ export const eventStore = ({ client, run }: Connection) => ({
     return Number(row?.deleted)
   },
 
-  /** Writes what statements before the events need. */
-  writeFirst: async (writes: readonly Prisma.Sql[]): Promise<void> => {
-    if (writes.length > 0) await run(Prisma.sql`WITH nothing AS (SELECT 1)${together(writes)} SELECT * FROM nothing`)
-  },
-
   /**
    * Stores the events under the organization's next versions, in order, and advances its version, in one statement with `writes`.
    * The caller holds the organization's lock.

@@ -22,9 +22,8 @@ export async function deleteAppInstance(
     return instance.deletedAt ? new Unchanged(0) : instance
   }
   const orphanedKeys = await ports.changeBy(actor, look, async ({ instances, keys, now, record }, { memberId: actorId }, instance) => {
-    await instances.markDeleted(instance.id, now)
+    const [, orphans] = await Promise.all([instances.markDeleted(instance.id, now), keys.orphan({ instanceId: instance.id }, 'INSTANCE_DELETED')])
     record({ kind: 'INSTANCE_DELETED', subjectName: instance.name, actorId, instanceId: instance.id, appId: instance.appId })
-    const orphans = await keys.orphan({ instanceId: instance.id }, 'INSTANCE_DELETED')
     for (const key of orphans) record(keyEvent('API_KEY_ORPHANED', key, actorId))
     return orphans.length
   })

@@ -20,9 +20,9 @@ export async function setInstanceAccess(
     if (!(await members.isPresent(scope, input.memberId))) throw notFound()
     return instance
   }
-  await ports.changeBy(actor, look, async ({ instances, record }, scope, instance) => {
+  await ports.changeBy(actor, look, async ({ instances, record, write }, scope, instance) => {
     if ((await instances.roleOf(instance.id, input.memberId)) === role) return
-    await instances.setRole(instance.id, input.memberId, role)
+    write(instances.setRole(instance.id, input.memberId, role))
     record({
       kind: 'INSTANCE_ACCESS_CHANGED',
       subjectName: instance.name,

@@ -2,6 +2,7 @@ import { instancesIn, type Scope } from '../access/scope.ts'
 import { searchable } from '../folding.ts'
 import type { InstanceRole, InstanceStatus } from '../generated/prisma/enums.ts'
 import { type Connection, Prisma } from '../store/client.ts'
+import { insertion } from '../store/insertion.ts'
 import { selected } from '../store/selected.ts'
 
 export interface InstanceFacts {
@@ -43,12 +44,16 @@ export const instanceStore = ({ client, run }: Connection) => ({
     })) !== null,
 
   insert: (instance: { id: string; organizationId: string; appId: string; name: string; status: InstanceStatus; createdById: string; createdAt: Date }) =>
-    client.appInstance.create({ data: { ...instance, ...searchable(instance.name) }, select: { id: true } }),
+    run(insertion('AppInstance', { ...instance, ...searchable(instance.name) })),
 
-  markDeleted: (id: string, deletedAt: Date) => client.appInstance.update({ where: { id }, data: { status: 'DELETED', deletedAt }, select: { id: true } }),
+  markDeleted: (id: string, deletedAt: Date) => run(Prisma.sql`UPDATE app_instance SET status = 'DELETED', deleted_at = ${deletedAt} WHERE id = ${id}`),
 
   roleOf: async (instanceId: string, memberId: string): Promise<InstanceRole | null> =>
-    (await client.instanceAccess.findUnique({ where: { memberId_instanceId: { memberId, instanceId } }, select: { role: true } }))?.role ?? null,
+    (
+      await run<{ role: InstanceRole }>(
+        Prisma.sql`SELECT role::text AS role FROM instance_access WHERE member_id = ${memberId} AND instance_id = ${instanceId}`,
+      )
+    )[0]?.role ?? null,
 
   /** The member's roles on these instances, where they have one. */
   rolesOf: async (memberId: string, ids: readonly string[]): Promise<Map<string, InstanceRole>> => {
@@ -62,16 +67,11 @@ export const instanceStore = ({ client, run }: Connection) => ({
     return new Map(rows.map(({ instanceId, _count }) => [instanceId, _count._all]))
   },
 
-  setRole: async (instanceId: string, memberId: string, role: InstanceRole | null): Promise<void> => {
-    if (role === null) await client.instanceAccess.deleteMany({ where: { instanceId, memberId } })
-    else
-      await client.instanceAccess.upsert({
-        where: { memberId_instanceId: { memberId, instanceId } },
-        create: { instanceId, memberId, role },
-        update: { role },
-        select: { role: true },
-      })
-  },
+  /** What gives the member this role on it, or takes theirs. */
+  setRole: (instanceId: string, memberId: string, role: InstanceRole | null): Prisma.Sql =>
+    role === null
+      ? Prisma.sql`DELETE FROM instance_access WHERE member_id = ${memberId} AND instance_id = ${instanceId}`
+      : Prisma.sql`${insertion('InstanceAccess', { memberId, instanceId, role })} ON CONFLICT (member_id, instance_id) DO UPDATE SET role = EXCLUDED.role`,
 })
 
 export type InstanceStore = ReturnType<typeof instanceStore>

@@ -48,7 +48,7 @@ export async function createApiKey(
     if (!instance) throw notFound()
     return instance
   }
-  return ports.changeBy(actor, look, async ({ keys, secrets, now, record, write, written }, scope, instance) => {
+  return ports.changeBy(actor, look, async ({ keys, secrets, now, record, write }, scope, instance) => {
     const { organizationId, memberId: createdById } = scope
     if (idempotencyKey !== null) {
       const made = await keys.madeBefore(createdById, idempotencyKey, now)
@@ -63,9 +63,7 @@ export async function createApiKey(
     record(keyEvent('API_KEY_CREATED', key, createdById))
     if (idempotencyKey !== null) write(keys.remember(createdById, idempotencyKey, { inputHash: inputHash(input), apiKeyId: keyId, createdAt: now }))
     if (secretName !== null) {
-      // The secret refers to the key.
-      await written()
-      const locked = { ...ports, secrets, now, record }
+      const locked = { ...ports, secrets, now, record, write }
       const { secretId } = await storeSecret(locked, scope, { name: secretName, field: 'saveAsSecret.name', plaintext, key })
       return { keyId, plaintext: null, saveToken: null, secretId }
     }

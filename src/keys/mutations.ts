@@ -87,7 +87,7 @@ const RevokeApiKeysInput = builder.inputType('RevokeApiKeysInput', {
   }),
 })
 
-const RevokeApiKeyPayload = builder.objectRef<{ keyId: string; propagation: PropagationShape }>('RevokeApiKeyPayload').implement({
+const RevokeApiKeyPayload = builder.objectRef<{ keyId: string; instanceId: string; propagation: PropagationShape }>('RevokeApiKeyPayload').implement({
   description: 'What revokeApiKey did.',
   fields: (t) => ({
     apiKey: t.prismaField({
@@ -98,11 +98,7 @@ const RevokeApiKeyPayload = builder.objectRef<{ keyId: string; propagation: Prop
     instance: t.prismaField({
       type: 'AppInstance',
       description: 'The instance that it opened.',
-      extensions: cost({ statements: 2, rows: 1 }),
-      resolve: async (query, { keyId }, _arguments, context) => {
-        const { instanceId } = await changedRow(context, 'key', { select: { id: true, instanceId: true } }, keyId)
-        return changedRow(context, 'ins', query, instanceId)
-      },
+      resolve: (query, { instanceId }, _arguments, context) => changedRow(context, 'ins', query, instanceId),
     }),
     propagation: t.expose('propagation', { type: Propagation, description: 'All serving nodes refuse the key now.' }),
   }),

@@ -8,12 +8,12 @@ export async function revokeApiKey(
   ports: Pick<Ports, 'changeBy' | 'propagate'>,
   actor: Actor,
   input: { id: string; acknowledged: boolean },
-): Promise<{ propagation: Propagation }> {
+): Promise<{ instanceId: string; propagation: Propagation }> {
   const { results, propagation } = await revokeApiKeys(ports, actor, { ids: [input.id], acknowledged: input.acknowledged })
-  const code = results[0]?.errorCode
-  if (code === 'NOT_FOUND') throw notFound()
-  if (code === 'FORBIDDEN') {
+  const [{ errorCode = null, instanceId = null } = {}] = results
+  if (instanceId === null) throw notFound()
+  if (errorCode === 'FORBIDDEN') {
     throw forbidden('You may not revoke this key: instance users revoke only their own, and orphaned keys are for organization owners.')
   }
-  return { propagation }
+  return { instanceId, propagation }
 }

@@ -9,6 +9,8 @@ export interface RevocationResult {
   id: string
   /** Null when the key is revoked. */
   errorCode: Extract<ErrorCode, 'NOT_FOUND' | 'FORBIDDEN'> | null
+  /** What it opens; null where none is found. */
+  instanceId: string | null
 }
 
 /** The most keys that one call can revoke. */
@@ -28,18 +30,18 @@ export async function revokeApiKeys(
   if (new Set(input.ids).size < input.ids.length) throw badInput('ids', 'must name each key once: leave out the repetitions')
   const look = async ({ keys }: Stores, scope: Scope) => {
     const facts = await keys.facts(scope, input.ids)
-    const refusals = new Map(facts.map((key) => [key.id, revokeRefusal(scope, key.instanceRole, key)]))
-    const revocable = facts.filter(({ id }) => refusals.get(id) === null)
+    const found = new Map(facts.map((key) => [key.id, { refusal: revokeRefusal(scope, key.instanceRole, key), instanceId: key.instanceId }]))
+    const revocable = facts.filter(({ id }) => found.get(id)?.refusal === null)
     const outcomes = input.ids.map((id): RevocationResult => {
-      const refusal = refusals.get(id)
-      if (refusal === undefined) return { id, errorCode: 'NOT_FOUND' }
-      return { id, errorCode: refusal === null || refusal === 'ALREADY_REVOKED' ? null : 'FORBIDDEN' }
+      const key = found.get(id)
+      if (!key) return { id, errorCode: 'NOT_FOUND', instanceId: null }
+      return { id, errorCode: key.refusal === null || key.refusal === 'ALREADY_REVOKED' ? null : 'FORBIDDEN', instanceId: key.instanceId }
     })
     return revocable.length > 0 ? { revocable, outcomes } : new Unchanged(outcomes)
   }
-  const results = await ports.changeBy(actor, look, async ({ keys, now, record }, { memberId: actorId }, { revocable, outcomes }) => {
+  const results = await ports.changeBy(actor, look, async ({ keys, now, record, write }, { memberId: actorId }, { revocable, outcomes }) => {
     const ids = revocable.map(({ id }) => id)
-    await keys.revoke(ids, now, actorId)
+    write(keys.revoke(ids, now, actorId))
     for (const key of revocable) record(keyEvent('API_KEY_REVOKED', key, actorId))
     return outcomes
   })

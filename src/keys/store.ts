@@ -2,8 +2,10 @@ import { keysIn, type Scope } from '../access/scope.ts'
 import { searchable } from '../folding.ts'
 import type { ApiKeyStatus, InstanceRole, OrphanReason } from '../generated/prisma/enums.ts'
 import { type Connection, Prisma } from '../store/client.ts'
+import { sqlOf } from '../store/conditions.ts'
 import { countsBeside } from '../store/counts-beside.ts'
 import { idsFound } from '../store/found.ts'
+import { insertion } from '../store/insertion.ts'
 import { selected } from '../store/selected.ts'
 import { type Counts, idempotencyMs } from './model.ts'
 
@@ -137,74 +139,63 @@ export const keyStore = ({ client, run }: Connection) => ({
     WHERE m.subject = ${subject} AND m.removed_at IS NULL AND m.organization_id = ANY(${organizationIds}) GROUP BY o.id, o.version`,
 
   /** What a decision about each key needs; keys out of scope are missing. */
-  facts: async (scope: Scope, ids: readonly string[]): Promise<KeyFacts[]> => {
-    const rows = await client.apiKey.findMany({
-      where: { AND: [keysIn(scope), { id: { in: [...ids] } }] },
-      select: {
-        id: true,
-        name: true,
-        appId: true,
-        instanceId: true,
-        createdById: true,
-        status: true,
-        instance: { select: { access: { where: { memberId: scope.memberId }, select: { role: true } } } },
-      },
-    })
-    return rows.map(({ instance, ...key }) => ({ ...key, instanceRole: instance.access[0]?.role ?? null }))
-  },
+  facts: (scope: Scope, ids: readonly string[]): Promise<KeyFacts[]> =>
+    run<KeyFacts>(Prisma.sql`
+      SELECT k.id, k.name, k.app_id AS "appId", k.instance_id AS "instanceId", k.created_by_id AS "createdById", k.status::text AS status,
+        a.role::text AS "instanceRole"
+      FROM api_key k LEFT JOIN instance_access a ON a.instance_id = k.instance_id AND a.member_id = ${scope.memberId}
+      WHERE k.id = ANY(${ids}) AND ${sqlOf(keysIn(scope), 'k', 'ApiKey')}`),
 
   /** What inserts a key and its digest. */
   insert: (key: NewKey, stored: { pepperId: string; digest: Uint8Array }): Prisma.Sql[] => {
     const { folded, trigrams } = searchable(key.name, key.hint)
-    return [
-      Prisma.sql`INSERT INTO api_key (id, organization_id, app_id, instance_id, created_by_id, name, hint, created_at, expires_at, folded, trigrams)
-        VALUES (${key.id}, ${key.organizationId}, ${key.appId}, ${key.instanceId}, ${key.createdById}, ${key.name}, ${key.hint}, ${key.createdAt}, ${key.expiresAt},
-          ${folded}, ${trigrams})`,
-      Prisma.sql`INSERT INTO key_digest (key_id, pepper_id, digest) VALUES (${key.id}, ${stored.pepperId}, ${stored.digest})`,
-    ]
+    return [insertion('ApiKey', { ...key, folded, trigrams }), insertion('KeyDigest', { keyId: key.id, ...stored })]
   },
 
   /** What the member's idempotency key created, if it is still stored. */
-  madeBefore: (memberId: string, key: string, now: Date) =>
-    client.idempotentCreate.findFirst({
-      where: { memberId, key, createdAt: { gt: new Date(now.getTime() - idempotencyMs) } },
-      select: { inputHash: true, apiKeyId: true },
-    }),
+  madeBefore: async (memberId: string, key: string, now: Date): Promise<{ inputHash: Uint8Array; apiKeyId: string } | null> => {
+    const [made] = await run<{ inputHash: Uint8Array; apiKeyId: string }>(Prisma.sql`
+      SELECT input_hash AS "inputHash", api_key_id AS "apiKeyId" FROM idempotent_create
+      WHERE member_id = ${memberId} AND key = ${key} AND created_at > ${new Date(now.getTime() - idempotencyMs)}`)
+    return made ?? null
+  },
 
   /** What notes it, in place of one that is too old. */
   remember: (memberId: string, key: string, made: { inputHash: Uint8Array; apiKeyId: string; createdAt: Date }): Prisma.Sql => Prisma.sql`
-    INSERT INTO idempotent_create (member_id, key, input_hash, api_key_id, created_at)
-    VALUES (${memberId}, ${key}, ${made.inputHash}, ${made.apiKeyId}, ${made.createdAt})
+    ${insertion('IdempotentCreate', { memberId, key, ...made })}
     ON CONFLICT (member_id, key) DO UPDATE SET input_hash = EXCLUDED.input_hash, api_key_id = EXCLUDED.api_key_id, created_at = EXCLUDED.created_at`,
 
   /** Deletes expired idempotency keys. */
   forget: (now: Date) => client.idempotentCreate.deleteMany({ where: { createdAt: { lte: new Date(now.getTime() - idempotencyMs) } } }),
 
-  revoke: (ids: readonly string[], revokedAt: Date, revokedById: string) =>
-    client.apiKey.updateMany({ where: { id: { in: [...ids] } }, data: { revokedAt, revokedById } }),
+  /** What revokes them. */
+  revoke: (ids: readonly string[], revokedAt: Date, revokedById: string): Prisma.Sql =>
+    Prisma.sql`UPDATE api_key SET revoked_at = ${revokedAt}, revoked_by_id = ${revokedById} WHERE id = ANY(${ids})`,
 
   /** Orphans every key of the instance or creator that is neither revoked nor already an orphan. */
-  orphan: (of: { instanceId: string } | { createdById: string }, reason: OrphanReason): Promise<MovedKey[]> => client.$queryRaw<MovedKey[]>`
-    WITH moved AS (
-      UPDATE api_key SET orphan_reason = ${reason}::"OrphanReason"
-      WHERE ${'instanceId' in of ? Prisma.sql`instance_id = ${of.instanceId}` : Prisma.sql`created_by_id = ${of.createdById}`}
-        AND revoked_at IS NULL AND orphan_reason IS NULL
-      RETURNING id, name, app_id, instance_id
-    ) SELECT id, name, app_id AS "appId", instance_id AS "instanceId" FROM moved ORDER BY id`,
+  orphan: (of: { instanceId: string } | { createdById: string }, reason: OrphanReason): Promise<MovedKey[]> =>
+    run<MovedKey>(Prisma.sql`
+      WITH moved AS (
+        UPDATE api_key SET orphan_reason = ${reason}::"OrphanReason"
+        WHERE ${'instanceId' in of ? Prisma.sql`instance_id = ${of.instanceId}` : Prisma.sql`created_by_id = ${of.createdById}`}
+          AND revoked_at IS NULL AND orphan_reason IS NULL
+        RETURNING id, name, app_id, instance_id
+      ) SELECT id, name, app_id AS "appId", instance_id AS "instanceId" FROM moved ORDER BY id`),
 
   /** Whether only this transaction expires keys of the organization; the lock is held until it ends. */
   tryExpireAlone: async (organizationId: string): Promise<boolean> => {
-    const [row] = await client.$queryRaw<{ alone: boolean }[]>`SELECT pg_try_advisory_xact_lock(hashtextextended(${organizationId}, 1)) AS alone`
+    const [row] = await run<{ alone: boolean }>(Prisma.sql`SELECT pg_try_advisory_xact_lock(hashtextextended(${organizationId}, 1)) AS alone`)
     return row?.alone ?? false
   },
 
   /** Sets at most `limit` ACTIVE keys of the organization past their expiry to EXPIRED. */
-  expire: (organizationId: string, now: Date, limit: number): Promise<MovedKey[]> => client.$queryRaw<MovedKey[]>`
-    WITH due AS (
-      SELECT id FROM api_key WHERE organization_id = ${organizationId} AND status = 'ACTIVE' AND expires_at <= ${now} ORDER BY expires_at, id LIMIT ${limit}
-    ), moved AS (
-      UPDATE api_key k SET expired_at = ${now} FROM due WHERE k.id = due.id RETURNING k.id, k.name, k.app_id, k.instance_id, k.expires_at
-    ) SELECT id, name, app_id AS "appId", instance_id AS "instanceId" FROM moved ORDER BY expires_at, id`,
+  expire: (organizationId: string, now: Date, limit: number): Promise<MovedKey[]> =>
+    run<MovedKey>(Prisma.sql`
+      WITH due AS (
+        SELECT id FROM api_key WHERE organization_id = ${organizationId} AND status = 'ACTIVE' AND expires_at <= ${now} ORDER BY expires_at, id LIMIT ${limit}
+      ), moved AS (
+        UPDATE api_key k SET expired_at = ${now} FROM due WHERE k.id = due.id RETURNING k.id, k.name, k.app_id, k.instance_id, k.expires_at
+      ) SELECT id, name, app_id AS "appId", instance_id AS "instanceId" FROM moved ORDER BY expires_at, id`),
 
   /** Organizations with an ACTIVE key past its expiry. */
   organizationsWithDue: async (now: Date): Promise<string[]> => {
@@ -215,8 +206,8 @@ export const keyStore = ({ client, run }: Connection) => ({
 
   /** The digest to compare a key's text with, and its end. */
   digestOf: async (id: string): Promise<{ pepperId: string; digest: Uint8Array; expiresAt: Date } | null> => {
-    const [row] = await client.$queryRaw<{ pepperId: string; digest: Uint8Array; expiresAt: Date }[]>`
-      SELECT d.pepper_id AS "pepperId", d.digest, k.expires_at AS "expiresAt" FROM api_key k JOIN key_digest d ON d.key_id = k.id WHERE k.id = ${id}`
+    const [row] = await run<{ pepperId: string; digest: Uint8Array; expiresAt: Date }>(Prisma.sql`
+      SELECT d.pepper_id AS "pepperId", d.digest, k.expires_at AS "expiresAt" FROM api_key k JOIN key_digest d ON d.key_id = k.id WHERE k.id = ${id}`)
     return row ?? null
   },
 

@@ -24,10 +24,9 @@ export async function removeMember(
   }
   const orphanedKeys = await ports.changeBy(actor, look, async ({ members, keys, now, record }, scope, member) => {
     if (member.role === 'OWNER') requireOtherOwner(await members.owners(scope))
-    await members.markRemoved(member.id, now)
+    const [, orphans] = await Promise.all([members.markRemoved(member.id, now), keys.orphan({ createdById: member.id }, 'CREATOR_REMOVED')])
     const actorId = scope.memberId
     record({ kind: 'MEMBER_REMOVED', subjectName: member.name, actorId, memberId: member.id })
-    const orphans = await keys.orphan({ createdById: member.id }, 'CREATOR_REMOVED')
     for (const key of orphans) record(keyEvent('API_KEY_ORPHANED', key, actorId))
     return orphans.length
   })

@@ -15,9 +15,9 @@ export async function setMemberRole(ports: Pick<Ports, 'changeBy'>, actor: Actor
     if (member.removedAt) throw conflict('This member was removed.', 'id')
     return member.role === input.role ? new Unchanged(undefined) : member
   }
-  await ports.changeBy(actor, look, async ({ members, record }, scope, member) => {
+  await ports.changeBy(actor, look, async ({ members, record, write }, scope, member) => {
     if (member.role === 'OWNER') requireOtherOwner(await members.owners(scope))
-    await members.setRole(member.id, input.role)
+    write(members.setRole(member.id, input.role))
     record({ kind: 'MEMBER_ROLE_CHANGED', subjectName: member.name, actorId: scope.memberId, memberId: member.id })
   })
 }

@@ -6,6 +6,7 @@ import { searchable } from '../folding.ts'
 import type { OrganizationRole } from '../generated/prisma/enums.ts'
 import { type Connection, type Database, Prisma } from '../store/client.ts'
 import { idsFound } from '../store/found.ts'
+import { insertion } from '../store/insertion.ts'
 import { selected } from '../store/selected.ts'
 
 export interface PresentMember {
@@ -15,6 +16,13 @@ export interface PresentMember {
   role: OrganizationRole
 }
 
+export interface MemberFacts {
+  id: string
+  name: string
+  role: OrganizationRole
+  removedAt: Date | null
+}
+
 /** A present member, as one statement finds it for a request. */
 export interface PresentCaller extends PresentMember {
   marks: Marks
@@ -22,14 +30,11 @@ export interface PresentCaller extends PresentMember {
 
 export const memberStore = ({ client, run }: Connection) => ({
   /** The present member with this subject, if there is one; `organization` is an id or a slug. */
-  bySubject: async (subject: string, organization: string): Promise<PresentMember[]> => {
-    const rows = await client.member.findMany({
-      where: { subject, removedAt: null, organization: { OR: [{ id: organization }, { slug: organization }] } },
-      select: { id: true, organizationId: true, role: true, organization: { select: { version: true } } },
-      take: 1,
-    })
-    return rows.map((row) => ({ memberId: row.id, organizationId: row.organizationId, organizationVersion: row.organization.version, role: row.role }))
-  },
+  bySubject: (subject: string, organization: string): Promise<(PresentMember & { name: string })[]> =>
+    run<PresentMember & { name: string }>(Prisma.sql`
+      SELECT m.id AS "memberId", m.name, m.role::text AS role, o.id AS "organizationId", o.version AS "organizationVersion"
+      FROM organization o JOIN member m ON m.organization_id = o.id AND m.subject = ${subject} AND m.removed_at IS NULL
+      WHERE o.id = ${organization} OR o.slug = ${organization} LIMIT 1`),
 
   /** The actor's current scope; throws UNAUTHENTICATED once the member is removed. Every write starts with this, under the lock. */
   scopeNow: async (actor: { memberId: string; organizationId: string }): Promise<Scope> => {
@@ -43,12 +48,15 @@ export const memberStore = ({ client, run }: Connection) => ({
   among: <Query extends Prisma.MemberDefaultArgs>(query: Query, scope: Scope, ids: readonly string[]) =>
     selected<Prisma.MemberGetPayload<Query>>({ run }, 'Member', { ...query, where: { organizationId: scope.organizationId, id: { in: [...ids] } } }),
 
-  isPresent: async (scope: Scope, id: string): Promise<{ name: string } | null> =>
-    client.member.findFirst({ where: { id, organizationId: scope.organizationId, removedAt: null }, select: { name: true } }),
+  isPresent: async (scope: Scope, id: string): Promise<boolean> =>
+    (await run(Prisma.sql`SELECT 1 FROM member WHERE id = ${id} AND organization_id = ${scope.organizationId} AND removed_at IS NULL`)).length > 0,
 
   /** A present or removed member with what a decision about them needs. */
-  facts: (scope: Scope, id: string) =>
-    client.member.findFirst({ where: { id, organizationId: scope.organizationId }, select: { id: true, name: true, role: true, removedAt: true } }),
+  facts: async (scope: Scope, id: string): Promise<MemberFacts | null> =>
+    (
+      await run<MemberFacts>(Prisma.sql`
+        SELECT id, name, role::text AS role, removed_at AS "removedAt" FROM member WHERE id = ${id} AND organization_id = ${scope.organizationId}`)
+    )[0] ?? null,
 
   page: <Query extends Prisma.MemberDefaultArgs>(query: Query, scope: Scope, page: { where: Prisma.MemberWhereInput; orderBy: object[]; take: number }) =>
     selected<Prisma.MemberGetPayload<Query>>({ run }, 'Member', { ...query, ...page, where: { AND: [{ organizationId: scope.organizationId }, page.where] } }),
@@ -89,18 +97,22 @@ export const memberStore = ({ client, run }: Connection) => ({
           i.deleted_at IS NULL AND EXISTS (SELECT 1 FROM instance_access x WHERE x.instance_id = i.id AND x.member_id = p."memberId"))))`,
 
   /** How many present members own the organization. */
-  owners: (scope: Scope): Promise<number> => client.member.count({ where: { organizationId: scope.organizationId, role: 'OWNER', removedAt: null } }),
+  owners: async (scope: Scope): Promise<number> =>
+    (
+      await run<{ owners: number }>(Prisma.sql`
+        SELECT count(*)::int AS owners FROM member WHERE organization_id = ${scope.organizationId} AND role = 'OWNER' AND removed_at IS NULL`)
+    )[0]?.owners ?? 0,
 
-  setRole: (id: string, role: OrganizationRole) => client.member.update({ where: { id }, data: { role }, select: { name: true } }),
+  /** What gives the member this role. */
+  setRole: (id: string, role: OrganizationRole): Prisma.Sql => Prisma.sql`UPDATE member SET role = ${role}::"OrganizationRole" WHERE id = ${id}`,
 
   /** Keeps the row as history; deletes the roles on instances. */
-  markRemoved: async (id: string, removedAt: Date): Promise<void> => {
-    await client.instanceAccess.deleteMany({ where: { memberId: id } })
-    await client.member.update({ where: { id }, data: { removedAt }, select: { id: true } })
-  },
+  markRemoved: (id: string, removedAt: Date) =>
+    run(Prisma.sql`
+      WITH gone AS (DELETE FROM instance_access WHERE member_id = ${id}) UPDATE member SET removed_at = ${removedAt} WHERE id = ${id}`),
 
   insert: (member: { id: string; organizationId: string; subject: string; name: string; email: string | null; role: OrganizationRole; joinedAt: Date }) =>
-    client.member.create({ data: { ...member, ...searchable(member.name, member.email ?? '') }, select: { id: true } }),
+    run(insertion('Member', { ...member, ...searchable(member.name, member.email ?? '') })),
 })
 
 export type MemberStore = ReturnType<typeof memberStore>
@@ -122,10 +134,12 @@ interface FoundMember {
 const columns = `m.id AS "memberId", m.subject, m.role::text AS role, o.id AS "organizationId", o.version AS "organizationVersion",
   concat_ws(' ', o.change_mark, pg_relation_filenode('organization'), pg_postmaster_start_time()) AS "changeMark", u.mark::text AS "useMark"`
 
+// OFFSET 0 keeps PostgreSQL from beginning with every member of this subject, wherever they are.
 const inNamed = `
   SELECT ${columns}, a.organization AS named FROM unnest($1::text[], $2::text[]) AS a(subject, organization)
-  JOIN organization o ON o.id = a.organization OR o.slug = a.organization
-  JOIN member m ON m.organization_id = o.id AND m.subject = a.subject AND m.removed_at IS NULL LEFT JOIN use_mark u ON u.organization_id = o.id`
+  CROSS JOIN LATERAL (SELECT * FROM organization WHERE id = a.organization OR slug = a.organization OFFSET 0) o
+  CROSS JOIN LATERAL (SELECT * FROM member WHERE organization_id = o.id AND subject = a.subject AND removed_at IS NULL OFFSET 0) m
+  LEFT JOIN use_mark u ON u.organization_id = o.id`
 
 const inOnly = `
   SELECT ${columns}, NULL AS named FROM (SELECT id, version, change_mark FROM organization ORDER BY id LIMIT 2) o

@@ -14,13 +14,13 @@ export async function addOwner(
   const owner = parseMember({ ...input.owner, role: 'OWNER' })
   const organization = await ports.organizations.bySlugOrId(input.organization)
   if (!organization) throw badInput('org', 'no organization has this slug or id')
-  const memberId = await ports.change(organization.id, async ({ members, now, record }) => {
+  const memberId = await ports.change(organization.id, async ({ members, now, record, write }) => {
     const [present] = await members.bySubject(owner.subject, organization.id)
     if (present?.role === 'OWNER') return present.memberId
     const id = present?.memberId ?? newId('mem')
-    const shown = present ? await members.setRole(id, 'OWNER') : owner
-    if (!present) await members.insert({ ...owner, id, organizationId: organization.id, joinedAt: now })
-    record({ kind: present ? 'MEMBER_ROLE_CHANGED' : 'MEMBER_ADDED', subjectName: shown.name, actorId: null, memberId: id })
+    if (present) write(members.setRole(id, 'OWNER'))
+    else await members.insert({ ...owner, id, organizationId: organization.id, joinedAt: now })
+    record({ kind: present ? 'MEMBER_ROLE_CHANGED' : 'MEMBER_ADDED', subjectName: (present ?? owner).name, actorId: null, memberId: id })
     return id
   })
   return { organizationId: organization.id, memberId }

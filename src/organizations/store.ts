@@ -1,5 +1,6 @@
 import type { Scope } from '../access/scope.ts'
 import type { Connection, Prisma } from '../store/client.ts'
+import { insertion } from '../store/insertion.ts'
 import { selected } from '../store/selected.ts'
 
 /** The most organizations that are listed for a subject. */
@@ -40,7 +41,7 @@ export const organizationStore = ({ client, run }: Connection) => ({
       take: maxOrganizations,
     }),
 
-  insert: (organization: { id: string; slug: string; name: string }) => client.organization.create({ data: organization, select: { id: true } }),
+  insert: (organization: { id: string; slug: string; name: string }) => run(insertion('Organization', organization)),
 
   /** Moves each version and mark past any that servers and clients can know; returns of how many. */
   forgetWhatIsKnown: () => client.$executeRaw`UPDATE organization SET version = version + 1000000, denial_mark = gen_random_uuid()`,

@@ -10,8 +10,8 @@ export async function deleteSecret(ports: Pick<Ports, 'changeBy'>, actor: Actor,
     if (!secret) throw notFound()
     return secret
   }
-  await ports.changeBy(actor, look, async ({ secrets, record }, scope, secret) => {
-    await secrets.remove(secret.id)
+  await ports.changeBy(actor, look, async ({ secrets, record, write }, scope, secret) => {
+    write(secrets.remove(secret.id))
     record({ kind: 'SECRET_DELETED', subjectName: secret.name, actorId: scope.memberId, secretId: secret.id })
   })
   return { secretId: input.id }

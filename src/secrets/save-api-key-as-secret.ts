@@ -29,14 +29,13 @@ export async function saveApiKeyAsSecret(
     if (!key) throw notFound()
     return key
   }
-  const secretId = await ports.changeBy(actor, look, async ({ keys, secrets, now, record }, scope, key) => {
-    const saved = await secrets.ofKey(keyId)
+  const secretId = await ports.changeBy(actor, look, async ({ keys, secrets, now, record, write }, scope, key) => {
+    const [saved, stored] = await Promise.all([secrets.ofKey(keyId), keys.digestOf(keyId)])
     if (saved && saved.name === name) return saved.id
     if (saved) throw conflict('saveToken: the key is saved already, under another name', 'saveToken')
-    const stored = await keys.digestOf(keyId)
     if (key.status !== 'ACTIVE' || !stored || stored.expiresAt <= now) throw conflict('saveToken: the key is no longer active', 'saveToken')
     if (!ports.digests.matches(plaintext, stored.pepperId, stored.digest)) throw badInput('saveToken', 'does not hold the plaintext of the key')
-    return (await storeSecret({ ...ports, secrets, now, record }, scope, { name, field: 'name', plaintext, key })).secretId
+    return (await storeSecret({ ...ports, secrets, now, record, write }, scope, { name, field: 'name', plaintext, key })).secretId
   })
   return { secretId, keyId }
 }

@@ -12,7 +12,7 @@ import { placesOf } from './model.ts'
  * so that concurrent calls count one by one.
  */
 export async function storeSecret(
-  ports: Pick<Ports, 'seals' | 'rateLimits' | 'refused'> & Pick<Locked, 'secrets' | 'now' | 'record'>,
+  ports: Pick<Ports, 'seals' | 'rateLimits' | 'refused'> & Pick<Locked, 'secrets' | 'now' | 'record' | 'write'>,
   actor: Scope,
   input: { name: string; field: string; plaintext: Plaintext; key: { id: string; name: string; instanceId: string; appId: string } },
 ): Promise<{ secretId: string }> {
@@ -26,7 +26,7 @@ export async function storeSecret(
   }
   const secret = { id: newId('sec'), organizationId, name, version: 1, createdById: memberId }
   const sealed = ports.seals.seal(placesOf(secret), input.plaintext.expose())
-  await ports.secrets.insert({ ...secret, ...sealed, createdAt: ports.now, updatedAt: ports.now, apiKeyId: key.id })
+  ports.write(ports.secrets.insert({ ...secret, ...sealed, createdAt: ports.now, updatedAt: ports.now, apiKeyId: key.id }))
   ports.record({ ...keyEvent('API_KEY_SAVED_AS_SECRET', key, memberId), secretId: secret.id })
   return { secretId: secret.id }
 }

@@ -1,5 +1,7 @@
 import { type Scope, secretsIn } from '../access/scope.ts'
-import type { Connection, Prisma } from '../store/client.ts'
+import { type Connection, Prisma } from '../store/client.ts'
+import { sqlOf } from '../store/conditions.ts'
+import { insertion } from '../store/insertion.ts'
 import { selected } from '../store/selected.ts'
 
 export interface SealedSecret {
@@ -11,7 +13,7 @@ export interface SealedSecret {
   sealed: Uint8Array
 }
 
-const sealedFields = { id: true, organizationId: true, name: true, version: true, createdById: true, sealed: true } as const
+const sealedColumns = Prisma.sql`id, organization_id AS "organizationId", name, version, created_by_id AS "createdById", sealed`
 
 export const secretStore = ({ client, run }: Connection) => ({
   find: async <Query extends Prisma.SecretDefaultArgs>(query: Query, scope: Scope, id: string): Promise<Prisma.SecretGetPayload<Query> | null> => {
@@ -30,24 +32,27 @@ export const secretStore = ({ client, run }: Connection) => ({
 
   /** Whether the organization has a secret of this name, by any member. */
   isTaken: async (organizationId: string, name: string): Promise<boolean> =>
-    (await client.secret.findUnique({ where: { organizationId_name: { organizationId, name } }, select: { id: true } })) !== null,
+    (await run(Prisma.sql`SELECT 1 FROM secret WHERE organization_id = ${organizationId} AND name = ${name}`)).length > 0,
 
   /** The secret that holds this key. */
-  ofKey: (apiKeyId: string) => client.secret.findUnique({ where: { apiKeyId }, select: { id: true, name: true } }),
+  ofKey: async (apiKeyId: string): Promise<{ id: string; name: string } | null> =>
+    (await run<{ id: string; name: string }>(Prisma.sql`SELECT id, name FROM secret WHERE api_key_id = ${apiKeyId}`))[0] ?? null,
 
-  insert: (secret: SealedSecret & { kekId: string; createdAt: Date; updatedAt: Date; apiKeyId: string }) =>
-    client.secret.create({ data: { ...secret, sealed: new Uint8Array(secret.sealed) }, select: { id: true } }),
+  /** What inserts it. */
+  insert: (secret: SealedSecret & { kekId: string; createdAt: Date; updatedAt: Date; apiKeyId: string }): Prisma.Sql => insertion('Secret', secret),
 
-  sealed: (scope: Scope, id: string): Promise<SealedSecret | null> => client.secret.findFirst({ where: { id, ...secretsIn(scope) }, select: sealedFields }),
+  sealed: async (scope: Scope, id: string): Promise<SealedSecret | null> =>
+    (await run<SealedSecret>(Prisma.sql`SELECT ${sealedColumns} FROM secret t WHERE id = ${id} AND ${sqlOf(secretsIn(scope), 't', 'Secret')}`))[0] ?? null,
 
-  remove: (id: string) => client.secret.deleteMany({ where: { id } }),
+  /** What deletes it. */
+  remove: (id: string): Prisma.Sql => Prisma.sql`DELETE FROM secret WHERE id = ${id}`,
 
   kekIds: async (): Promise<string[]> => (await client.secret.findMany({ distinct: ['kekId'], select: { kekId: true } })).map(({ kekId }) => kekId),
 
   /** Up to `limit` secrets above the id with a data key not wrapped by this key, or with an older format. */
   sealedOtherwise: (kekId: string, format: number, after: string, limit: number): Promise<SealedSecret[]> =>
     client.$queryRaw<SealedSecret[]>`
-      SELECT id, organization_id AS "organizationId", name, version, created_by_id AS "createdById", sealed FROM secret
+      SELECT ${sealedColumns} FROM secret
       WHERE id > ${after} AND (kek_id <> ${kekId} OR substring(sealed FOR 1) < ${Uint8Array.of(format)}) ORDER BY id LIMIT ${limit}`,
 
   /** How many secrets are sealed in format 1, which does not bind the creator. */

@@ -3,31 +3,34 @@ import { PGlite, types } from '@electric-sql/pglite'
 import { pg_trgm } from '@electric-sql/pglite/contrib/pg_trgm'
 import { PrismaPg } from '@prisma/adapter-pg'
 import type { SqlDriverAdapterFactory } from '@prisma/driver-adapter-utils'
-import { Client as PgClient, type Pool } from 'pg'
+import type { Pool, QueryConfig } from 'pg'
 import { PrismaPGlite } from 'pglite-prisma-adapter'
 import { unavailable } from '../errors.ts'
 import { Prisma, PrismaClient } from '../generated/prisma/client.ts'
+import { aloneLock, migrationLock, withLock } from './advisory-lock.ts'
 import { CheckedFiles } from './checked-files.ts'
-import { createPlain, createStatementNames, failed } from './plain.ts'
-import { type OnFailure, Pools } from './pools.ts'
+import { createPlain, createStatementNames, failed, wellTyped } from './plain.ts'
+import { Pools } from './pools.ts'
 import { migratePGlite, migratePostgres } from './schema-engine.ts'
 import { clientWith, maxSharedMs, requireSessions, timeouts, utc } from './sessions.ts'
 import { inTurn } from './slot.ts'
 import { readingOffsets, withOffsets } from './times.ts'
+import type { OnFailure } from './transaction.ts'
 import { currentWork, type Lane, runAs, type SharedLane, Work } from './work.ts'
 
 export { Prisma }
 export type Sql = Prisma.Sql
 export type Client = PrismaClient
-/** A client inside a transaction, or the outer one for single statements. */
+/** A client inside a transaction of Prisma's, or the outer one for single statements. */
 export type Statements = Prisma.TransactionClient
 
 /** Where statements are sent: into one transaction, or each by itself. */
 export interface Connection {
+  /** Prisma's, outside of transactions; inside there is none, and its use throws. */
   readonly client: Statements
   /**
-   * Sends one of our own statements, whose text does not depend on what callers select. On PostgreSQL without Prisma, which costs more than the
-   * statement does: what every change and many queries send goes this way.
+   * Sends one of our own statements; on PostgreSQL without Prisma, which costs more than the statement does. Inside a transaction statements run in
+   * the order of the calls, and once one fails, those behind it fail too; on PostgreSQL they are sent without a wait for those before.
    */
   run<Row extends object>(statement: Prisma.Sql): Promise<Row[]>
 }
@@ -35,7 +38,10 @@ export interface Connection {
 export interface Database extends Connection {
   readonly kind: 'pglite' | 'postgresql'
   readonly client: Client
-  /** Runs the body in a transaction, which ends with it. */
+  /**
+   * Runs the body in a transaction, which ends with it, once what it has sent is done. What it sends before anything was answered only reads: should
+   * the database refuse to begin, that runs by itself.
+   */
   transact<Answer>(body: (inside: Connection) => Promise<Answer>): Promise<Answer>
   /** How long a statement of the current work may take; 0: no limit. */
   statementMs(): number
@@ -66,7 +72,38 @@ function createClient(adapter: SqlDriverAdapterFactory, onStatement: OnStatement
 type Read = Database['read']
 
 /** A connection that sends everything by Prisma. */
-export const byPrisma = <Of extends Statements>(client: Of): Connection & { client: Of } => ({ client, run: (statement) => client.$queryRaw(statement) })
+export const byPrisma = <Of extends Statements>(client: Of): Connection & { client: Of } => ({
+  client,
+  run: (statement) => client.$queryRaw(wellTyped(statement)),
+})
+
+const nobody = new Proxy({} as Statements, {
+  get: () => {
+    throw new Error('a transaction sends statements of our own alone')
+  },
+})
+
+/** The inside of a transaction. */
+const inside = (run: Connection['run']): Connection => ({ client: nobody, run })
+
+/** Runs the body in a transaction of Prisma's, one statement after the other. */
+function transactByPrisma<Answer>(client: Client, body: (inside: Connection) => Promise<Answer>): Promise<Answer> {
+  return client.$transaction(async (statements) => {
+    let last: Promise<unknown> = Promise.resolve()
+    const run = <Row extends object>(statement: Prisma.Sql): Promise<Row[]> => {
+      const answer = last.then(() => byPrisma(statements).run<Row>(statement))
+      last = answer
+      answer.catch(() => undefined)
+      return answer
+    }
+    const answer = await body(inside(run)).catch(async (error: unknown) => {
+      await last.catch(() => undefined)
+      throw error
+    })
+    await last
+    return answer
+  })
+}
 
 /** A statement that gets no response is cancelled. */
 const stoppedIfSilent =
@@ -121,7 +158,7 @@ export async function openPGlite(folder: string, { onStatement, onFailure = () =
   return {
     kind: 'pglite',
     ...byPrisma(client),
-    transact: (body) => client.$transaction((statements) => body(byPrisma(statements))),
+    transact: (body) => transactByPrisma(client, body),
     statementMs: () => 0,
     // It is never silent, only busy: those who look for callers wait as long as operations do.
     read: (text, values, lane) => (lane === 'callers' ? client.$queryRawUnsafe(text, ...values) : embeddedRead(text, values)),
@@ -131,48 +168,6 @@ export async function openPGlite(folder: string, { onStatement, onFailure = () =
       await client.$disconnect()
       await pglite.close()
     },
-  }
-}
-
-const settings = (statementMs: number): Prisma.Sql =>
-  Prisma.join(Object.entries(timeouts(statementMs)).map(([name, value]) => Prisma.sql`set_config(${name}, ${value}, true)`))
-
-/** Sets the timeouts for one transaction, over those of its session. */
-export const setLocally = (inside: Connection, statementMs: number): Promise<unknown> => inside.run(Prisma.sql`SELECT ${settings(statementMs)}`)
-
-/** Locks the organization for a change, under these timeouts; returns false if it is missing. */
-export const lockOrganization = async (inside: Connection, id: string, statementMs: number): Promise<boolean> => {
-  // The settings are in force before the row is locked, in the same statement: PostgreSQL neither drops nor moves a subquery with side effects.
-  const locked = await inside.run(Prisma.sql`
-    SELECT 1 FROM (SELECT ${settings(statementMs)}) AS settings, organization WHERE id = ${id} FOR NO KEY UPDATE OF organization`)
-  return locked.length > 0
-}
-
-const migrationLock = 7_283_645_119
-const aloneLock = 7_283_645_120
-
-/** Runs the body under an advisory lock, on its own connection, whose loss releases the lock. */
-async function withLock<Answer>(connectionString: string, id: number, body: () => Promise<Answer>, waiting?: () => void): Promise<Answer> {
-  const lock = new PgClient({ connectionString, connectionTimeoutMillis: 3_000 })
-  // COMMIT detects a lock that was lost with its connection; without a listener the error would end the process.
-  lock.on('error', () => {})
-  await lock.connect()
-  try {
-    // A transaction keeps its session through a pooler too, however long other nodes take.
-    await lock.query('BEGIN')
-    await lock.query('SET LOCAL lock_timeout = 0')
-    await lock.query('SET LOCAL idle_in_transaction_session_timeout = 0')
-    // Without parameters, which would keep a snapshot open: an index that is made beside writes waits for the end of each.
-    const { rows } = await lock.query<{ had: boolean }>(`SELECT pg_try_advisory_xact_lock(${id}) AS had`)
-    if (!rows[0]?.had) {
-      waiting?.()
-      await lock.query(`SELECT pg_advisory_xact_lock(${id})`)
-    }
-    const answer = await body()
-    await lock.query('COMMIT')
-    return answer
-  } finally {
-    await lock.end()
   }
 }
 
@@ -198,6 +193,8 @@ export function openPostgres(
     (lane) => ({
       connectionString,
       connectionTimeoutMillis: 3_000,
+      // Statements of a transaction need not wait for each other.
+      pipeline: true,
       Client: clientWith(pooled ? utc : { ...utc, ...timeouts(statementMs[lane]) }),
     }),
     onFailure,
@@ -215,16 +212,12 @@ export function openPostgres(
     onStatement,
   )
   const plain = createPlain(nameOf, onStatement)
+  const ofStatement = (statement: Prisma.Sql): QueryConfig => plain(wellTyped(statement).text, statement.values)
   return {
     kind: 'postgresql',
     client,
-    run: <Row extends object>({ text, values }: Prisma.Sql) => pools.run<Row>(plain(text, values)).catch(failed),
-    transact: (body) =>
-      pools.withConnection((inside) =>
-        client.$transaction((statements) =>
-          body({ client: statements, run: <Row extends object>({ text, values }: Prisma.Sql) => inside.run<Row>(plain(text, values)).catch(failed) }),
-        ),
-      ),
+    run: <Row extends object>(statement: Prisma.Sql) => pools.run<Row>(ofStatement(statement)).catch(failed),
+    transact: (body) => pools.transact((send) => body(inside(<Row extends object>(statement: Prisma.Sql) => send<Row>(ofStatement(statement)).catch(failed)))),
     statementMs: () => statementMs[currentWork()?.lane ?? 'system'],
     read: stoppedIfSilent(<Row extends object>(work: Work, text: string, values: readonly unknown[]) => pools.queryFor<Row>(work, plain(text, values))),
     migrate: async () => {

@@ -1,4 +1,5 @@
-import { byPrisma, type Client, setLocally } from './client.ts'
+import { byPrisma, type Client } from './client.ts'
+import { setLocally } from './organization-lock.ts'
 
 type Row = Readonly<Record<string, unknown>>
 

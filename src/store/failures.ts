@@ -24,5 +24,16 @@ export function isTransient(error: unknown, depth = 0): boolean {
   return isTransient(cause, depth + 1) || isTransient(metaRecord['driverAdapterError'], depth + 1) || isTransient({ code: metaRecord['code'] }, depth + 1)
 }
 
+/** PostgreSQL's own code for why it refused a statement; null for every other failure. */
+function refusalOf(error: unknown): string | null {
+  const { meta } = (error ?? {}) as { meta?: { code?: unknown; driverAdapterError?: { cause?: { originalCode?: unknown } } } }
+  const code = meta?.code ?? meta?.driverAdapterError?.cause?.originalCode
+  // Class 08 is of connections.
+  return typeof code === 'string' && /^(?!08)[0-9FHPX][0-9A-Z]{4}$/.test(code) ? code : null
+}
+
+/** Whether the statement was refused, and so everything that its transaction would do: by PostgreSQL, or by Prisma, whose transaction had ended. */
+export const isRefused = (error: unknown): boolean => refusalOf(error) !== null || (error as { code?: unknown } | null)?.code === 'P2028'
+
 /** Whether a unique constraint refused the write. */
-export const isUniqueViolation = (error: unknown): boolean => (error as { code?: unknown } | null)?.code === 'P2002'
+export const isUniqueViolation = (error: unknown): boolean => refusalOf(error) === '23505'

@@ -16,6 +16,18 @@ export function failed(error: unknown): never {
   throw new Prisma.PrismaClientKnownRequestError('a statement failed', { code: 'P2010', clientVersion: '', meta: { code } })
 }
 
+const isOfSql = (value: unknown): boolean =>
+  value === null || typeof value !== 'object' || value instanceof Date || value instanceof Uint8Array || (Array.isArray(value) && value.every(isOfSql))
+
+/**
+ * Returns the statement if its values have types of SQL: drivers would write another object as JSON, into a column of text too. Throws as Prisma does
+ * where it knows the columns, without the values.
+ */
+export function wellTyped(statement: Prisma.Sql): Prisma.Sql {
+  if (!statement.values.every(isOfSql)) throw new Prisma.PrismaClientValidationError('a value of a statement is an object', { clientVersion: '' })
+  return statement
+}
+
 /** How many statements are prepared on each connection: those that Prisma writes from callers' selections, unlimited in number, and our own. */
 const maxPrepared = { chosen: 150, own: 150 }
 /** Longer ones are not prepared: a connection keeps the text of each. */
@@ -29,7 +41,8 @@ export function createStatementNames(): (query: { readonly sql: string }) => str
     const known = names[kind].get(sql)
     if (known !== undefined) return known
     // A search is planned for its text: how many rows have it decides which index is quick.
-    if (/"(folded|trigrams)"/.test(sql) || sql.length > maxPreparedLength || names[kind].size >= maxPrepared[kind]) return undefined
+    const isSearch = /"(folded|trigrams)"/.test(sql) && !sql.includes('INSERT INTO')
+    if (isSearch || sql.length > maxPreparedLength || names[kind].size >= maxPrepared[kind]) return undefined
     const name = `aura_keys_${kind}_${names[kind].size}`
     names[kind].set(sql, name)
     return name

@@ -1,31 +1,13 @@
 import type { EventEmitter } from 'node:events'
 import { Client, Pool, type PoolClient, type PoolConfig, type QueryConfig, type QueryResult, type QueryResultRow } from 'pg'
-import { createAsyncVariable } from '../async-variable.ts'
+import { innerOf } from './inner.ts'
+import { commit, isBroken, isEnded, type Lease, type OnFailure, type Send, transact } from './transaction.ts'
 import { currentWork, type Lane, type Work } from './work.ts'
 
 /** Connections of a node by purpose. The system's are for hub, sweeper, retention and heartbeat. */
 const maxConnections: Readonly<Record<Lane, number>> = { operations: 10, verification: 3, callers: 1, system: 4 }
 /** A statement that was cancelled and still runs after this time has lost its server: its connection is destroyed. */
 const stopMs = 1_000
-
-/** What node-postgres has on a client but leaves out of its types. */
-interface Inner {
-  readonly connection: {
-    readonly stream: { destroy(): void }
-    connect(port: number, host: string): void
-    requestSsl(): void
-    cancel(processId: number, secretKey: number): void
-    once(event: 'connect' | 'sslconnect' | 'error' | 'end', listener: () => void): void
-    on(event: 'error', listener: () => void): void
-  }
-  readonly processID: number
-  readonly secretKey: number
-  readonly host: string
-  readonly port: number
-  readonly ssl: unknown
-}
-
-const innerOf = (client: object): Inner => client as unknown as Inner
 
 /** Asks the server, over its own connection, to cancel what `client` runs; resolves once the server has taken or refused that. */
 function stopStatement(client: PoolClient, config: PoolConfig): Promise<void> {
@@ -45,42 +27,6 @@ function stopStatement(client: PoolClient, config: PoolConfig): Promise<void> {
   })
 }
 
-/** Whether the connection is lost: it failed itself, or PostgreSQL ends it (57P01 to 57P05, class 08); errors of a statement do not count. */
-const isBroken = (error: unknown): boolean => !/^(?!57P0|08)[0-9A-Z]{5}$/.test(String((error as { code?: unknown } | null)?.code))
-
-/**
- * Sends a COMMIT. If PostgreSQL sends a warning, the commit is in force on this server, but no standby that it should wait for has it: that is not
- * reported as done. The code is the one for a transaction with an unknown result.
- */
-async function commit(client: PoolClient, send: () => Promise<unknown>): Promise<unknown> {
-  let isWarned = false
-  const hear = ({ code }: { code?: string | undefined }): void => {
-    isWarned ||= code !== undefined && code !== '00000'
-  }
-  client.on('notice', hear)
-  try {
-    const answer = await send()
-    if (isWarned) throw Object.assign(new Error('the commit came with a warning'), { code: '08007' })
-    return answer
-  } finally {
-    client.off('notice', hear)
-  }
-}
-
-/** Called for each statement or connection that failed, with the driver's error. */
-export type OnFailure = (error: unknown) => void
-
-/** A connection, and how to give it back. */
-interface Lease {
-  readonly client: PoolClient
-  release(broken?: boolean): void
-}
-
-/** What sends statements into the transaction of this code, once it has begun. */
-interface Inside {
-  query: ((config: QueryConfig) => Promise<unknown>) | null
-}
-
 /**
  * One pool per lane behind the interface of one, of which Prisma's adapter uses these three methods (so the types of pg's pool promise too much). A
  * statement takes a connection of the lane of its work. Statements of cancelled work are not sent, and running ones are cancelled; a
@@ -90,7 +36,6 @@ export class Pools extends (Pool as unknown as new (config: PoolConfig) => Event
   readonly #lanes: Readonly<Record<Lane, Pool>>
   readonly #config: PoolConfig
   readonly #onFailure: OnFailure
-  readonly #inside = createAsyncVariable<Inside>()
 
   /** `configOf` returns the connection settings of a lane. */
   constructor(configOf: (lane: Lane) => PoolConfig, onFailure: OnFailure) {
@@ -129,7 +74,7 @@ export class Pools extends (Pool as unknown as new (config: PoolConfig) => Event
         client.release(broken)
       })
     }
-    return { client, release }
+    return { client, stopped: () => stopping, release }
   }
 
   async #send<Row extends QueryResultRow>(config: QueryConfig, work: Work | null): Promise<QueryResult<Row>> {
@@ -161,14 +106,17 @@ export class Pools extends (Pool as unknown as new (config: PoolConfig) => Event
     return ((await this.query(config)) as QueryResult<Row>).rows
   }
 
-  /** Runs `body`, in which Prisma begins a transaction, with what sends statements into it. */
-  withConnection<Answer>(body: (inside: { run<Row extends QueryResultRow>(config: QueryConfig): Promise<Row[]> }) => Promise<Answer>): Promise<Answer> {
-    const inside: Inside = { query: null }
-    const run = async <Row extends QueryResultRow>(config: QueryConfig): Promise<Row[]> => {
-      if (!inside.query) throw new Error('a statement for a transaction that has not begun')
-      return ((await inside.query(config)) as QueryResult<Row>).rows
+  /**
+   * Runs `body` in a transaction of its own connection, which holds none of Prisma's. Its statements are sent as they come, without a wait for those
+   * before, and run in their order; once one fails, those behind it fail too. COMMIT is sent once the body has its answer, behind what is under way.
+   */
+  async transact<Answer>(body: (run: Send) => Promise<Answer>): Promise<Answer> {
+    const work = currentWork()
+    const take = async (): Promise<Answer> => {
+      const lease = await this.#lease(work)
+      return transact(lease, work, this.#onFailure, body)
     }
-    return this.#inside.run(inside, () => body({ run }))
+    return work ? work.place(take) : take()
   }
 
   /** A connection for one transaction, whose statements are checked one by one. */
@@ -193,7 +141,7 @@ export class Pools extends (Pool as unknown as new (config: PoolConfig) => Event
     const query = async (config: QueryConfig): Promise<unknown> => {
       if (config.text !== 'ROLLBACK') work?.check()
       // Prisma ends a transaction that takes too long while its body still runs: what comes then would be a change of its own.
-      if (isOver && config.text !== 'ROLLBACK') throw Object.assign(new Error('the transaction is over'), { code: '25P01' })
+      if (isOver && config.text !== 'ROLLBACK') throw isEnded()
       isOver ||= config.text === 'COMMIT' || config.text === 'ROLLBACK'
       const sent = config.text === 'COMMIT' ? commit(client, () => send(config)) : send(config)
       return sent.catch((error: unknown) => {
@@ -206,8 +154,6 @@ export class Pools extends (Pool as unknown as new (config: PoolConfig) => Event
       ended()
     }
     const own = { query, release }
-    const inside = this.#inside.get()
-    if (inside) inside.query ??= query
     return new Proxy(client, { get: (target, name) => (name === 'query' || name === 'release' ? own[name] : Reflect.get(target, name, target)) })
   }
 

@@ -46,6 +46,11 @@ export class Work {
     return this.#reason
   }
 
+  /** The same, as long as that stops its statements: null from the COMMIT on. */
+  get stoppedBy(): Error | null {
+    return this.#isCommitting ? null : this.#reason
+  }
+
   /** Whether any COMMIT of it was sent, so that its response must be sent. */
   get hasCommitted(): boolean {
     return this.#hasCommitted
@@ -53,7 +58,7 @@ export class Work {
 
   /** Throws the reason if the work was cancelled, unless COMMIT was sent. */
   check(): void {
-    if (this.#reason && !this.#isCommitting) throw this.#reason
+    if (this.stoppedBy) throw this.stoppedBy
   }
 
   /** Starts a change, which can be cancelled again. */
@@ -86,7 +91,7 @@ export class Work {
 
   /** Calls `stop` when the work is cancelled, at once if it already was; returns a function to undo that. */
   onCancel(stop: () => void): () => void {
-    if (this.#reason && !this.#isCommitting) stop()
+    if (this.stoppedBy) stop()
     else this.#stops.add(stop)
     return () => void this.#stops.delete(stop)
   }

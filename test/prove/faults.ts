@@ -103,7 +103,7 @@ export const faults = {
   'a repetition that is answered at once': {
     changes: [
       ['keys/revoke-api-keys.js', 'const results = await', 'let isNew = false;\n    const results = await'],
-      ['keys/revoke-api-keys.js', 'await keys.revoke(ids, now, actorId);', 'await keys.revoke(ids, now, actorId);\n        isNew = true;'],
+      ['keys/revoke-api-keys.js', 'write(keys.revoke(ids, now, actorId));', 'write(keys.revoke(ids, now, actorId));\n        isNew = true;'],
       ['keys/revoke-api-keys.js', 'await ports.propagate()', 'isNew ? await ports.propagate() : { nodes: 1, waitedMs: 0 }'],
     ],
     only: [],

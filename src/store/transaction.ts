@@ -1,0 +1,123 @@
+import type { PoolClient, QueryConfig, QueryResult, QueryResultRow } from 'pg'
+import { innerOf } from './inner.ts'
+import { failed } from './plain.ts'
+import type { Work } from './work.ts'
+
+/** How long a transaction may take, whatever its body waits for. */
+const maxTransactionMs = 30_000
+
+/** Called for each statement or connection that failed, with the driver's error. */
+export type OnFailure = (error: unknown) => void
+
+/** A connection, and how to give it back. */
+export interface Lease {
+  readonly client: PoolClient
+  /** Resolves once no cancel request is under way that could hit the next statement. */
+  stopped(): Promise<void>
+  release(broken?: boolean): void
+}
+
+/** Sends one statement, and returns its rows. */
+export type Send = <Row extends QueryResultRow>(config: QueryConfig) => Promise<Row[]>
+
+/** Whether the connection is lost: it failed itself, or PostgreSQL ends it (57P01 to 57P05, class 08); errors of a statement do not count. */
+export const isBroken = (error: unknown): boolean => !/^(?!57P0|08|EPIPE)[0-9A-Z]{5}$/.test(String((error as { code?: unknown } | null)?.code))
+
+const withCode = (message: string, code: string): Error => Object.assign(new Error(message), { code })
+
+/** What comes after the end would be a change of its own. */
+export const isEnded = (): Error => withCode('the transaction is over', '25P01')
+
+/**
+ * Sends a COMMIT. If PostgreSQL sends a warning, the commit is in force on this server, but no standby that it should wait for has it: that is not
+ * reported as done. The code is the one for a transaction with an unknown result.
+ */
+export async function commit<Answer>(client: PoolClient, send: () => Promise<Answer>): Promise<Answer> {
+  let isWarned = false
+  const hear = ({ code }: { code?: string | undefined }): void => {
+    isWarned ||= code !== undefined && code !== '00000'
+  }
+  client.on('notice', hear)
+  try {
+    const answer = await send()
+    if (isWarned) throw withCode('the commit came with a warning', '08007')
+    return answer
+  } finally {
+    client.off('notice', hear)
+  }
+}
+
+/** Resolves to the answer, or rejects when it takes too long. */
+async function inTime<Answer>(answer: Promise<Answer>): Promise<Answer> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(withCode('the transaction takes too long', '25P03')), maxTransactionMs)
+  })
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** See `Pools.transact`. */
+export async function transact<Answer>(
+  { client, stopped, release }: Lease,
+  work: Work | null,
+  onFailure: OnFailure,
+  body: (send: Send) => Promise<Answer>,
+): Promise<Answer> {
+  let isOver = false
+  let failure: unknown
+  const query = async <Row extends QueryResultRow>(config: QueryConfig): Promise<QueryResult<Row>> => {
+    work?.check()
+    if (isOver) throw isEnded()
+    // What is not known to be in a transaction is not sent.
+    if (failure !== undefined) throw failure
+    together()
+    try {
+      return await client.query<Row>(config)
+    } catch (error) {
+      failure ??= error
+      onFailure(error)
+      throw work?.stoppedBy ?? error
+    }
+  }
+  const { stream } = innerOf(client).connection
+  /** What is sent in one turn is one packet, for which PostgreSQL wakes up once. */
+  const together = (): void => {
+    stream.cork()
+    process.nextTick(() => stream.uncork())
+  }
+  const began = query({ text: 'BEGIN' })
+  began.catch(() => undefined)
+  let answer: Answer
+  try {
+    answer = await inTime(body(async (config) => (await query<never>(config)).rows))
+    await began
+    work?.check()
+  } catch (error) {
+    isOver = true
+    await stopped()
+    release(
+      await client.query('ROLLBACK').then(
+        () => false,
+        () => true,
+      ),
+    )
+    throw error
+  }
+  isOver = true
+  try {
+    together()
+    const { command } = await commit(client, () => client.query('COMMIT'))
+    // What was under way has failed: PostgreSQL rolls back then, and says no more than this.
+    if (command !== 'COMMIT') throw failure ?? withCode('the transaction was rolled back', '40000')
+  } catch (error) {
+    release(isBroken(error))
+    if (error !== failure) onFailure(error)
+    return failed(error)
+  }
+  release()
+  return answer
+}
