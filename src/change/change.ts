@@ -72,25 +72,28 @@ export function createChange(
         const now = await locking
         const answer = await answering
         if (writes.length > 0 && events.length === 0) throw new Error('a change writes without an event')
+        const last = events.length > 0 ? stores.events.append(organizationId, now, events, writes) : null
         // Before the last statement is sent, since COMMIT follows it at once.
         work?.commit()
         committing = true
         denies = events.some(({ kind }) => denialKinds.includes(kind))
-        const version = events.length > 0 ? stores.events.append(organizationId, now, events, writes) : null
-        version?.catch((error: unknown) => {
+        if (last === null) return { answer, moved: null }
+        const moved = inside.run<{ version: bigint }>(last)
+        moved.catch((error: unknown) => {
           if (isRefused(error)) committing = false
         })
-        return { answer, version }
+        return { answer, moved }
       })
     }
-    const { answer, version } = await inOrder(organizationId, transaction)
+    const { answer, moved } = await inOrder(organizationId, transaction)
       .catch((error: unknown) => {
         if (error instanceof AuraError || !isTransient(error)) throw error
         throw committing ? unavailable() : nothingChanged()
       })
       // Even after an error: the commit can still be in force.
       .finally(() => denies && denied())
-    if (version !== null) changed(organizationId, await version)
+    const [row] = (await moved) ?? []
+    if (row) changed(organizationId, row.version)
     return answer
   }
 }

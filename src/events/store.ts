@@ -88,12 +88,12 @@ export const eventStore = ({ client, run }: Connection) => ({
   },
 
   /**
-   * Stores the events under the organization's next versions, in order, and advances its version, in one statement with `writes`.
+   * What stores the events under the organization's next versions, in order, advances its version, and returns it, in one statement with `writes`.
    * The caller holds the organization's lock.
    */
-  append: async (organizationId: string, occurredAt: Date, events: readonly NewEvent[], writes: readonly Prisma.Sql[]): Promise<bigint> => {
+  append: (organizationId: string, occurredAt: Date, events: readonly NewEvent[], writes: readonly Prisma.Sql[]): Prisma.Sql => {
     const rows = events.map((event, index) => ({ ...event, id: newId('evt'), position: index + 1 }))
-    const [answer] = await run<{ version: bigint }>(Prisma.sql`
+    return Prisma.sql`
       WITH moved AS (
         UPDATE organization SET version = version + ${events.length} WHERE id = ${organizationId} RETURNING version
       ), written AS (
@@ -102,9 +102,7 @@ export const eventStore = ({ client, run }: Connection) => ({
           e."apiKeyId", e."instanceId", e."appId", e."memberId", e."secretId"
         FROM moved, jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS e(id text, position int, kind text, "actorId" text, "subjectName" text,
           "apiKeyId" text, "instanceId" text, "appId" text, "memberId" text, "secretId" text)
-      )${together(writes)} SELECT version FROM moved`)
-    if (!answer) throw new Error('the organization of a change is gone')
-    return answer.version
+      )${together(writes)} SELECT version FROM moved`
   },
 })
 

@@ -134,9 +134,10 @@ interface FoundMember {
 const columns = `m.id AS "memberId", m.subject, m.role::text AS role, o.id AS "organizationId", o.version AS "organizationVersion",
   concat_ws(' ', o.change_mark, pg_relation_filenode('organization'), pg_postmaster_start_time()) AS "changeMark", u.mark::text AS "useMark"`
 
-// OFFSET 0 keeps PostgreSQL from beginning with every member of this subject, wherever they are.
+// OFFSET 0 keeps PostgreSQL from beginning with every member of this subject, wherever they are. It knows no length of an array that is selected: else
+// it would plan each time.
 const inNamed = `
-  SELECT ${columns}, a.organization AS named FROM unnest($1::text[], $2::text[]) AS a(subject, organization)
+  SELECT ${columns}, a.organization AS named FROM unnest((SELECT $1::text[]), (SELECT $2::text[])) AS a(subject, organization)
   CROSS JOIN LATERAL (SELECT * FROM organization WHERE id = a.organization OR slug = a.organization OFFSET 0) o
   CROSS JOIN LATERAL (SELECT * FROM member WHERE organization_id = o.id AND subject = a.subject AND removed_at IS NULL OFFSET 0) m
   LEFT JOIN use_mark u ON u.organization_id = o.id`

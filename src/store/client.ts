@@ -217,7 +217,8 @@ export function openPostgres(
     kind: 'postgresql',
     client,
     run: <Row extends object>(statement: Prisma.Sql) => pools.run<Row>(ofStatement(statement)).catch(failed),
-    transact: (body) => pools.transact((send) => body(inside(<Row extends object>(statement: Prisma.Sql) => send<Row>(ofStatement(statement)).catch(failed)))),
+    transact: (body) =>
+      pools.transact((send) => body(inside(<Row extends object>(statement: Prisma.Sql) => send<Row>(() => ofStatement(statement)).catch(failed)))),
     statementMs: () => statementMs[currentWork()?.lane ?? 'system'],
     read: stoppedIfSilent(<Row extends object>(work: Work, text: string, values: readonly unknown[]) => pools.queryFor<Row>(work, plain(text, values))),
     migrate: async () => {

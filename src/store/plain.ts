@@ -11,9 +11,9 @@ const plainTypes: CustomTypesConfig = {
 
 /** Fails as a statement of Prisma does, for those who tell failures apart; the driver's own message holds values. */
 export function failed(error: unknown): never {
-  const { code } = (error ?? {}) as { code?: unknown }
+  const { code, severity } = (error ?? {}) as { code?: unknown; severity?: unknown }
   if (typeof code !== 'string' || !/^[0-9A-Z]{5}$/.test(code)) throw error
-  throw new Prisma.PrismaClientKnownRequestError('a statement failed', { code: 'P2010', clientVersion: '', meta: { code } })
+  throw new Prisma.PrismaClientKnownRequestError('a statement failed', { code: 'P2010', clientVersion: '', meta: { code, severity } })
 }
 
 const isOfSql = (value: unknown): boolean =>

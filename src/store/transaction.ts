@@ -5,6 +5,8 @@ import type { Work } from './work.ts'
 
 /** How long a transaction may take, whatever its body waits for. */
 const maxTransactionMs = 30_000
+/** A connection that does not answer for so long is lost. A COMMIT can wait for a standby. */
+const maxSilentMs = { begin: 3_000, rollback: 1_000, commit: 30_000 }
 
 /** Called for each statement or connection that failed, with the driver's error. */
 export type OnFailure = (error: unknown) => void
@@ -17,8 +19,8 @@ export interface Lease {
   release(broken?: boolean): void
 }
 
-/** Sends one statement, and returns its rows. */
-export type Send = <Row extends QueryResultRow>(config: QueryConfig) => Promise<Row[]>
+/** Sends the statement that the function makes, and returns its rows. */
+export type Send = <Row extends QueryResultRow>(make: () => QueryConfig) => Promise<Row[]>
 
 /** Whether the connection is lost: it failed itself, or PostgreSQL ends it (57P01 to 57P05, class 08); errors of a statement do not count. */
 export const isBroken = (error: unknown): boolean => !/^(?!57P0|08|EPIPE)[0-9A-Z]{5}$/.test(String((error as { code?: unknown } | null)?.code))
@@ -69,13 +71,14 @@ export async function transact<Answer>(
 ): Promise<Answer> {
   let isOver = false
   let failure: unknown
-  const query = async <Row extends QueryResultRow>(config: QueryConfig): Promise<QueryResult<Row>> => {
+  const query = async <Row extends QueryResultRow>(make: () => QueryConfig): Promise<QueryResult<Row>> => {
     work?.check()
     if (isOver) throw isEnded()
     // What is not known to be in a transaction is not sent.
     if (failure !== undefined) throw failure
-    together()
     try {
+      const config = make()
+      together()
       return await client.query<Row>(config)
     } catch (error) {
       failure ??= error
@@ -89,28 +92,41 @@ export async function transact<Answer>(
     stream.cork()
     process.nextTick(() => stream.uncork())
   }
-  const began = query({ text: 'BEGIN' })
+  const heard = async <Answer>(answer: Promise<Answer>, ms: number): Promise<Answer> => {
+    const silence = setTimeout(() => stream.destroy(), ms)
+    try {
+      return await answer
+    } finally {
+      clearTimeout(silence)
+    }
+  }
+  const began = heard(
+    query(() => ({ text: 'BEGIN' })),
+    maxSilentMs.begin,
+  )
   began.catch(() => undefined)
   let answer: Answer
   try {
-    answer = await inTime(body(async (config) => (await query<never>(config)).rows))
+    answer = await inTime(body(async (make) => (await query<never>(make)).rows))
     await began
     work?.check()
+    if (failure !== undefined) throw failure
   } catch (error) {
     isOver = true
     await stopped()
-    release(
-      await client.query('ROLLBACK').then(
-        () => false,
-        () => true,
-      ),
+    const isLost = await heard(client.query('ROLLBACK'), maxSilentMs.rollback).then(
+      () => false,
+      () => true,
     )
+    // The driver would wait for answers before it ends the connection.
+    if (isLost) stream.destroy()
+    release(isLost)
     throw error
   }
   isOver = true
   try {
     together()
-    const { command } = await commit(client, () => client.query('COMMIT'))
+    const { command } = await commit(client, () => heard(client.query('COMMIT'), maxSilentMs.commit))
     // What was under way has failed: PostgreSQL rolls back then, and says no more than this.
     if (command !== 'COMMIT') throw failure ?? withCode('the transaction was rolled back', '40000')
   } catch (error) {

@@ -89,10 +89,10 @@ export const faults = {
     changes: [
       [
         'change/change.js',
-        'if (version !== null)\n            changed(organizationId, version);',
-        `if (denies) await client.$executeRawUnsafe('${moveMark}', organizationId);
-        if (version !== null)
-            changed(organizationId, version);`,
+        'if (row)\n            changed(organizationId, row.version);',
+        `if (denies) await transact(({ run }) => run({ text: '${moveMark}', values: [organizationId] }));
+        if (row)
+            changed(organizationId, row.version);`,
       ],
     ],
     sql: `

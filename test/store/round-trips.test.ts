@@ -14,17 +14,17 @@ import { deleteSecret } from '../../src/secrets/delete-secret.ts'
 import { revealSecret } from '../../src/secrets/reveal-secret.ts'
 import { saveApiKeyAsSecret } from '../../src/secrets/save-api-key-as-secret.ts'
 import { companyOfFile } from '../support/file-server.ts'
-import { type Counter, countRoundTrips } from '../support/round-trips.ts'
+import { type Packets, watchPackets } from '../support/packets.ts'
 
 const { server, company } = await companyOfFile()
 const { ownA, devA } = company.members
 const { DATABASE_URL } = server.app.config
 // The embedded database has no connection on which anything could wait.
-const counter: Counter = DATABASE_URL === undefined ? { url: '', taken: () => [], stop: () => undefined } : await countRoundTrips(DATABASE_URL)
-const node = await server.node(DATABASE_URL === undefined ? {} : { DATABASE_URL: counter.url })
+const packets: Packets | null = DATABASE_URL === undefined ? null : await watchPackets(DATABASE_URL)
+const node = await server.node(packets ? { DATABASE_URL: packets.url } : {})
 afterAll(async () => {
   await node.close()
-  counter.stop()
+  packets?.stop()
 })
 
 const input = (more: object = {}) => ({ instanceId: company.I1, name: 'x', expiresInDays: 1, ...more })
@@ -111,9 +111,9 @@ const changes: Record<string, [trips: number, prepare: () => Promise<Call>]> = {
 for (const [name, [trips, prepare]] of Object.entries(changes)) {
   test(`${name} holds its organization for ${trips} round trips`, async () => {
     const call = await prepare()
-    counter.taken()
+    packets?.taken()
     await call(node.app.ports)
-    expect(counter.taken()).toEqual(DATABASE_URL === undefined ? [] : [trips])
+    expect(packets?.taken() ?? [trips]).toEqual([trips])
   })
 }
 

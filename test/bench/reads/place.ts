@@ -5,6 +5,12 @@ import { type BenchEnvironment, createEnvironment } from '../environment.ts'
 
 export type Role = 'owner' | 'member'
 
+/** Who asks. */
+interface Person {
+  readonly subject: string
+  readonly authorization: string
+}
+
 /** Three organizations with keys, in a database of their own; all questions are about the first one. */
 export interface Place extends BenchEnvironment {
   readonly keys: number
@@ -13,21 +19,27 @@ export interface Place extends BenchEnvironment {
   readonly app: { readonly id: string; readonly slug: string }
   readonly instanceIds: readonly [string, string]
   readonly keyId: string
-  readonly authorizations: Readonly<Record<Role, string>>
+  readonly people: Readonly<Record<Role, readonly Person[]>>
 }
 
-export const subjects: Readonly<Record<Role, string>> = { owner: 'member-0', member: 'member-7' }
+/** As many of each role: a server may run only some operations of one person at once. */
+const people = Number(process.env['READS_PEOPLE'] ?? 4)
+const named = (first: number): string[] => Array.from({ length: people }, (_, index) => `member-${first + index}`)
+const subjects: Readonly<Record<Role, readonly string[]>> = { owner: named(0), member: named(people) }
+const listed = (role: Role): string => `('${subjects[role].join("','")}')`
 const zero = '0'.repeat(26)
 const organizationId = `org_${zero}`
-/** How many instances of each app the member may see, and how many keys are added to an instance: answers are as long however many keys there are. */
+/** How many instances of each app a member may see, and how many keys are added to an instance: answers are as long however many keys there are. */
 const [granted, added] = [5, 20]
 
 /** A query without parameters may have several statements. */
 const more = (instanceIds: readonly string[]): string => `
-  DELETE FROM instance_access USING member m WHERE member_id = m.id AND m.organization_id = '${organizationId}' AND m.subject = '${subjects.member}';
+  UPDATE member SET role = 'OWNER' WHERE organization_id = '${organizationId}' AND subject IN ${listed('owner')};
+  UPDATE member SET role = 'MEMBER' WHERE organization_id = '${organizationId}' AND subject IN ${listed('member')};
+  DELETE FROM instance_access USING member m WHERE member_id = m.id AND m.organization_id = '${organizationId}' AND m.subject IN ${listed('member')};
   INSERT INTO instance_access (instance_id, member_id, role)
     SELECT i.id, m.id, 'USER' FROM (SELECT id, row_number() OVER (PARTITION BY app_id ORDER BY name, id) AS n FROM app_instance WHERE organization_id = '${organizationId}') i,
-      member m WHERE i.n <= ${granted} AND m.organization_id = '${organizationId}' AND m.subject = '${subjects.member}';
+      member m WHERE i.n <= ${granted} AND m.organization_id = '${organizationId}' AND m.subject IN ${listed('member')};
   INSERT INTO api_key (id, organization_id, app_id, instance_id, created_by_id, name, hint, created_at, expires_at)
     SELECT 'key_' || lpad((x.n * 1000 + g.n)::text, 26, '1'), i.organization_id, i.app_id, i.id, c.id, 'page-' || g.n, 'aura_0000…0' || lpad(g.n::text, 3, '0'),
       now() - g.n * interval '1 minute', now() + g.n * interval '1 day'
@@ -50,6 +62,8 @@ export async function createPlace(postgresUrl: string, keys: number): Promise<Pl
   await client.query('VACUUM ANALYZE')
   const { rows: newest } = await client.query('SELECT id FROM api_key WHERE instance_id = $1 ORDER BY created_at DESC, id DESC LIMIT 1', [instanceIds[0]])
   await client.end()
-  const [owner, member] = await Promise.all([environment.authorization(subjects.owner, 'seed-1'), environment.authorization(subjects.member, 'seed-1')])
-  return { ...environment, keys, organizationId, app, instanceIds, keyId: newest[0].id, authorizations: { owner, member } }
+  const peopleOf = (role: Role): Promise<Person[]> =>
+    Promise.all(subjects[role].map(async (subject) => ({ subject, authorization: await environment.authorization(subject, 'seed-1') })))
+  const [owner, member] = await Promise.all([peopleOf('owner'), peopleOf('member')])
+  return { ...environment, keys, organizationId, app, instanceIds, keyId: newest[0].id, people: { owner, member } }
 }
