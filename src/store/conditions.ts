@@ -20,10 +20,19 @@ function compare(out: SqlWriter, column: string, name: string, operand: unknown)
   } else throw new Error(`no condition ${name} in SQL`)
 }
 
-function onField(out: SqlWriter, field: string, value: unknown, alias: string, model: string): void {
+/** The row that all rows of a condition belong to: where its id stands in them, and its alias. */
+export interface Parent {
+  readonly ours: string
+  readonly alias: string
+}
+
+function onField(out: SqlWriter, field: string, value: unknown, alias: string, model: string, parent: Parent | undefined): void {
   const column = `${alias}.${columnOf(field)}`
   const relation = tableOf(model).relations.get(field)
-  if (relation) {
+  if (relation && !relation.isMany && relation.ours === parent?.ours) {
+    // That row is there already: PostgreSQL looks at it once, and not for each of these.
+    condition(out, value as object, parent.alias, relation.model)
+  } else if (relation) {
     const { theirs, ours } = relation
     const [inner, wanted] = [`${alias}_`, value as { some?: object }]
     out.text(`${alias}.${columnOf(ours)} IN (SELECT ${columnOf(theirs)} FROM ${tableOf(relation.model).name} ${inner} WHERE `)
@@ -39,7 +48,7 @@ function onField(out: SqlWriter, field: string, value: unknown, alias: string, m
 }
 
 /** Writes a condition of Prisma about the row of a model with this alias, for statements that Prisma cannot write. It has what lists use of Prisma's conditions. */
-export function condition(out: SqlWriter, where: object, alias: string, model: string): void {
+export function condition(out: SqlWriter, where: object, alias: string, model: string, parent?: Parent): void {
   const parts = Object.entries(where).filter(([name, value]) => {
     // As with Prisma's strict checks: what is left out is no condition, and what is undefined is a mistake, which must not show more rows.
     if (value === undefined) throw new Error(`the condition ${name} is undefined`)
@@ -49,7 +58,7 @@ export function condition(out: SqlWriter, where: object, alias: string, model: s
     out.text('TRUE')
     return
   }
-  const inner = (each: object): void => condition(out, each, alias, model)
+  const inner = (each: object): void => condition(out, each, alias, model, parent)
   out.text('(')
   out.each(parts, ' AND ', ([name, value]: [string, unknown]) => {
     if (name === 'AND') out.each(value as object[], ' AND ', inner)
@@ -58,7 +67,7 @@ export function condition(out: SqlWriter, where: object, alias: string, model: s
         .text('(')
         .each(value as object[], ' OR ', inner)
         .text(')')
-    else onField(out, name, value, alias, model)
+    else onField(out, name, value, alias, model, parent)
   })
   out.text(')')
 }

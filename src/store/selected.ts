@@ -1,6 +1,6 @@
 import { createTurns } from '../turns.ts'
 import type { Connection, Prisma } from './client.ts'
-import { condition } from './conditions.ts'
+import { condition, type Parent } from './conditions.ts'
 import { SqlWriter } from './sql-writer.ts'
 import { columnOf, type Relation, relationOf, tableOf } from './tables.ts'
 import { timeOfJson } from './times.ts'
@@ -36,9 +36,9 @@ function ordered(model: string, by: object, alias: string): [value: string, way:
 }
 
 /** Writes the rows of a query, in their order. */
-function rows(out: SqlWriter, model: string, { where = {}, orderBy = [], take }: Query, alias: string, belonging = 'TRUE'): void {
+function rows(out: SqlWriter, model: string, { where = {}, orderBy = [], take }: Query, alias: string, belonging = 'TRUE', parent?: Parent): void {
   out.text(`SELECT * FROM ${tableOf(model).name} ${alias} WHERE ${belonging} AND `)
-  condition(out, where, alias, model)
+  condition(out, where, alias, model, parent)
   const orders = orderBy.map((by) => ordered(model, by, alias).join(' '))
   if (orders.length > 0) out.text(` ORDER BY ${orders.join()}`)
   // As parameters: the planner expects few rows then, and follows the order by its index.
@@ -72,7 +72,7 @@ function belonging(out: SqlWriter, relation: Relation, wanted: Query, alias: str
     return
   }
   out.text("),'[]') FROM (")
-  rows(out, relation.model, wanted, inner, belongs)
+  rows(out, relation.model, wanted, inner, belongs, { ours: relation.theirs, alias })
   out.text(`) ${inner})`)
 }
 
