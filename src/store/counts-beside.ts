@@ -1,5 +1,6 @@
-import type { Scope } from '../access/scope.ts'
+import { instancesIn, type Scope } from '../access/scope.ts'
 import { Prisma } from './client.ts'
+import { sqlOf } from './conditions.ts'
 
 /**
  * The counts of an app or an instance, read with its row (of this alias) in one statement, in the order of `CountsBeside`; null for an instance that
@@ -10,9 +11,8 @@ export function countsBeside(scope: Scope, type: 'App' | 'AppInstance'): ((alias
   return (alias) => {
     const id = Prisma.raw(`${alias}."id"`)
     const counts = Prisma.sql`json_build_array(c.active, c.expired, c.orphaned, c.revoked, (SELECT version FROM organization WHERE id = ${scope.organizationId}))`
-    if (scope.all) return Prisma.sql`(SELECT ${counts} FROM key_count c WHERE c.subject_id = ${id})`
-    return Prisma.sql`(SELECT ${counts} FROM instance_access a JOIN app_instance i ON i.id = a.instance_id AND i.deleted_at IS NULL
-      JOIN key_count c ON c.subject_id = i.id
-      WHERE a.member_id = ${scope.memberId} AND i.organization_id = ${scope.organizationId} AND i.id = ${id})`
+    const ofRow = Prisma.sql`SELECT ${counts} FROM key_count c WHERE c.subject_id = ${id}`
+    if (scope.all) return Prisma.sql`(${ofRow})`
+    return Prisma.sql`(${ofRow} AND ${sqlOf(instancesIn(scope), alias, 'AppInstance')})`
   }
 }
