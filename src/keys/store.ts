@@ -2,7 +2,7 @@ import { keysIn, type Scope } from '../access/scope.ts'
 import { searchable } from '../folding.ts'
 import type { ApiKeyStatus, InstanceRole, OrphanReason } from '../generated/prisma/enums.ts'
 import { type Connection, Prisma } from '../store/client.ts'
-import { sqlOf } from '../store/conditions.ts'
+import { anyOf, sqlOf } from '../store/conditions.ts'
 import { countsBeside } from '../store/counts-beside.ts'
 import { idsFound } from '../store/found.ts'
 import { insertion } from '../store/insertion.ts'
@@ -108,7 +108,7 @@ export const keyStore = ({ client, run }: Connection) => ({
       scope.all
         ? Prisma.sql`
           SELECT c.subject_id AS "subjectId", c.active, c.expired, c.orphaned, c.revoked, o.version
-          FROM organization o JOIN key_count c ON c.subject_id = ANY(${subjectIds}) WHERE o.id = ${scope.organizationId}
+          FROM organization o JOIN key_count c ON c.subject_id = ${anyOf(subjectIds)} WHERE o.id = ${scope.organizationId}
             AND (c.subject_id = o.id OR EXISTS (SELECT 1 FROM app a WHERE a.id = c.subject_id AND a.organization_id = o.id)
               OR EXISTS (SELECT 1 FROM app_instance i WHERE i.id = c.subject_id AND i.organization_id = o.id))`
         : Prisma.sql`
@@ -144,7 +144,7 @@ export const keyStore = ({ client, run }: Connection) => ({
       SELECT k.id, k.name, k.app_id AS "appId", k.instance_id AS "instanceId", k.created_by_id AS "createdById", k.status::text AS status,
         a.role::text AS "instanceRole"
       FROM api_key k LEFT JOIN instance_access a ON a.instance_id = k.instance_id AND a.member_id = ${scope.memberId}
-      WHERE k.id = ANY(${ids}) AND ${sqlOf(keysIn(scope), 'k', 'ApiKey')}`),
+      WHERE k.id = ${anyOf(ids)} AND ${sqlOf(keysIn(scope), 'k', 'ApiKey')}`),
 
   /** What inserts a key and its digest. */
   insert: (key: NewKey, stored: { pepperId: string; digest: Uint8Array }): Prisma.Sql[] => {
@@ -170,7 +170,7 @@ export const keyStore = ({ client, run }: Connection) => ({
 
   /** What revokes them. */
   revoke: (ids: readonly string[], revokedAt: Date, revokedById: string): Prisma.Sql =>
-    Prisma.sql`UPDATE api_key SET revoked_at = ${revokedAt}, revoked_by_id = ${revokedById} WHERE id = ANY(${ids})`,
+    Prisma.sql`UPDATE api_key SET revoked_at = ${revokedAt}, revoked_by_id = ${revokedById} WHERE id = ${anyOf(ids)}`,
 
   /** Orphans every key of the instance or creator that is neither revoked nor already an orphan. */
   orphan: (of: { instanceId: string } | { createdById: string }, reason: OrphanReason): Promise<MovedKey[]> =>

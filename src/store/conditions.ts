@@ -1,4 +1,4 @@
-import type { Prisma } from './client.ts'
+import { Prisma } from './client.ts'
 import { SqlWriter } from './sql-writer.ts'
 import { columnOf, tableOf } from './tables.ts'
 
@@ -71,6 +71,12 @@ export function condition(out: SqlWriter, where: object, alias: string, model: s
   })
   out.text(')')
 }
+
+/**
+ * Any of these texts. PostgreSQL knows no length of an array that is selected: for one that is given it expects other costs with each length, and
+ * plans each time.
+ */
+export const anyOf = (texts: readonly string[]): Prisma.Sql => Prisma.sql`ANY((SELECT ${texts}::text[])::text[])`
 
 /** The same as a part of another statement. */
 export function sqlOf(where: object, alias: string, model: string): Prisma.Sql {
