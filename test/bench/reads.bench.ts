@@ -31,7 +31,7 @@ afterAll(async () => {
   for (const place of places) await place.remove()
   const how = `${machine()}; ${pinning}, PostgreSQL on core 1; ${connections} connections, ${rounds} rounds of ${seconds} s.`
   const page = [how, ...[...found].map(([keys, works]) => pageOf(keys, works)), aimsOf(found)].join('\n\n')
-  const isWhole = found.size === sizes.length && only === undefined
+  const isWhole = found.size === sizes.length && only === undefined && process.env['READS_PEOPLE'] === undefined
   if (isWhole && seconds >= 1 && rounds >= 3) publish('reads', page)
   console.log(page)
 })
