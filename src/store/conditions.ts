@@ -20,13 +20,16 @@ function compare(out: SqlWriter, column: string, name: string, operand: unknown)
   } else throw new Error(`no condition ${name} in SQL`)
 }
 
-/** The row that all rows of a condition belong to: where its id stands in them, and its alias. */
-export interface Parent {
-  readonly ours: string
-  readonly alias: string
+/** Where rows are sought. */
+export interface Place {
+  /** The row that they all belong to: where its id stands in them, and its alias. */
+  readonly parent?: { readonly ours: string; readonly alias: string } | undefined
+  /** Whether instances are found by the ids in their grants. */
+  readonly isByGrants?: boolean
 }
 
-function onField(out: SqlWriter, field: string, value: unknown, alias: string, model: string, parent: Parent | undefined): void {
+function onField(out: SqlWriter, field: string, value: unknown, alias: string, model: string, place: Place): void {
+  const { parent, isByGrants = false } = place
   const column = `${alias}.${columnOf(field)}`
   const relation = tableOf(model).relations.get(field)
   if (relation && !relation.isMany && relation.ours === parent?.ours) {
@@ -35,9 +38,10 @@ function onField(out: SqlWriter, field: string, value: unknown, alias: string, m
   } else if (relation) {
     const { theirs, ours } = relation
     const [inner, wanted] = [`${alias}_`, value as { some?: object }]
-    out.text(`${alias}.${columnOf(ours)} IN (SELECT ${columnOf(theirs)} FROM ${tableOf(relation.model).name} ${inner} WHERE `)
+    const [open, close] = isByGrants && relation.model === 'InstanceAccess' ? ['= ANY(ARRAY(', '))'] : ['IN (', ')']
+    out.text(`${alias}.${columnOf(ours)} ${open}SELECT ${columnOf(theirs)} FROM ${tableOf(relation.model).name} ${inner} WHERE `)
     condition(out, wanted.some ?? wanted, inner, relation.model)
-    out.text(')')
+    out.text(close)
   } else if (value === null) out.text(`${column} IS NULL`)
   else if (!isOperators(value)) out.text(`${column} = `).value(value)
   else {
@@ -48,7 +52,7 @@ function onField(out: SqlWriter, field: string, value: unknown, alias: string, m
 }
 
 /** Writes a condition of Prisma about the row of a model with this alias, for statements that Prisma cannot write. It has what lists use of Prisma's conditions. */
-export function condition(out: SqlWriter, where: object, alias: string, model: string, parent?: Parent): void {
+export function condition(out: SqlWriter, where: object, alias: string, model: string, place: Place = {}): void {
   const parts = Object.entries(where).filter(([name, value]) => {
     // As with Prisma's strict checks: what is left out is no condition, and what is undefined is a mistake, which must not show more rows.
     if (value === undefined) throw new Error(`the condition ${name} is undefined`)
@@ -58,7 +62,7 @@ export function condition(out: SqlWriter, where: object, alias: string, model: s
     out.text('TRUE')
     return
   }
-  const inner = (each: object): void => condition(out, each, alias, model, parent)
+  const inner = (each: object): void => condition(out, each, alias, model, place)
   out.text('(')
   out.each(parts, ' AND ', ([name, value]: [string, unknown]) => {
     if (name === 'AND') out.each(value as object[], ' AND ', inner)
@@ -67,7 +71,7 @@ export function condition(out: SqlWriter, where: object, alias: string, model: s
         .text('(')
         .each(value as object[], ' OR ', inner)
         .text(')')
-    else onField(out, name, value, alias, model, parent)
+    else onField(out, name, value, alias, model, place)
   })
   out.text(')')
 }

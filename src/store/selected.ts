@@ -1,6 +1,6 @@
 import { createTurns } from '../turns.ts'
 import type { Connection, Prisma } from './client.ts'
-import { condition, type Parent } from './conditions.ts'
+import { condition, type Place } from './conditions.ts'
 import { SqlWriter } from './sql-writer.ts'
 import { columnOf, type Relation, relationOf, tableOf } from './tables.ts'
 import { timeOfJson } from './times.ts'
@@ -35,10 +35,45 @@ function ordered(model: string, by: object, alias: string): [value: string, way:
   return [`(SELECT ${value} FROM ${tableOf(relation.model).name} ${inner} WHERE ${joined(inner, alias, relation)})`, direction]
 }
 
-/** Writes the rows of a query, in their order. */
-function rows(out: SqlWriter, model: string, { where = {}, orderBy = [], take }: Query, alias: string, belonging = 'TRUE', parent?: Parent): void {
-  out.text(`SELECT * FROM ${tableOf(model).name} ${alias} WHERE ${belonging} AND `)
-  condition(out, where, alias, model, parent)
+/** So many instances are looked up one by one. */
+const fewGrants = 100
+
+/** The grants that a condition on instances hangs on; null if on none. */
+function grantsIn(where: object): object | null {
+  for (const [name, value] of Object.entries(where)) {
+    if (name === 'access') return (value as { some: object }).some
+    const found = Array.isArray(value) && (name === 'AND' || name === 'OR') ? value.map(grantsIn).find((each) => each !== null) : null
+    if (found) return found
+  }
+  return null
+}
+
+/**
+ * Writes the rows of a query, in their order. Instances that a member sees are found by their grants if these are few, whatever number of instances
+ * there is; the planner expects the same number for everybody, and would read all instances of an app.
+ */
+function rows(out: SqlWriter, model: string, { where = {}, orderBy = [], take }: Query, alias: string, belonging = 'TRUE', parent?: Place['parent']): void {
+  const found = (place: Place): SqlWriter => {
+    out.text(`SELECT * FROM ${tableOf(model).name} ${alias} WHERE ${belonging} AND `)
+    condition(out, where, alias, model, place)
+    return out
+  }
+  const grants = model === 'AppInstance' ? grantsIn(where) : null
+  if (!grants) found({ parent })
+  else {
+    const areFew = (): void => {
+      out.text('((SELECT count(*) FROM (SELECT 1 FROM instance_access g WHERE ')
+      condition(out, grants, 'g', 'InstanceAccess')
+      out.text(` LIMIT ${fewGrants + 1}) g) <= ${fewGrants})`)
+    }
+    out.text('SELECT * FROM (')
+    found({ parent, isByGrants: true }).text(' AND ')
+    areFew()
+    out.text(' UNION ALL ')
+    found({ parent }).text(' AND NOT ')
+    areFew()
+    out.text(`) ${alias}`)
+  }
   const orders = orderBy.map((by) => ordered(model, by, alias).join(' '))
   if (orders.length > 0) out.text(` ORDER BY ${orders.join()}`)
   // As parameters: the planner expects few rows then, and follows the order by its index.

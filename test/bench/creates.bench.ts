@@ -53,6 +53,8 @@ async function startContenders(): Promise<Contender[]> {
   return [
     { name: 'bare insert', organizations: null, server: await startSmallServer('creates/server.mjs', [], { ...settings, KIND: 'insert' }), asked: creates },
     ...both('one statement', limit),
+    ...both('PL/pgSQL', await startSmallServer('creates/server.mjs', [], { ...settings, KIND: 'PL/pgSQL' })),
+    ...both('two packets', await startSmallServer('creates/server.mjs', [], { ...settings, KIND: 'two packets' })),
     ...both('aura-keys', ours),
     { name: 'better-auth', organizations: null, server: await startBetterAuth(), asked: [{ text: post('/create', {}), expected: '"key":"' }] },
   ]

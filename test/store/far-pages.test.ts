@@ -4,6 +4,7 @@ import {
   ApiKeysDocument,
   AppDocument,
   AppKeysDocument,
+  AppsWithInstancesDocument,
   AuditLogDocument,
   InstanceAccessDocument,
   InstanceKeysDocument,
@@ -211,4 +212,27 @@ test('a statement that reads far more than it answers is noticed', async () => {
   const sql = `SELECT id FROM api_key WHERE organization_id = $1 AND hint = $2 ORDER BY created_at LIMIT 1`
   expect(await rowsRead(server, { sql, parameters: [organization, 'nothing'] })).toBeGreaterThan(9_000)
   expect(await rowsRead(server, { sql: 'SELECT id FROM api_key WHERE id = $1', parameters: [`key_${zero}`] })).toBe(1)
+})
+
+test('who sees few instances reads few, however many an app has, and others see', async () => {
+  const cost = async (subject: string): Promise<number> => {
+    recorded.take()
+    dataOf(await server.graphql(AppsWithInstancesDocument, { first: 10 }, { subject, organization: 'seed-1' }))
+    let rows = 0
+    for (const statement of recorded.take()) if (statement.sql.includes('FROM app t0')) rows += await rowsRead(server, statement, true)
+    return rows
+  }
+  // Of the thousands of an app, and on average for everybody, as the planner takes it to be for each.
+  const grant = (subjects: string, instances: number) =>
+    server.app.database.client.$executeRawUnsafe(`
+      INSERT INTO instance_access (instance_id, member_id, role) SELECT i.id, m.id, 'USER' FROM member m,
+        (SELECT id FROM app_instance WHERE name LIKE 'more-%' LIMIT ${instances}) i WHERE m.subject ${subjects} ON CONFLICT DO NOTHING`)
+  await grant("LIKE 'more-_' OR m.subject LIKE 'more-__' OR m.subject LIKE 'more-___'", 80)
+  await server.app.database.client.$executeRawUnsafe(
+    'DELETE FROM instance_access WHERE member_id NOT IN (SELECT member_id FROM instance_access GROUP BY 1 HAVING count(*) > 50)',
+  )
+  await server.app.database.client.$executeRawUnsafe('ANALYZE instance_access')
+  const few = await cost('more-6')
+  expect(few).toBeGreaterThan(80)
+  expect(few).toBeLessThan(1_000)
 })

@@ -75,6 +75,38 @@ test(`what a selection reads is what Prisma reads (seed ${seed})`, async () => {
   expect(rows).toBeGreaterThan(200)
 })
 
+test('instances of a member with many grants are read as those of one with few', async () => {
+  const { database } = server.app
+  const { memberId, organizationId } = company.members.devB
+  const access = { some: { memberId } }
+  const list = { where: { AND: [{ organizationId: company.members.ownA.organizationId }, { OR: [{ deletedAt: null, access }] }] }, orderBy: [{ id: 'asc' }] }
+  const query = { select: { id: true, instances: { ...list, select: { id: true, name: true }, take: 130 } }, orderBy: [{ id: 'asc' }] }
+  expect(organizationId).not.toBe(company.members.ownA.organizationId)
+  for (const grants of [0, 1, 99, 100, 101, 150]) {
+    await server.sql(
+      `WITH made AS (
+        INSERT INTO app_instance (id, organization_id, app_id, name, status, created_by_id, created_at)
+        SELECT 'ins_' || lpad(n::text, 26, '0'), $1, $2, 'x', 'ACTIVE', $3, now() FROM generate_series(1, $4) n ON CONFLICT DO NOTHING
+      ) SELECT 1`,
+      company.members.ownA.organizationId,
+      company.appId,
+      company.members.ownA.memberId,
+      grants,
+    )
+    await server.sql(
+      `WITH given AS (
+        INSERT INTO instance_access (instance_id, member_id, role) SELECT 'ins_' || lpad(n::text, 26, '0'), $1, 'USER' FROM generate_series(1, $2) n ON CONFLICT DO NOTHING
+      ) SELECT 1`,
+      memberId,
+      grants,
+    )
+    const expected = await database.client.app.findMany(query as object)
+    expect(await selected(database, 'App', query as Query)).toEqual(expected)
+    const found = (expected as unknown as { instances: unknown[] }[]).flatMap(({ instances }) => instances)
+    expect(found).toHaveLength(Math.min(grants, 130))
+  }
+})
+
 test('a column that is never read, and what is no column, cannot be selected', async () => {
   const { database } = server.app
   await expect(selected(database, 'Secret', { select: { sealed: true } })).rejects.toThrow('sealed of Secret cannot be selected')

@@ -1,7 +1,9 @@
 // What creating keys can cost at best, over HTTP. `one statement` checks the token, finds the member, and writes all that this server writes in one
-// statement. `insert` checks nobody, and writes one row with the columns of a key into a table without triggers and with one index.
+// statement. `insert` checks nobody, and writes one row with the columns of a key into a table without triggers and with one index. The others take the
+// steps of this server.
 import { pool, serve } from '../http/checked.mjs'
 import { createInOneStatement, newKey } from '../http/one-statement.mjs'
+import { steps } from './steps.mjs'
 
 const inputOf = (body) => JSON.parse(body).variables.input
 const answerOf = (made) => JSON.stringify({ data: { createApiKey: made } })
@@ -18,5 +20,9 @@ async function serveInserts() {
   }, false)
 }
 
-if (process.env.KIND === 'insert') await serveInserts()
-else serve(async (body, member) => answerOf(await createInOneStatement(member, inputOf(body))))
+const { KIND } = process.env
+if (KIND === 'insert') await serveInserts()
+else {
+  const create = (await steps[KIND]?.()) ?? createInOneStatement
+  serve(async (body, member) => answerOf(await create(member, inputOf(body))))
+}

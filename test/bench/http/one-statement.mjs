@@ -25,7 +25,7 @@ export function newKey({ organizationId, memberId }, { instanceId, name, expires
   }
 }
 
-const statement = `WITH moved AS (
+export const statement = `WITH moved AS (
   UPDATE organization SET version = version + 1 WHERE id = $2 RETURNING version
 ), key AS (
   INSERT INTO api_key (id, organization_id, app_id, instance_id, created_by_id, name, hint, created_at, expires_at, folded, trigrams)
