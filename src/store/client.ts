@@ -217,8 +217,15 @@ export function openPostgres(
     kind: 'postgresql',
     client,
     run: <Row extends object>(statement: Prisma.Sql) => pools.run<Row>(ofStatement(statement)).catch(failed),
-    transact: (body) =>
-      pools.transact((send) => body(inside(<Row extends object>(statement: Prisma.Sql) => send<Row>(() => ofStatement(statement)).catch(failed)))),
+    transact: async (body) => {
+      onStatement?.('BEGIN')
+      const answer = await pools.transact((send) =>
+        body(inside(<Row extends object>(statement: Prisma.Sql) => send<Row>(() => ofStatement(statement)).catch(failed))),
+      )
+      // Once it is answered, as Prisma tells of all that it sends.
+      onStatement?.('COMMIT')
+      return answer
+    },
     statementMs: () => statementMs[currentWork()?.lane ?? 'system'],
     read: stoppedIfSilent(<Row extends object>(work: Work, text: string, values: readonly unknown[]) => pools.queryFor<Row>(work, plain(text, values))),
     migrate: async () => {

@@ -32,7 +32,7 @@ async function run(round: object): Promise<Round> {
 }
 
 // How many statements each takes; one point more is after the answer.
-const operations = { 'create and save': 12, 'delete an instance': 11, 'remove a member': 12, reveal: 9 }
+const operations = { 'create and save': 9, 'delete an instance': 10, 'remove a member': 10, reveal: 7 }
 const rounds = 56
 
 test('CF KS-13 OR-13 killed at any statement, a change is there as a whole or not at all', { timeout: 900_000 }, async () => {
@@ -59,7 +59,7 @@ test('CF KS-13 OR-13 killed at any statement, a change is there as a whole or no
     const turn = Math.floor(round / names.length)
     const point = 1 + (turn % (operations[operation] + 2))
     // As many statements, however many keys: as many as are promised half-way, and where it is let through.
-    const keys = operation === 'delete an instance' ? ([6, 12].includes(turn) ? 10_000 : 500) : 0
+    const keys = operation === 'delete an instance' ? ([6, 11].includes(turn) ? 10_000 : 500) : 0
     const found = await run({ round, operation, point, keys, shown: doomed })
     check(found)
     for (const line of found.lines) if (line.startsWith('{')) doomed.push({ ...(JSON.parse(line) as Shown), round })
