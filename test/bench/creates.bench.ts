@@ -85,6 +85,7 @@ function pageOf(measured: ReadonlyMap<Contender, readonly HttpFigures[]>): strin
     return [
       aim(`${where}, × better-auth`, 1.5, against(ours, 'better-auth', null)),
       aim(`${where}, × one statement`, 0.5, against(ours, 'one statement', organizations)),
+      aim(`${where}, two packets × PL/pgSQL`, 0.67, against(figuresOf('two packets', organizations), 'PL/pgSQL', organizations)),
     ]
   })
   const how = `${machine()}; ${pinning}, PostgreSQL on core 1 with fsync on; ${connections} connections, ${rounds} rounds of ${seconds} s.`

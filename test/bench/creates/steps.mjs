@@ -49,7 +49,7 @@ async function createByPackets(member, input) {
 
 const functionText = `CREATE OR REPLACE FUNCTION bench_create_key(key text, org text, ins text, mem text, name text, hint text, made timestamptz, until timestamptz,
     folded text, trigrams text, digest bytea, evt text) RETURNS bigint LANGUAGE plpgsql AS $$
-  DECLARE own record; app text; next bigint;
+  DECLARE own record; app text; moved bigint;
   BEGIN
     PERFORM ${settings};
     PERFORM 1 FROM organization WHERE id = org FOR NO KEY UPDATE;
@@ -60,10 +60,10 @@ const functionText = `CREATE OR REPLACE FUNCTION bench_create_key(key text, org 
     INSERT INTO api_key (id, organization_id, app_id, instance_id, created_by_id, name, hint, created_at, expires_at, folded, trigrams)
       VALUES (key, org, app, ins, mem, name, hint, made, until, folded, trigrams);
     INSERT INTO key_digest (key_id, pepper_id, digest) VALUES (key, 'bench', digest);
-    UPDATE organization SET version = version + 1 WHERE id = org RETURNING version INTO next;
+    UPDATE organization SET version = version + 1 WHERE id = org RETURNING version INTO moved;
     INSERT INTO event (id, organization_id, version, kind, occurred_at, actor_id, subject_name, api_key_id, instance_id, app_id)
-      VALUES (evt, org, next, 'API_KEY_CREATED', made, mem, name, key, ins, app);
-    RETURN next;
+      VALUES (evt, org, moved, 'API_KEY_CREATED', made, mem, name, key, ins, app);
+    RETURN moved;
   END $$`
 
 async function createByFunction(member, input) {
