@@ -2,7 +2,7 @@ import { AuraError, conflict, nothingChanged, unavailable } from '../errors.ts'
 import { denialKinds, type NewEvent } from '../events/model.ts'
 import type { Change, Clock, Hub } from '../ports.ts'
 import type { Database, Sql } from '../store/client.ts'
-import { isRefused, isTransient, isUniqueViolation } from '../store/failures.ts'
+import { isTransient, isUniqueViolation, RolledBack } from '../store/failures.ts'
 import { lockOrganization, setLocally } from '../store/organization-lock.ts'
 import { currentWork } from '../store/work.ts'
 import { createStores } from './stores.ts'
@@ -77,18 +77,17 @@ export function createChange(
         work?.commit()
         committing = true
         denies = events.some(({ kind }) => denialKinds.includes(kind))
-        if (last === null) return { answer, moved: null }
-        const moved = inside.run<{ version: bigint }>(last)
-        moved.catch((error: unknown) => {
-          if (isRefused(error)) committing = false
-        })
+        const moved = last === null ? null : inside.run<{ version: bigint }>(last)
+        moved?.catch(() => undefined)
         return { answer, moved }
       })
     }
     const { answer, moved } = await inOrder(organizationId, transaction)
-      .catch((error: unknown) => {
+      .catch((thrown: unknown) => {
+        const isUndone = !committing || thrown instanceof RolledBack
+        const error = thrown instanceof RolledBack ? thrown.cause : thrown
         if (error instanceof AuraError || !isTransient(error)) throw error
-        throw committing ? unavailable() : nothingChanged()
+        throw isUndone ? nothingChanged() : unavailable()
       })
       // Even after an error: the commit can still be in force.
       .finally(() => denies && denied())

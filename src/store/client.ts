@@ -9,6 +9,7 @@ import { unavailable } from '../errors.ts'
 import { Prisma, PrismaClient } from '../generated/prisma/client.ts'
 import { aloneLock, migrationLock, withLock } from './advisory-lock.ts'
 import { CheckedFiles } from './checked-files.ts'
+import { RolledBack } from './failures.ts'
 import { createPlain, createStatementNames, failed, wellTyped } from './plain.ts'
 import { Pools } from './pools.ts'
 import { migratePGlite, migratePostgres } from './schema-engine.ts'
@@ -39,8 +40,8 @@ export interface Database extends Connection {
   readonly kind: 'pglite' | 'postgresql'
   readonly client: Client
   /**
-   * Runs the body in a transaction, which ends with it, once what it has sent is done. What it sends before anything was answered only reads: should
-   * the database refuse to begin, that runs by itself.
+   * Runs the body in a transaction, which ends with it, once what it has sent is done; rejects with `RolledBack` if that failed after the body. What
+   * it sends before anything was answered only reads: should the database refuse to begin, that runs by itself.
    */
   transact<Answer>(body: (inside: Connection) => Promise<Answer>): Promise<Answer>
   /** How long a statement of the current work may take; 0: no limit. */
@@ -100,7 +101,9 @@ function transactByPrisma<Answer>(client: Client, body: (inside: Connection) => 
       await last.catch(() => undefined)
       throw error
     })
-    await last
+    await last.catch((error: unknown) => {
+      throw new RolledBack(error)
+    })
     return answer
   })
 }

@@ -24,19 +24,17 @@ export function isTransient(error: unknown, depth = 0): boolean {
   return isTransient(cause, depth + 1) || isTransient(metaRecord['driverAdapterError'], depth + 1) || isTransient({ code: metaRecord['code'] }, depth + 1)
 }
 
-/**
- * PostgreSQL's own code for why it refused a statement; null for every other failure. What ends a session (FATAL, classes 08 and 57P) may be said by
- * a pooler, of a statement that PostgreSQL has run.
- */
-function refusalOf(error: unknown): string | null {
-  const { meta } = (error ?? {}) as { meta?: { code?: unknown; severity?: unknown; driverAdapterError?: { cause?: { originalCode?: unknown } } } }
-  const code = meta?.code ?? meta?.driverAdapterError?.cause?.originalCode
-  const isOfStatement = meta?.severity === undefined || meta.severity === 'ERROR'
-  return isOfStatement && typeof code === 'string' && /^(?!08|57P)[0-9FHPX][0-9A-Z]{4}$/.test(code) ? code : null
+/** Whether a unique constraint refused the write. */
+export function isUniqueViolation(error: unknown): boolean {
+  const { meta } = (error ?? {}) as { meta?: { code?: unknown; driverAdapterError?: { cause?: { originalCode?: unknown } } } }
+  return (meta?.code ?? meta?.driverAdapterError?.cause?.originalCode) === '23505'
 }
 
-/** Whether the statement was refused, and so everything that its transaction would do: by PostgreSQL, or by Prisma, whose transaction had ended. */
-export const isRefused = (error: unknown): boolean => refusalOf(error) !== null || (error as { code?: unknown } | null)?.code === 'P2028'
+/** What failed in a transaction, of which nothing is in force: the database has said so. */
+export class RolledBack extends Error {
+  override readonly name = 'RolledBack'
 
-/** Whether a unique constraint refused the write. */
-export const isUniqueViolation = (error: unknown): boolean => refusalOf(error) === '23505'
+  constructor(cause: unknown) {
+    super('a transaction was rolled back', { cause })
+  }
+}

@@ -9,11 +9,15 @@ const plainTypes: CustomTypesConfig = {
   }) as CustomTypesConfig['getTypeParser'],
 }
 
-/** Fails as a statement of Prisma does, for those who tell failures apart; the driver's own message holds values. */
+/** A failure in the form that statements of Prisma have, for those who tell failures apart; the driver's own message holds values. */
+export function failureOf(error: unknown): unknown {
+  const { code } = (error ?? {}) as { code?: unknown }
+  if (typeof code !== 'string' || !/^[0-9A-Z]{5}$/.test(code)) return error
+  return new Prisma.PrismaClientKnownRequestError('a statement failed', { code: 'P2010', clientVersion: '', meta: { code } })
+}
+
 export function failed(error: unknown): never {
-  const { code, severity } = (error ?? {}) as { code?: unknown; severity?: unknown }
-  if (typeof code !== 'string' || !/^[0-9A-Z]{5}$/.test(code)) throw error
-  throw new Prisma.PrismaClientKnownRequestError('a statement failed', { code: 'P2010', clientVersion: '', meta: { code, severity } })
+  throw failureOf(error)
 }
 
 const isOfSql = (value: unknown): boolean =>

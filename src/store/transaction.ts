@@ -1,6 +1,7 @@
 import type { PoolClient, QueryConfig, QueryResult, QueryResultRow } from 'pg'
+import { RolledBack } from './failures.ts'
 import { innerOf } from './inner.ts'
-import { failed } from './plain.ts'
+import { failed, failureOf } from './plain.ts'
 import type { Work } from './work.ts'
 
 /** How long a transaction may take, whatever its body waits for. */
@@ -110,7 +111,7 @@ export async function transact<Answer>(
     answer = await inTime(body(async (make) => (await query<never>(make)).rows))
     await began
     work?.check()
-    if (failure !== undefined) throw failure
+    if (failure !== undefined) throw failureOf(failure)
   } catch (error) {
     isOver = true
     await stopped()
@@ -124,16 +125,14 @@ export async function transact<Answer>(
     throw error
   }
   isOver = true
-  try {
-    together()
-    const { command } = await commit(client, () => heard(client.query('COMMIT'), maxSilentMs.commit))
-    // What was under way has failed: PostgreSQL rolls back then, and says no more than this.
-    if (command !== 'COMMIT') throw failure ?? withCode('the transaction was rolled back', '40000')
-  } catch (error) {
+  together()
+  const { command } = await commit(client, () => heard(client.query('COMMIT'), maxSilentMs.commit)).catch((error: unknown) => {
     release(isBroken(error))
-    if (error !== failure) onFailure(error)
+    onFailure(error)
     return failed(error)
-  }
+  })
   release()
+  // What was under way has failed: PostgreSQL rolls back then, and says no more than this.
+  if (command !== 'COMMIT') throw new RolledBack(failureOf(failure))
   return answer
 }
