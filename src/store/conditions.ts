@@ -24,12 +24,17 @@ function compare(out: SqlWriter, column: string, name: string, operand: unknown)
 export interface Place {
   /** The row that they all belong to: where its id stands in them, and its alias. */
   readonly parent?: { readonly ours: string; readonly alias: string } | undefined
-  /** Whether instances are found by the ids in their grants. */
-  readonly isByGrants?: boolean
+  /**
+   * What becomes of the grants that a condition on instances hangs on: the instances are looked up by them, or the instances that are walked through
+   * are compared with a hash of them. Otherwise the planner chooses, and may merge them with the instances of all organizations.
+   */
+  readonly grants?: keyof typeof grantForms
 }
 
+const grantForms = { lookedUp: ['= ANY(ARRAY(', '))'], hashed: ['IN (', ') IS TRUE'] } as const
+
 function onField(out: SqlWriter, field: string, value: unknown, alias: string, model: string, place: Place): void {
-  const { parent, isByGrants = false } = place
+  const { parent, grants } = place
   const column = `${alias}.${columnOf(field)}`
   const relation = tableOf(model).relations.get(field)
   if (relation && !relation.isMany && relation.ours === parent?.ours) {
@@ -38,7 +43,7 @@ function onField(out: SqlWriter, field: string, value: unknown, alias: string, m
   } else if (relation) {
     const { theirs, ours } = relation
     const [inner, wanted] = [`${alias}_`, value as { some?: object }]
-    const [open, close] = isByGrants && relation.model === 'InstanceAccess' ? ['= ANY(ARRAY(', '))'] : ['IN (', ')']
+    const [open, close] = grants && relation.model === 'InstanceAccess' ? grantForms[grants] : ['IN (', ')']
     out.text(`${alias}.${columnOf(ours)} ${open}SELECT ${columnOf(theirs)} FROM ${tableOf(relation.model).name} ${inner} WHERE `)
     condition(out, wanted.some ?? wanted, inner, relation.model)
     out.text(close)

@@ -35,8 +35,8 @@ function ordered(model: string, by: object, alias: string): [value: string, way:
   return [`(SELECT ${value} FROM ${tableOf(relation.model).name} ${inner} WHERE ${joined(inner, alias, relation)})`, direction]
 }
 
-/** So many instances are looked up one by one. */
-const fewGrants = 100
+/** So many instances are looked up one by one, and then looked through for each row that they may belong to. */
+const fewGrants = 500
 
 /** The grants that a condition on instances hangs on; null if on none. */
 function grantsIn(where: object): object | null {
@@ -50,34 +50,38 @@ function grantsIn(where: object): object | null {
 
 /**
  * Writes the rows of a query, in their order. Instances that a member sees are found by their grants if these are few, whatever number of instances
- * there is; the planner expects the same number for everybody, and would read all instances of an app.
+ * there is, and once for all rows that they may belong to; the planner expects the same number for everybody, and would read all instances of an app.
  */
 function rows(out: SqlWriter, model: string, { where = {}, orderBy = [], take }: Query, alias: string, belonging = 'TRUE', parent?: Place['parent']): void {
-  const found = (place: Place): SqlWriter => {
-    out.text(`SELECT * FROM ${tableOf(model).name} ${alias} WHERE ${belonging} AND `)
+  const found = (place: Place, belongs = 'TRUE'): SqlWriter => {
+    out.text(`SELECT * FROM ${tableOf(model).name} ${alias} WHERE ${belongs} AND `)
     condition(out, where, alias, model, place)
     return out
   }
+  const inOrder = (): void => {
+    const orders = orderBy.map((by) => ordered(model, by, alias).join(' '))
+    if (orders.length > 0) out.text(` ORDER BY ${orders.join()}`)
+    // As parameters: the planner expects few rows then, and follows the order by its index.
+    if (take !== undefined) out.text(' LIMIT ').value(take).text(' OFFSET ').value(0)
+  }
   const grants = model === 'AppInstance' ? grantsIn(where) : null
-  if (!grants) found({ parent })
+  if (!grants) found({ parent }, belonging)
   else {
     const areFew = (): void => {
       out.text('((SELECT count(*) FROM (SELECT 1 FROM instance_access g WHERE ')
       condition(out, grants, 'g', 'InstanceAccess')
       out.text(` LIMIT ${fewGrants + 1}) g) <= ${fewGrants})`)
     }
-    out.text('SELECT * FROM (')
-    found({ parent, isByGrants: true }).text(' AND ')
+    out.text('SELECT * FROM (WITH few AS MATERIALIZED (')
+    found({ grants: 'lookedUp' }).text(' AND ')
     areFew()
-    out.text(' UNION ALL ')
-    found({ parent }).text(' AND NOT ')
+    out.text(`) SELECT * FROM few ${alias} WHERE ${belonging} UNION ALL (`)
+    found({ parent, grants: 'hashed' }, belonging).text(' AND NOT ')
     areFew()
-    out.text(`) ${alias}`)
+    inOrder()
+    out.text(`)) ${alias}`)
   }
-  const orders = orderBy.map((by) => ordered(model, by, alias).join(' '))
-  if (orders.length > 0) out.text(` ORDER BY ${orders.join()}`)
-  // As parameters: the planner expects few rows then, and follows the order by its index.
-  if (take !== undefined) out.text(' LIMIT ').value(take).text(' OFFSET ').value(0)
+  inOrder()
 }
 
 /**

@@ -11,7 +11,7 @@ import {
   MembersDocument,
   SecretsDocument,
 } from '../generated/operations.ts'
-import { recordStatements, rowsRead } from '../support/plans.ts'
+import { recordStatements, rowsRead, timesRead } from '../support/plans.ts'
 import { dataOf, startServer, type TestServer } from '../support/server.ts'
 import { widenSeed } from '../support/widen-seed.ts'
 
@@ -214,25 +214,40 @@ test('a statement that reads far more than it answers is noticed', async () => {
   expect(await rowsRead(server, { sql: 'SELECT id FROM api_key WHERE id = $1', parameters: [`key_${zero}`] })).toBe(1)
 })
 
+/** Lists ten apps with ten instances each; what is read for it. */
+async function appsRead(subject: string): Promise<{ rows: number; times: number }> {
+  recorded.take()
+  dataOf(await server.graphql(AppsWithInstancesDocument, { first: 10 }, { subject, organization: 'seed-1' }))
+  const [statement, ...others] = recorded.take().filter(({ sql }) => sql.includes('FROM app t0'))
+  if (!statement || others.length > 0) throw new Error('apps are not read by one statement')
+  return { rows: await rowsRead(server, statement, true), times: await timesRead(server, statement, 'app_instance') }
+}
+
+const grant = (subjects: string, instances: string) =>
+  server.app.database.client.$executeRawUnsafe(`
+    INSERT INTO instance_access (instance_id, member_id, role) SELECT i.id, m.id, 'USER' FROM member m,
+      (SELECT id FROM app_instance WHERE ${instances}) i WHERE m.subject ${subjects} ON CONFLICT DO NOTHING`)
+
 test('who sees few instances reads few, however many an app has, and others see', async () => {
-  const cost = async (subject: string): Promise<number> => {
-    recorded.take()
-    dataOf(await server.graphql(AppsWithInstancesDocument, { first: 10 }, { subject, organization: 'seed-1' }))
-    let rows = 0
-    for (const statement of recorded.take()) if (statement.sql.includes('FROM app t0')) rows += await rowsRead(server, statement, true)
-    return rows
-  }
   // Of the thousands of an app, and on average for everybody, as the planner takes it to be for each.
-  const grant = (subjects: string, instances: number) =>
-    server.app.database.client.$executeRawUnsafe(`
-      INSERT INTO instance_access (instance_id, member_id, role) SELECT i.id, m.id, 'USER' FROM member m,
-        (SELECT id FROM app_instance WHERE name LIKE 'more-%' LIMIT ${instances}) i WHERE m.subject ${subjects} ON CONFLICT DO NOTHING`)
-  await grant("LIKE 'more-_' OR m.subject LIKE 'more-__' OR m.subject LIKE 'more-___'", 80)
+  await grant("LIKE 'more-_' OR m.subject LIKE 'more-__' OR m.subject LIKE 'more-___'", "name LIKE 'more-%' LIMIT 80")
   await server.app.database.client.$executeRawUnsafe(
     'DELETE FROM instance_access WHERE member_id NOT IN (SELECT member_id FROM instance_access GROUP BY 1 HAVING count(*) > 50)',
   )
   await server.app.database.client.$executeRawUnsafe('ANALYZE instance_access')
-  const few = await cost('more-6')
-  expect(few).toBeGreaterThan(80)
-  expect(few).toBeLessThan(1_000)
+  const few = await appsRead('more-6')
+  expect(few.rows).toBeGreaterThan(80)
+  expect(few.rows).toBeLessThan(1_000)
+  // They are not looked up for each app again.
+  expect(few.times).toBe(1)
+})
+
+test('who sees many instances reads not many more than are shown, however many others there are', async () => {
+  await grant("= 'more-2000'", `organization_id = '${organization}' AND right(id, 1) IN ('3', '7')`)
+  const [granted] = await server.sql<{ n: number }>("SELECT count(*)::int AS n FROM instance_access JOIN member m ON m.id = member_id WHERE m.subject = 'more-2000'")
+  expect(granted?.n).toBeGreaterThan(600)
+  const many = await appsRead('more-2000')
+  expect(many.rows).toBeGreaterThan(100)
+  // Twice the grants, whose hash is made once for the list and once for its counts, and of each app the first ones in order.
+  expect(many.rows).toBeLessThan(2 * (granted?.n ?? 0) + 2_000)
 })

@@ -75,6 +75,12 @@ export async function rowsRead(server: TestServer, statement: { sql: string; par
     }, 0)
 }
 
+/** Runs a statement again, with the values it had, and counts how often it turns to a table. */
+export async function timesRead(server: TestServer, statement: { sql: string; parameters: readonly unknown[] }, table: string): Promise<number> {
+  const plan = await explain(server, statement.sql, 'ANALYZE, ', statement.parameters.map(literal))
+  return below(plan).reduce((sum, node) => sum + (node['Relation Name'] === table ? (node['Actual Loops'] ?? 0) : 0), 0)
+}
+
 export interface Statement {
   sql: string
   parameters: unknown[]
