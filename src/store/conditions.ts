@@ -25,13 +25,11 @@ export interface Place {
   /** The row that they all belong to: where its id stands in them, and its alias. */
   readonly parent?: { readonly ours: string; readonly alias: string } | undefined
   /**
-   * What becomes of the grants that a condition on instances hangs on: the instances are looked up by them, or the instances that are walked through
-   * are compared with a hash of them. Otherwise the planner chooses, and may merge them with the instances of all organizations.
+   * What becomes of the grants that a condition on instances hangs on: the instances are looked up by those in `granted`, or the instances that are
+   * walked through are compared with a hash of them. Otherwise the planner chooses, and may merge them with the instances of all organizations.
    */
-  readonly grants?: keyof typeof grantForms
+  readonly grants?: 'lookedUp' | 'hashed'
 }
-
-const grantForms = { lookedUp: ['= ANY(ARRAY(', '))'], hashed: ['IN (', ') IS TRUE'] } as const
 
 function onField(out: SqlWriter, field: string, value: unknown, alias: string, model: string, place: Place): void {
   const { parent, grants } = place
@@ -43,10 +41,17 @@ function onField(out: SqlWriter, field: string, value: unknown, alias: string, m
   } else if (relation) {
     const { theirs, ours } = relation
     const [inner, wanted] = [`${alias}_`, value as { some?: object }]
-    const [open, close] = grants && relation.model === 'InstanceAccess' ? grantForms[grants] : ['IN (', ')']
-    out.text(`${alias}.${columnOf(ours)} ${open}SELECT ${columnOf(theirs)} FROM ${tableOf(relation.model).name} ${inner} WHERE `)
-    condition(out, wanted.some ?? wanted, inner, relation.model)
-    out.text(close)
+    const how = relation.model === 'InstanceAccess' ? grants : undefined
+    const [here, there] = [`${alias}.${columnOf(ours)}`, `${inner}.${columnOf(theirs)}`]
+    if (how === 'lookedUp') out.text(`${here} = ANY(ARRAY(SELECT instance_id FROM granted))`)
+    else {
+      // What some rows are asked for, PostgreSQL may look up for each, or find all of them.
+      const isAsked = wanted.some !== undefined && how !== 'hashed'
+      out.text(`${isAsked ? 'EXISTS (SELECT 1' : `${here} IN (SELECT ${there}`} FROM ${tableOf(relation.model).name} ${inner} WHERE `)
+      if (isAsked) out.text(`${there} = ${here} AND `)
+      condition(out, wanted.some ?? wanted, inner, relation.model)
+      out.text(how === 'hashed' ? ') IS TRUE' : ')')
+    }
   } else if (value === null) out.text(`${column} IS NULL`)
   else if (!isOperators(value)) out.text(`${column} = `).value(value)
   else {

@@ -20,8 +20,10 @@ export interface Query {
   readonly take?: number
 }
 
-/** The alias of rows that belong to those of another one. */
-const below = (alias: string): string => `t${Number(alias.slice(1)) + 1}`
+/** The alias of rows that belong to one with another alias. */
+const below = (alias: string): string => `t${Number.parseInt(alias.slice(1), 10) + 1}`
+/** The alias of the row that one belongs to. */
+const aliasAbove = (alias: string, field: string): string => `${alias}_${field}`
 
 const joined = (there: string, here: string, { theirs, ours }: Relation): string => `${there}.${columnOf(theirs)} = ${here}.${columnOf(ours)}`
 
@@ -48,47 +50,51 @@ function grantsIn(where: object): object | null {
   return null
 }
 
+/** Where rows are that belong to another one. */
+interface Belonging {
+  readonly belonging?: string | undefined
+  readonly parent?: Place['parent']
+}
+
+const inOrder = (model: string, { orderBy = [] }: Query, alias: string): string =>
+  orderBy.length === 0 ? '' : ` ORDER BY ${orderBy.map((by) => ordered(model, by, alias).join(' ')).join()}`
+
 /**
  * Writes the rows of a query, in their order. Instances that a member sees are found by their grants if these are few, whatever number of instances
  * there is, and once for all rows that they may belong to; the planner expects the same number for everybody, and would read all instances of an app.
  */
-function rows(out: SqlWriter, model: string, { where = {}, orderBy = [], take }: Query, alias: string, belonging = 'TRUE', parent?: Place['parent']): void {
+function rows(out: SqlWriter, model: string, query: Query, alias: string, { belonging = 'TRUE', parent }: Belonging): void {
+  const { where = {}, take } = query
   const found = (place: Place, belongs = 'TRUE'): SqlWriter => {
     out.text(`SELECT * FROM ${tableOf(model).name} ${alias} WHERE ${belongs} AND `)
     condition(out, where, alias, model, place)
     return out
   }
-  const inOrder = (): void => {
-    const orders = orderBy.map((by) => ordered(model, by, alias).join(' '))
-    if (orders.length > 0) out.text(` ORDER BY ${orders.join()}`)
+  const first = (): void => {
+    out.text(inOrder(model, query, alias))
     // As parameters: the planner expects few rows then, and follows the order by its index.
     if (take !== undefined) out.text(' LIMIT ').value(take).text(' OFFSET ').value(0)
   }
-  const grants = model === 'AppInstance' ? grantsIn(where) : null
+  const grants = model === 'AppInstance' && take !== undefined ? grantsIn(where) : null
   if (!grants) found({ parent }, belonging)
   else {
-    const areFew = (): void => {
-      out.text('((SELECT count(*) FROM (SELECT 1 FROM instance_access g WHERE ')
-      condition(out, grants, 'g', 'InstanceAccess')
-      out.text(` LIMIT ${fewGrants + 1}) g) <= ${fewGrants})`)
-    }
-    out.text('SELECT * FROM (WITH few AS MATERIALIZED (')
-    found({ grants: 'lookedUp' }).text(' AND ')
-    areFew()
-    out.text(`) SELECT * FROM few ${alias} WHERE ${belonging} UNION ALL (`)
-    found({ parent, grants: 'hashed' }, belonging).text(' AND NOT ')
-    areFew()
-    inOrder()
+    const areFew = `(SELECT count(*) FROM granted) <= ${fewGrants}`
+    out.text('SELECT * FROM (WITH granted AS MATERIALIZED (SELECT instance_id FROM instance_access g WHERE ')
+    condition(out, grants, 'g', 'InstanceAccess')
+    out.text(` LIMIT ${fewGrants + 1}), few AS MATERIALIZED (`)
+    found({ grants: 'lookedUp' }).text(` AND ${areFew}) SELECT * FROM few ${alias} WHERE ${belonging} UNION ALL (`)
+    found({ parent, grants: 'hashed' }, belonging).text(` AND NOT ${areFew}`)
+    first()
     out.text(`)) ${alias}`)
   }
-  inOrder()
+  first()
 }
 
 /**
  * Writes what is selected of a row, as a JSON array, which costs PostgreSQL half as much as an object. Only names of the schema come here: what else a
- * statement holds are parameters.
+ * statement holds are parameters. `isJoined`: the rows that it belongs to are joined, see `list`.
  */
-function row(out: SqlWriter, model: string, select: Select, alias: string): void {
+function row(out: SqlWriter, model: string, select: Select, alias: string, isJoined: boolean): void {
   const { columns } = tableOf(model)
   out.text('json_build_array(')
   out.each(Object.entries(select), ',', ([field, wanted]) => {
@@ -96,23 +102,62 @@ function row(out: SqlWriter, model: string, select: Select, alias: string): void
     if (wanted === true && (type === undefined || type === 'Bytes')) throw new Error(`${field} of ${model} cannot be selected`)
     if (wanted === true) out.text(`${alias}.${columnOf(field)}${type === 'BigInt' ? '::text' : ''}`)
     else if (typeof wanted === 'function') out.sql(wanted(alias))
-    else belonging(out, relationOf(model, field), wanted, alias)
+    else belonging(out, model, field, wanted, alias, isJoined)
   })
   out.text(')')
 }
 
-function belonging(out: SqlWriter, relation: Relation, wanted: Query, alias: string): void {
-  const inner = below(alias)
-  const belongs = joined(inner, alias, relation)
-  out.text(`(SELECT ${relation.isMany ? 'coalesce(json_agg(' : ''}`)
-  row(out, relation.model, wanted.select, inner)
-  if (!relation.isMany) {
-    out.text(` FROM ${tableOf(relation.model).name} ${inner} WHERE ${belongs})`)
+function belonging(out: SqlWriter, model: string, field: string, wanted: Query, alias: string, isJoined: boolean): void {
+  const relation = relationOf(model, field)
+  if (relation.isMany) {
+    const inner = below(alias)
+    out.text('(')
+    list(out, relation.model, wanted, inner, { belonging: joined(inner, alias, relation), parent: { ours: relation.theirs, alias } }).text(')')
     return
   }
-  out.text("),'[]') FROM (")
-  rows(out, relation.model, wanted, inner, belongs, { ours: relation.theirs, alias })
-  out.text(`) ${inner})`)
+  const other = aliasAbove(alias, field)
+  out.text(isJoined ? `CASE WHEN ${other}.${columnOf(relation.theirs)} IS NOT NULL THEN ` : '(SELECT ')
+  row(out, relation.model, wanted.select, other, isJoined)
+  out.text(isJoined ? ' END' : ` FROM ${tableOf(relation.model).name} ${other} WHERE ${joined(other, alias, relation)})`)
+}
+
+/** The rows that those with this alias belong to, as far as they are selected, and those that these belong to. */
+const above = (model: string, select: Select, alias: string): { relation: Relation; here: string; there: string }[] =>
+  Object.entries(select).flatMap(([field, wanted]) => {
+    const relation = typeof wanted === 'object' ? relationOf(model, field) : null
+    if (!relation || relation.isMany) return []
+    const there = aliasAbove(alias, field)
+    return [{ relation, here: alias, there }, ...above(relation.model, (wanted as Query).select, there)]
+  })
+
+/**
+ * Writes a statement that answers the rows of a query as one value. What the rows of a page belong to is found once for all and then joined: looked up
+ * for each, a small table would be read from end to end each time, and of a join alone the planner does not know how few rows a page has. No order
+ * survives a join for sure.
+ */
+function list(out: SqlWriter, model: string, query: Query, alias: string, { belonging, parent, as = '' }: Belonging & { as?: string } = {}): SqlWriter {
+  const others = query.take === undefined ? [] : above(model, query.select, alias)
+  const isJoined = others.length > 0
+  const answer = (): SqlWriter => {
+    out.text('SELECT coalesce(json_agg(')
+    row(out, model, query.select, alias, isJoined)
+    return out.text(`${isJoined ? inOrder(model, query, alias) : ''}),'[]')${as} FROM `)
+  }
+  if (!isJoined) {
+    answer().text('(')
+    rows(out, model, query, alias, { belonging, parent })
+    return out.text(`) ${alias}`)
+  }
+  out.text(`WITH ${alias} AS MATERIALIZED (`)
+  rows(out, model, query, alias, { belonging, parent })
+  out.text(')')
+  for (const { relation, here, there } of others) {
+    const wanted = `${there}.${columnOf(relation.theirs)} = ANY(ARRAY(SELECT ${columnOf(relation.ours)} FROM ${here}))`
+    out.text(`,${there} AS MATERIALIZED (SELECT * FROM ${tableOf(relation.model).name} ${there} WHERE ${wanted})`)
+  }
+  answer().text(alias)
+  for (const { relation, here, there } of others) out.text(` LEFT JOIN ${there} ON ${joined(there, here, relation)}`)
+  return out
 }
 
 /** The same without what is reckoned beside rows, for Prisma. */
@@ -162,11 +207,7 @@ const turn = createTurns()
  */
 export async function selected<Found>({ run }: Pick<Connection, 'run'>, model: string, query: object): Promise<Found[]> {
   const wanted = query as Query
-  const out = new SqlWriter().text('SELECT json_agg(')
-  row(out, model, wanted.select, 't0')
-  out.text(')::text AS rows FROM (')
-  rows(out, model, wanted, 't0')
-  const [answer] = await run<{ rows: string | null }>(out.text(') t0').end())
+  const [answer] = await run<{ rows: string }>(list(new SqlWriter(), model, wanted, 't0', { as: '::text AS rows' }).end())
   const text = answer?.rows ?? '[]'
   if (text.length > longText) await turn()
   const found = (JSON.parse(text) as unknown[][]).map(rowMaker(model, wanted.select)) as Found[]

@@ -214,12 +214,36 @@ test('a statement that reads far more than it answers is noticed', async () => {
   expect(await rowsRead(server, { sql: 'SELECT id FROM api_key WHERE id = $1', parameters: [`key_${zero}`] })).toBe(1)
 })
 
+test('what the rows of a page belong to is found once for all of them, in tables of any size', async () => {
+  const pages: [document: typeof ApiKeysDocument, variables: object, table: string][] = [
+    [ApiKeysDocument, {}, 'member'],
+    [ApiKeysDocument, {}, 'app_instance'],
+    [InstanceKeysDocument as never, { id: instance }, 'member'],
+    [AuditLogDocument as never, {}, 'member'],
+    [SecretsDocument as never, {}, 'member'],
+    [InstanceAccessDocument as never, { id: instance }, 'instance_access'],
+  ]
+  for (const [document, variables, table] of pages) {
+    const times = async (first: number): Promise<number> => {
+      recorded.take()
+      dataOf(await server.graphql(document, { first, ...variables } as never, { subject: 'member-0', organization: 'seed-1' }))
+      let sum = 0
+      for (const statement of recorded.take().filter(({ sql }) => sql.includes('json_agg'))) sum += await timesRead(server, statement, table)
+      return sum
+    }
+    const [few, many] = [await times(2), await times(11)]
+    expect([table, few, many]).toEqual([table, few, few])
+  }
+})
+
 /** Lists ten apps with ten instances each; what is read for it. */
-async function appsRead(subject: string): Promise<{ rows: number; times: number }> {
+const appsRead = (subject: string) => readBy(subject, AppsWithInstancesDocument as never, { first: 10 })
+
+async function readBy(subject: string, document: typeof ApiKeysDocument, variables: object): Promise<{ rows: number; times: number }> {
   recorded.take()
-  dataOf(await server.graphql(AppsWithInstancesDocument, { first: 10 }, { subject, organization: 'seed-1' }))
-  const [statement, ...others] = recorded.take().filter(({ sql }) => sql.includes('FROM app t0'))
-  if (!statement || others.length > 0) throw new Error('apps are not read by one statement')
+  dataOf(await server.graphql(document, variables as never, { subject, organization: 'seed-1' }))
+  const [statement, ...others] = recorded.take().filter(({ sql }) => sql.includes('json_agg'))
+  if (!statement || others.length > 0) throw new Error('it is not read by one statement')
   return { rows: await rowsRead(server, statement, true), times: await timesRead(server, statement, 'app_instance') }
 }
 
@@ -244,10 +268,16 @@ test('who sees few instances reads few, however many an app has, and others see'
 
 test('who sees many instances reads not many more than are shown, however many others there are', async () => {
   await grant("= 'more-2000'", `organization_id = '${organization}' AND right(id, 1) IN ('3', '7')`)
-  const [granted] = await server.sql<{ n: number }>("SELECT count(*)::int AS n FROM instance_access JOIN member m ON m.id = member_id WHERE m.subject = 'more-2000'")
+  const [granted] = await server.sql<{ n: number }>(
+    "SELECT count(*)::int AS n FROM instance_access JOIN member m ON m.id = member_id WHERE m.subject = 'more-2000'",
+  )
   expect(granted?.n).toBeGreaterThan(600)
   const many = await appsRead('more-2000')
   expect(many.rows).toBeGreaterThan(100)
   // Twice the grants, whose hash is made once for the list and once for its counts, and of each app the first ones in order.
   expect(many.rows).toBeLessThan(2 * (granted?.n ?? 0) + 2_000)
+  // Of one instance the member's grant on it is looked for, and no other.
+  const one = await readBy('more-2000', InstanceKeysDocument as never, { id: `ins_${'3'.padStart(26, '0')}`, first: 10 })
+  expect(one.rows).toBeGreaterThan(20)
+  expect(one.rows).toBeLessThan(200)
 })
