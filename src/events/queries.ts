@@ -66,12 +66,12 @@ builder.queryField('auditLog', (t) =>
       const { ports, scope } = context
       const query = queryOfRows(context, info, 'Event', { id: true, version: true })
       const matches = matching(list)
-      const countedBy = list.filter?.since || list.filter?.until ? 'occurredAt' : 'version'
+      const found = list.filter?.since || list.filter?.until ? 'occurredAt' : 'version'
       return readPage(list, context, {
         name: 'events',
         order: newestFirst,
-        read: ({ where, ...page }) => ports.events.page(query, scope, { where: { AND: [where, matches] }, ...page }),
-        count: async () => upTo(countLimit, await ports.events.count(scope, matches, countedBy)),
+        read: ({ where, ...page }) => ports.events.page(query, scope, found, { where: { AND: [where, matches] }, ...page }),
+        count: async () => upTo(countLimit, await ports.events.count(scope, matches, found)),
       })
     },
   }),

@@ -1,7 +1,7 @@
 import { keysIn, type Scope } from '../access/scope.ts'
 import { newId } from '../ids.ts'
 import { type Connection, Prisma } from '../store/client.ts'
-import { ofColumns, selected } from '../store/selected.ts'
+import { counted, ofColumns, selected } from '../store/selected.ts'
 import { keyEventKinds, type NewEvent, type RightsChange } from './model.ts'
 
 /** What happened since a version. */
@@ -35,19 +35,22 @@ export const eventStore = ({ client, run }: Connection) => ({
       where: { id: { in: [...ids] }, organizationId: scope.organizationId, kind: { in: keyEventKinds }, apiKey: keysIn(scope) },
     }),
 
-  page: <Query extends Prisma.EventDefaultArgs>(query: Query, scope: Scope, page: { where: Prisma.EventWhereInput; orderBy: object[]; take: number }) =>
+  /** A page in the order of versions; `found`: what the filter leaves is found by the index of that. */
+  page: async <Query extends Prisma.EventDefaultArgs>(
+    query: Query,
+    scope: Scope,
+    found: 'version' | 'occurredAt',
+    { where, ...page }: { where: Prisma.EventWhereInput; orderBy: Prisma.EventOrderByWithRelationInput[]; take: number },
+  ): Promise<Prisma.EventGetPayload<Query>[]> => {
+    const matching = { AND: [eventsIn(scope), where] }
+    if (found === 'version') return selected({ run }, 'Event', { ...query, ...page, where: matching })
     // By Prisma, whose joins make the planner follow the order where it knows no value: what `selected` sends would sort all events of a period.
-    client.event.findMany({
-      ...ofColumns(query),
-      where: { AND: [eventsIn(scope), page.where] },
-      orderBy: page.orderBy as Prisma.EventOrderByWithRelationInput[],
-      take: page.take,
-    }),
+    return client.event.findMany({ ...ofColumns(query), ...page, where: matching }) as Promise<Prisma.EventGetPayload<Query>[]>
+  },
 
   /** How many events match, at most one above `countLimit`; `order` is one for which an index finds them. */
   count: (scope: Scope, where: Prisma.EventWhereInput, order: 'version' | 'occurredAt'): Promise<number> =>
-    // Without an order Prisma sorts by id, whose index covers every organization.
-    client.event.count({ where: { AND: [eventsIn(scope), where] }, orderBy: { [order]: 'desc' }, take: countLimit + 1 }),
+    counted({ run }, 'Event', { where: { AND: [eventsIn(scope), where] }, by: order, most: countLimit }),
 
   /** Events above `after` in their order, with the client's selection; row and scope in one statement. */
   following: <Query extends Prisma.EventDefaultArgs>(query: Query, where: Prisma.EventWhereInput, after: bigint, upTo: bigint, take: number) =>

@@ -6,7 +6,7 @@ import { anyOf, sqlOf } from '../store/conditions.ts'
 import { countsBeside } from '../store/counts-beside.ts'
 import { idsFound } from '../store/found.ts'
 import { insertion } from '../store/insertion.ts'
-import { selected } from '../store/selected.ts'
+import { counted, selected } from '../store/selected.ts'
 import { type Counts, idempotencyMs } from './model.ts'
 
 export interface NewKey {
@@ -99,8 +99,7 @@ export const keyStore = ({ client, run }: Connection) => ({
 
   /** How many keys match, at most one above `countLimit`. */
   count: (scope: Scope, where: Prisma.ApiKeyWhereInput): Promise<number> =>
-    // Without an order Prisma sorts by id, whose index covers every organization.
-    client.apiKey.count({ where: { AND: [keysIn(scope), where] }, orderBy: { createdAt: 'desc' }, take: countLimit + 1 }),
+    counted({ run }, 'ApiKey', { where: { AND: [keysIn(scope), where] }, by: 'createdAt', most: countLimit }),
 
   /** Counts per organization, app or instance id, of exactly the keys in scope, and their version, from one statement. */
   counts: (scope: Scope, subjectIds: readonly string[]): Promise<Counts[]> =>

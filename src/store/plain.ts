@@ -32,8 +32,10 @@ export function wellTyped(statement: Prisma.Sql): Prisma.Sql {
   return statement
 }
 
-/** How many statements are prepared on each connection: those that Prisma writes from callers' selections, unlimited in number, and our own. */
+/** How many statements are prepared on each connection: those that are written from callers' selections, unlimited in number, and our own. */
 const maxPrepared = { chosen: 150, own: 150 }
+/** What Prisma writes, and what `selected` and `counted` do. */
+const isChosen = /^(SELECT ("|COUNT|coalesce\(json_agg|count)|WITH t0 )/
 /** Longer ones are not prepared: a connection keeps the text of each. */
 const maxPreparedLength = 4_000
 
@@ -41,7 +43,7 @@ const maxPreparedLength = 4_000
 export function createStatementNames(): (query: { readonly sql: string }) => string | undefined {
   const names = { chosen: new Map<string, string>(), own: new Map<string, string>() }
   return ({ sql }) => {
-    const kind = /^SELECT ("|COUNT|json_agg)/.test(sql) ? 'chosen' : 'own'
+    const kind = isChosen.test(sql) ? 'chosen' : 'own'
     const known = names[kind].get(sql)
     if (known !== undefined) return known
     // A search is planned for its text: how many rows have it decides which index is quick.

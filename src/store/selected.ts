@@ -214,3 +214,19 @@ export async function selected<Found>({ run }: Pick<Connection, 'run'>, model: s
   if (text.length > longText) await turn()
   return found
 }
+
+/**
+ * Counts rows, at most one above `most`. They are found in the order of a column, by its index: without one the planner may read rows of all
+ * organizations until there are enough.
+ */
+export async function counted(
+  { run }: Pick<Connection, 'run'>,
+  model: string,
+  { where, by, most }: { where: object; by: string; most: number },
+): Promise<number> {
+  const out = new SqlWriter().text(`SELECT count(*)::int AS rows FROM (SELECT 1 FROM ${tableOf(model).name} t0 WHERE `)
+  condition(out, where, 't0', model)
+  out.text(` ORDER BY t0.${columnOf(by)} DESC LIMIT `).value(most + 1).text(' OFFSET ').value(0)
+  const [answer] = await run<{ rows: number }>(out.text(') t0').end())
+  return answer?.rows ?? 0
+}
