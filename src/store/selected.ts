@@ -226,7 +226,11 @@ export async function counted(
 ): Promise<number> {
   const out = new SqlWriter().text(`SELECT count(*)::int AS rows FROM (SELECT 1 FROM ${tableOf(model).name} t0 WHERE `)
   condition(out, where, 't0', model)
-  out.text(` ORDER BY t0.${columnOf(by)} DESC LIMIT `).value(most + 1).text(' OFFSET ').value(0)
+  out
+    .text(` ORDER BY t0.${columnOf(by)} DESC LIMIT `)
+    .value(most + 1)
+    .text(' OFFSET ')
+    .value(0)
   const [answer] = await run<{ rows: number }>(out.text(') t0').end())
   return answer?.rows ?? 0
 }
