@@ -22,8 +22,8 @@ export interface Query {
 
 /** The alias of rows that belong to one with another alias. */
 const below = (alias: string): string => `t${Number.parseInt(alias.slice(1), 10) + 1}`
-/** The alias of the row that one belongs to. */
-const aliasAbove = (alias: string, field: string): string => `${alias}_${field}`
+/** The alias of the row that one belongs to. PostgreSQL cuts long names, so it does not grow with those of fields. */
+const aliasAbove = (alias: string, select: Select, field: string): string => `${alias}_${Object.keys(select).indexOf(field)}`
 
 const joined = (there: string, here: string, { theirs, ours }: Relation): string => `${there}.${columnOf(theirs)} = ${here}.${columnOf(ours)}`
 
@@ -102,20 +102,20 @@ function row(out: SqlWriter, model: string, select: Select, alias: string, isJoi
     if (wanted === true && (type === undefined || type === 'Bytes')) throw new Error(`${field} of ${model} cannot be selected`)
     if (wanted === true) out.text(`${alias}.${columnOf(field)}${type === 'BigInt' ? '::text' : ''}`)
     else if (typeof wanted === 'function') out.sql(wanted(alias))
-    else belonging(out, model, field, wanted, alias, isJoined)
+    else belonging(out, model, select, field, alias, isJoined)
   })
   out.text(')')
 }
 
-function belonging(out: SqlWriter, model: string, field: string, wanted: Query, alias: string, isJoined: boolean): void {
-  const relation = relationOf(model, field)
+function belonging(out: SqlWriter, model: string, select: Select, field: string, alias: string, isJoined: boolean): void {
+  const [relation, wanted] = [relationOf(model, field), select[field] as Query]
   if (relation.isMany) {
     const inner = below(alias)
     out.text('(')
     list(out, relation.model, wanted, inner, { belonging: joined(inner, alias, relation), parent: { ours: relation.theirs, alias } }).text(')')
     return
   }
-  const other = aliasAbove(alias, field)
+  const other = aliasAbove(alias, select, field)
   out.text(isJoined ? `CASE WHEN ${other}.${columnOf(relation.theirs)} IS NOT NULL THEN ` : '(SELECT ')
   row(out, relation.model, wanted.select, other, isJoined)
   out.text(isJoined ? ' END' : ` FROM ${tableOf(relation.model).name} ${other} WHERE ${joined(other, alias, relation)})`)
@@ -126,7 +126,7 @@ const above = (model: string, select: Select, alias: string): { relation: Relati
   Object.entries(select).flatMap(([field, wanted]) => {
     const relation = typeof wanted === 'object' ? relationOf(model, field) : null
     if (!relation || relation.isMany) return []
-    const there = aliasAbove(alias, field)
+    const there = aliasAbove(alias, select, field)
     return [{ relation, here: alias, there }, ...above(relation.model, (wanted as Query).select, there)]
   })
 
