@@ -25,7 +25,7 @@ export interface Place {
   /** The row that they all belong to: where its id stands in them, and its alias. */
   readonly parent?: { readonly ours: string; readonly alias: string } | undefined
   /**
-   * What becomes of the grants that a condition on instances hangs on: the instances are looked up by those in `granted`, or the instances that are
+   * What becomes of the grants that a condition on instances hangs on: the instances are looked up by them, or the instances that are
    * walked through are compared with a hash of them. Otherwise the planner chooses, and may merge them with the instances of all organizations.
    */
   readonly grants?: 'lookedUp' | 'hashed'
@@ -43,15 +43,13 @@ function onField(out: SqlWriter, field: string, value: unknown, alias: string, m
     const [inner, wanted] = [`${alias}_`, value as { some?: object }]
     const how = relation.model === 'InstanceAccess' ? grants : undefined
     const [here, there] = [`${alias}.${columnOf(ours)}`, `${inner}.${columnOf(theirs)}`]
-    if (how === 'lookedUp') out.text(`${here} = ANY(ARRAY(SELECT instance_id FROM granted))`)
-    else {
-      // What some rows are asked for, PostgreSQL may look up for each, or find all of them.
-      const isAsked = wanted.some !== undefined && how !== 'hashed'
-      out.text(`${isAsked ? 'EXISTS (SELECT 1' : `${here} IN (SELECT ${there}`} FROM ${tableOf(relation.model).name} ${inner} WHERE `)
-      if (isAsked) out.text(`${there} = ${here} AND `)
-      condition(out, wanted.some ?? wanted, inner, relation.model)
-      out.text(how === 'hashed' ? ') IS TRUE' : ')')
-    }
+    // What some rows are asked for, PostgreSQL may look up for each, or find all of them.
+    const isAsked = wanted.some !== undefined && how === undefined
+    const [open, close] = how === 'lookedUp' ? ['= ANY(ARRAY(', '))'] : ['IN (', how === 'hashed' ? ') IS TRUE' : ')']
+    out.text(`${isAsked ? 'EXISTS (SELECT 1' : `${here} ${open}SELECT ${there}`} FROM ${tableOf(relation.model).name} ${inner} WHERE `)
+    if (isAsked) out.text(`${there} = ${here} AND `)
+    condition(out, wanted.some ?? wanted, inner, relation.model)
+    out.text(isAsked ? ')' : close)
   } else if (value === null) out.text(`${column} IS NULL`)
   else if (!isOperators(value)) out.text(`${column} = `).value(value)
   else {

@@ -35,7 +35,7 @@ export function wellTyped(statement: Prisma.Sql): Prisma.Sql {
 /** How many statements are prepared on each connection: those that are written from callers' selections, unlimited in number, and our own. */
 const maxPrepared = { chosen: 150, own: 150 }
 /** What Prisma writes, and what `selected` and `counted` do. */
-const isChosen = /^(SELECT ("|COUNT|coalesce\(json_agg|count)|WITH t0 )/
+const isChosen = /^(SELECT ("|COUNT|coalesce\(json_agg|count\(\*\)::int AS rows)|WITH t0 )/
 /** Longer ones are not prepared: a connection keeps the text of each. */
 const maxPreparedLength = 4_000
 

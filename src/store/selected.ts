@@ -37,18 +37,12 @@ function ordered(model: string, by: object, alias: string): [value: string, way:
   return [`(SELECT ${value} FROM ${tableOf(relation.model).name} ${inner} WHERE ${joined(inner, alias, relation)})`, direction]
 }
 
-/** So many instances are looked up one by one, and then looked through for each row that they may belong to. */
-const fewGrants = 500
+/** So many instances that a member sees are looked up one by one, and then looked through for each row that they may belong to. */
+const fewInstances = 500
 
-/** The grants that a condition on instances hangs on; null if on none. */
-function grantsIn(where: object): object | null {
-  for (const [name, value] of Object.entries(where)) {
-    if (name === 'access') return (value as { some: object }).some
-    const found = Array.isArray(value) && (name === 'AND' || name === 'OR') ? value.map(grantsIn).find((each) => each !== null) : null
-    if (found) return found
-  }
-  return null
-}
+/** Whether a condition on instances hangs on grants. */
+const hangsOnGrants = (where: object): boolean =>
+  Object.entries(where).some(([name, value]) => name === 'access' || (Array.isArray(value) && (name === 'AND' || name === 'OR') && value.some(hangsOnGrants)))
 
 /** Where rows are that belong to another one. */
 interface Belonging {
@@ -56,33 +50,27 @@ interface Belonging {
   readonly parent?: Place['parent']
 }
 
-const inOrder = (model: string, { orderBy = [] }: Query, alias: string): string =>
-  orderBy.length === 0 ? '' : ` ORDER BY ${orderBy.map((by) => ordered(model, by, alias).join(' ')).join()}`
-
 /**
- * Writes the rows of a query, in their order. Instances that a member sees are found by their grants if these are few, whatever number of instances
- * there is, and once for all rows that they may belong to; the planner expects the same number for everybody, and would read all instances of an app.
+ * Writes the rows of a query, in their order. In a page, instances that a member sees are looked up by their grants if they are few, whatever number of
+ * instances there is, and once for all rows that they may belong to; the planner expects as many for everybody, and would read all instances of an app.
  */
 function rows(out: SqlWriter, model: string, query: Query, alias: string, { belonging = 'TRUE', parent }: Belonging): void {
-  const { where = {}, take } = query
+  const { where = {}, orderBy = [], take } = query
   const found = (place: Place, belongs = 'TRUE'): SqlWriter => {
     out.text(`SELECT * FROM ${tableOf(model).name} ${alias} WHERE ${belongs} AND `)
     condition(out, where, alias, model, place)
     return out
   }
   const first = (): void => {
-    out.text(inOrder(model, query, alias))
+    if (orderBy.length > 0) out.text(` ORDER BY ${orderBy.map((by) => ordered(model, by, alias).join(' ')).join()}`)
     // As parameters: the planner expects few rows then, and follows the order by its index.
     if (take !== undefined) out.text(' LIMIT ').value(take).text(' OFFSET ').value(0)
   }
-  const grants = model === 'AppInstance' && take !== undefined ? grantsIn(where) : null
-  if (!grants) found({ parent }, belonging)
+  if (model !== 'AppInstance' || take === undefined || !hangsOnGrants(where)) found({ parent }, belonging)
   else {
-    const areFew = `(SELECT count(*) FROM granted) <= ${fewGrants}`
-    out.text('SELECT * FROM (WITH granted AS MATERIALIZED (SELECT instance_id FROM instance_access g WHERE ')
-    condition(out, grants, 'g', 'InstanceAccess')
-    out.text(` LIMIT ${fewGrants + 1}), few AS MATERIALIZED (`)
-    found({ grants: 'lookedUp' }).text(` AND ${areFew}) SELECT * FROM few ${alias} WHERE ${belonging} UNION ALL (`)
+    const areFew = `(SELECT count(*) FROM few) <= ${fewInstances}`
+    out.text('SELECT * FROM (WITH few AS MATERIALIZED (')
+    found({ grants: 'lookedUp' }).text(` LIMIT ${fewInstances + 1}) SELECT * FROM few ${alias} WHERE ${belonging} AND ${areFew} UNION ALL (`)
     found({ parent, grants: 'hashed' }, belonging).text(` AND NOT ${areFew}`)
     first()
     out.text(`)) ${alias}`)
@@ -92,9 +80,9 @@ function rows(out: SqlWriter, model: string, query: Query, alias: string, { belo
 
 /**
  * Writes what is selected of a row, as a JSON array, which costs PostgreSQL half as much as an object. Only names of the schema come here: what else a
- * statement holds are parameters. `isJoined`: the rows that it belongs to are joined, see `list`.
+ * statement holds are parameters. `isPage`: the rows that it belongs to are found already, see `list`.
  */
-function row(out: SqlWriter, model: string, select: Select, alias: string, isJoined: boolean): void {
+function row(out: SqlWriter, model: string, select: Select, alias: string, isPage: boolean): void {
   const { columns } = tableOf(model)
   out.text('json_build_array(')
   out.each(Object.entries(select), ',', ([field, wanted]) => {
@@ -102,12 +90,12 @@ function row(out: SqlWriter, model: string, select: Select, alias: string, isJoi
     if (wanted === true && (type === undefined || type === 'Bytes')) throw new Error(`${field} of ${model} cannot be selected`)
     if (wanted === true) out.text(`${alias}.${columnOf(field)}${type === 'BigInt' ? '::text' : ''}`)
     else if (typeof wanted === 'function') out.sql(wanted(alias))
-    else belonging(out, model, select, field, alias, isJoined)
+    else belonging(out, model, select, field, alias, isPage)
   })
   out.text(')')
 }
 
-function belonging(out: SqlWriter, model: string, select: Select, field: string, alias: string, isJoined: boolean): void {
+function belonging(out: SqlWriter, model: string, select: Select, field: string, alias: string, isPage: boolean): void {
   const [relation, wanted] = [relationOf(model, field), select[field] as Query]
   if (relation.isMany) {
     const inner = below(alias)
@@ -116,9 +104,10 @@ function belonging(out: SqlWriter, model: string, select: Select, field: string,
     return
   }
   const other = aliasAbove(alias, select, field)
-  out.text(isJoined ? `CASE WHEN ${other}.${columnOf(relation.theirs)} IS NOT NULL THEN ` : '(SELECT ')
-  row(out, relation.model, wanted.select, other, isJoined)
-  out.text(isJoined ? ' END' : ` FROM ${tableOf(relation.model).name} ${other} WHERE ${joined(other, alias, relation)})`)
+  out.text(isPage ? `((SELECT jsonb_object_agg(${other}.${columnOf(relation.theirs)},` : '(SELECT ')
+  row(out, relation.model, wanted.select, other, isPage)
+  if (isPage) out.text(`) FROM ${other}) -> ${alias}.${columnOf(relation.ours)})`)
+  else out.text(` FROM ${tableOf(relation.model).name} ${other} WHERE ${joined(other, alias, relation)})`)
 }
 
 /** The rows that those with this alias belong to, as far as they are selected, and those that these belong to. */
@@ -131,19 +120,19 @@ const above = (model: string, select: Select, alias: string): { relation: Relati
   })
 
 /**
- * Writes a statement that answers the rows of a query as one value. What the rows of a page belong to is found once for all and then joined: looked up
- * for each, a small table would be read from end to end each time, and of a join alone the planner does not know how few rows a page has. No order
- * survives a join for sure.
+ * Writes a statement that answers the rows of a query as one value. What the rows of a page belong to is found once for all of them: looked up for
+ * each, a small table would be read from end to end each time. It is not joined: the planner does not know how few rows a page has, and takes longer for
+ * joins than they do.
  */
 function list(out: SqlWriter, model: string, query: Query, alias: string, { belonging, parent, as = '' }: Belonging & { as?: string } = {}): SqlWriter {
   const others = query.take === undefined ? [] : above(model, query.select, alias)
-  const isJoined = others.length > 0
+  const isPage = others.length > 0
   const answer = (): SqlWriter => {
     out.text('SELECT coalesce(json_agg(')
-    row(out, model, query.select, alias, isJoined)
-    return out.text(`${isJoined ? inOrder(model, query, alias) : ''}),'[]')${as} FROM `)
+    row(out, model, query.select, alias, isPage)
+    return out.text(`),'[]')${as} FROM `)
   }
-  if (!isJoined) {
+  if (!isPage) {
     answer().text('(')
     rows(out, model, query, alias, { belonging, parent })
     return out.text(`) ${alias}`)
@@ -155,9 +144,7 @@ function list(out: SqlWriter, model: string, query: Query, alias: string, { belo
     const wanted = `${there}.${columnOf(relation.theirs)} = ANY(ARRAY(SELECT ${columnOf(relation.ours)} FROM ${here}))`
     out.text(`,${there} AS MATERIALIZED (SELECT * FROM ${tableOf(relation.model).name} ${there} WHERE ${wanted})`)
   }
-  answer().text(alias)
-  for (const { relation, here, there } of others) out.text(` LEFT JOIN ${there} ON ${joined(there, here, relation)}`)
-  return out
+  return answer().text(alias)
 }
 
 /** The same without what is reckoned beside rows, for Prisma. */

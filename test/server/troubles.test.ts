@@ -72,7 +72,7 @@ test('CF-20 a database that becomes read-only is named, and nothing is changed',
       )
     })
   const reconnect = async (): Promise<void> => {
-    const others = 'SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()'
+    const others = 'SELECT pg_terminate_backend(pid, 5000)::text FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()'
     if (onPostgres) await server.sql(others)
   }
   await set('ONLY')

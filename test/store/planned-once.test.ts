@@ -69,6 +69,6 @@ test('PostgreSQL plans what is sent again and again once, and not each time', as
   expect(often.filter(({ generic, custom }) => custom > generic)).toEqual([])
   // Callers choose what is selected and counted: such statements must not take the places of those that are always the same.
   const chosen = ofConnections.flat().filter(({ statement }) => /\bt0\b/.test(statement))
-  expect(chosen.length).toBeGreaterThan(20)
+  expect(new Set(chosen.map(({ statement }) => statement)).size).toBeGreaterThan(8)
   for (const { name, statement } of chosen) expect([statement, name]).toEqual([statement, expect.stringMatching(/^aura_keys_chosen_/)])
 }, 60_000)
