@@ -41,15 +41,19 @@ function onField(out: SqlWriter, field: string, value: unknown, alias: string, m
   } else if (relation) {
     const { theirs, ours } = relation
     const [inner, wanted] = [`${alias}_`, value as { some?: object }]
-    const how = relation.model === 'InstanceAccess' ? grants : undefined
     const [here, there] = [`${alias}.${columnOf(ours)}`, `${inner}.${columnOf(theirs)}`]
-    // What some rows are asked for, PostgreSQL may look up for each, or find all of them.
-    const isAsked = wanted.some !== undefined && how === undefined
-    const [open, close] = how === 'lookedUp' ? ['= ANY(ARRAY(', '))'] : ['IN (', how === 'hashed' ? ') IS TRUE' : ')']
-    out.text(`${isAsked ? 'EXISTS (SELECT 1' : `${here} ${open}SELECT ${there}`} FROM ${tableOf(relation.model).name} ${inner} WHERE `)
-    if (isAsked) out.text(`${there} = ${here} AND `)
+    const from = `FROM ${tableOf(relation.model).name} ${inner} WHERE `
+    const forms = {
+      lookedUp: [`${here} = ANY(ARRAY(SELECT ${there} ${from}`, '))'],
+      hashed: [`${here} IN (SELECT ${there} ${from}`, ') IS TRUE'],
+      // PostgreSQL may look these up for each row, or find all of them.
+      some: [`EXISTS (SELECT 1 ${from}${there} = ${here} AND `, ')'],
+      one: [`${here} IN (SELECT ${there} ${from}`, ')'],
+    } as const
+    const [open, close] = forms[(relation.model === 'InstanceAccess' && grants) || (wanted.some ? 'some' : 'one')]
+    out.text(open)
     condition(out, wanted.some ?? wanted, inner, relation.model)
-    out.text(isAsked ? ')' : close)
+    out.text(close)
   } else if (value === null) out.text(`${column} IS NULL`)
   else if (!isOperators(value)) out.text(`${column} = `).value(value)
   else {

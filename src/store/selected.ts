@@ -54,7 +54,7 @@ interface Belonging {
  * Writes the rows of a query, in their order. In a page, instances that a member sees are looked up by their grants if they are few, whatever number of
  * instances there is, and once for all rows that they may belong to; the planner expects as many for everybody, and would read all instances of an app.
  */
-function rows(out: SqlWriter, model: string, query: Query, alias: string, { belonging = 'TRUE', parent }: Belonging): void {
+function rows(out: SqlWriter, model: string, query: Omit<Query, 'select'>, alias: string, { belonging = 'TRUE', parent }: Belonging = {}): void {
   const { where = {}, orderBy = [], take } = query
   const found = (place: Place, belongs = 'TRUE'): SqlWriter => {
     out.text(`SELECT * FROM ${tableOf(model).name} ${alias} WHERE ${belongs} AND `)
@@ -124,27 +124,27 @@ const above = (model: string, select: Select, alias: string): { relation: Relati
  * each, a small table would be read from end to end each time. It is not joined: the planner does not know how few rows a page has, and takes longer for
  * joins than they do.
  */
-function list(out: SqlWriter, model: string, query: Query, alias: string, { belonging, parent, as = '' }: Belonging & { as?: string } = {}): SqlWriter {
+function list(out: SqlWriter, model: string, query: Query, alias: string, { as = '', ...place }: Belonging & { as?: string } = {}): SqlWriter {
   const others = query.take === undefined ? [] : above(model, query.select, alias)
   const isPage = others.length > 0
-  const answer = (): SqlWriter => {
-    out.text('SELECT coalesce(json_agg(')
-    row(out, model, query.select, alias, isPage)
-    return out.text(`),'[]')${as} FROM `)
+  const found = (): void => {
+    out.text('(')
+    rows(out, model, query, alias, place)
+    out.text(')')
   }
-  if (!isPage) {
-    answer().text('(')
-    rows(out, model, query, alias, { belonging, parent })
-    return out.text(`) ${alias}`)
+  if (isPage) {
+    out.text(`WITH ${alias} AS MATERIALIZED `)
+    found()
   }
-  out.text(`WITH ${alias} AS MATERIALIZED (`)
-  rows(out, model, query, alias, { belonging, parent })
-  out.text(')')
   for (const { relation, here, there } of others) {
     const wanted = `${there}.${columnOf(relation.theirs)} = ANY(ARRAY(SELECT ${columnOf(relation.ours)} FROM ${here}))`
     out.text(`,${there} AS MATERIALIZED (SELECT * FROM ${tableOf(relation.model).name} ${there} WHERE ${wanted})`)
   }
-  return answer().text(alias)
+  out.text('SELECT coalesce(json_agg(')
+  row(out, model, query.select, alias, isPage)
+  out.text(`),'[]')${as} FROM `)
+  if (!isPage) found()
+  return out.text(` ${alias}`)
 }
 
 /** The same without what is reckoned beside rows, for Prisma. */
@@ -211,13 +211,8 @@ export async function counted(
   model: string,
   { where, by, most }: { where: object; by: string; most: number },
 ): Promise<number> {
-  const out = new SqlWriter().text(`SELECT count(*)::int AS rows FROM (SELECT 1 FROM ${tableOf(model).name} t0 WHERE `)
-  condition(out, where, 't0', model)
-  out
-    .text(` ORDER BY t0.${columnOf(by)} DESC LIMIT `)
-    .value(most + 1)
-    .text(' OFFSET ')
-    .value(0)
+  const out = new SqlWriter().text('SELECT count(*)::int AS rows FROM (')
+  rows(out, model, { where, orderBy: [{ [by]: 'desc' }], take: most + 1 }, 't0')
   const [answer] = await run<{ rows: number }>(out.text(') t0').end())
   return answer?.rows ?? 0
 }

@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { seedLarge } from '../../src/cli/seed.ts'
 import { type ApiKeysDocument, AppsWithInstancesDocument, InstanceKeysDocument } from '../generated/operations.ts'
 import { recordStatements, rowsRead, timesRead } from '../support/plans.ts'
+import { seedWide } from '../support/seed-wide.ts'
 import { dataOf, startServer, type TestServer } from '../support/server.ts'
-import { widenSeed } from '../support/widen-seed.ts'
 
 let server: TestServer
 let recorded: ReturnType<typeof recordStatements>
@@ -11,8 +10,7 @@ const organization = `org_${'0'.repeat(26)}`
 
 beforeAll(async () => {
   server = await startServer()
-  await seedLarge(server.app.database.client, { keys: 3_000, instances: 600, organizations: 3 })
-  await widenSeed(server)
+  await seedWide(server, { keys: 3_000, organizations: 3 })
   recorded = recordStatements(server)
 }, 120_000)
 afterAll(() => server.close())

@@ -1,21 +1,19 @@
 import { beforeAll, expect, test, vi } from 'vitest'
-import { seedLarge } from '../../src/cli/seed.ts'
 import { createApiKey } from '../../src/keys/create-api-key.ts'
 import { verificationStore } from '../../src/verification/store.ts'
 import * as documents from '../generated/operations.ts'
 import { serverOfFile } from '../support/file-server.ts'
 import { planOf } from '../support/plan.ts'
 import { scanned } from '../support/plans.ts'
+import { seededOwner, seedWide } from '../support/seed-wide.ts'
 import { dataOf, requestStatements } from '../support/server.ts'
 import { overEvents } from '../support/subscribe.ts'
-import { seededOwner, widenSeed } from '../support/widen-seed.ts'
 
 const server = await serverOfFile()
 let made: { saveToken: string; secretId: string }
 
 beforeAll(async () => {
-  await seedLarge(server.app.database.client, { keys: 30_000, instances: 600, organizations: 3 })
-  await widenSeed(server)
+  await seedWide(server, { keys: 30_000, organizations: 3 })
   const input = { instanceId: ids.instance, name: 'made', expiresInDays: 1 }
   const { saveToken } = await createApiKey(server.app.ports, seededOwner, input)
   const { secretId } = await createApiKey(server.app.ports, seededOwner, { ...input, saveAsSecret: { name: 'made' } })

@@ -1,11 +1,10 @@
 import { beforeAll, expect, test } from 'vitest'
-import { seedLarge } from '../../src/cli/seed.ts'
 import { matchingText } from '../../src/graphql/search.ts'
 import { type ApiKeyOrder, ApiKeysDocument, AppDocument, AppKeysDocument, InstanceKeysDocument, MembersDocument } from '../generated/operations.ts'
 import { serverOfFile } from '../support/file-server.ts'
 import { recordStatements, rowsRead } from '../support/plans.ts'
+import { seedWide } from '../support/seed-wide.ts'
 import { dataOf } from '../support/server.ts'
-import { widenSeed } from '../support/widen-seed.ts'
 
 const onPostgres = process.env['TEST_STORE'] === 'postgresql'
 const server = await serverOfFile()
@@ -14,8 +13,7 @@ const keys = 60_000
 const zero = '0'.repeat(26)
 
 beforeAll(async () => {
-  await seedLarge(server.app.database.client, { keys, instances: 600, organizations: 1 })
-  await widenSeed(server)
+  await seedWide(server, { keys, organizations: 1 })
   // Names of the other scripts and forms; they are rare.
   await server.sql(
     `WITH named AS (UPDATE api_key SET name = v.name FROM (VALUES (11, 'Ленинград'), (2222, '東京都庁'), (33333, '--- + ---'), (44444, 'Ölfaß')) v(n, name)

@@ -1,4 +1,5 @@
 import type { Actor } from '../../src/access/actor.ts'
+import { type Size, seedLarge } from '../../src/cli/seed.ts'
 import { createApiKey } from '../../src/keys/create-api-key.ts'
 import type { TestServer } from './server.ts'
 
@@ -15,8 +16,9 @@ export const seededOwner: Actor = {
   expiresAt: new Date(4e12),
 }
 
-/** Makes the tables large that `seedLarge` leaves small: members, instances, roles and secrets of its first organization. */
-export async function widenSeed(server: TestServer): Promise<void> {
+/** Fills the database by `seedLarge`, and makes the tables large that it leaves small: members, instances, roles and secrets of its first organization. */
+export async function seedWide(server: TestServer, size: Omit<Size, 'instances'>): Promise<void> {
+  await seedLarge(server.app.database.client, { ...size, instances: 600 })
   const run = (sql: string): Promise<unknown> => server.app.database.client.$executeRawUnsafe(sql)
   const id = (prefix: string, n = 'n'): string => `'${prefix}_' || lpad((9000000 + ${n})::text, 26, '0')`
   await run(`INSERT INTO member (id, organization_id, subject, name, role, joined_at)
