@@ -40,47 +40,51 @@ export function createChange(
     let denies = false
     const transaction = () => {
       work?.begin()
-      return transact(async (inside) => {
-        const stores = createStores(inside)
-        if (founded) {
-          await setLocally(inside, statementMs())
-          await stores.organizations.insert(founded).catch((error: unknown) => {
-            throw isUniqueViolation(error) ? conflict(`slug: the organization ${founded.slug} exists already`, 'slug') : error
+      return transact(
+        async (inside) => {
+          const stores = createStores(inside)
+          if (founded) {
+            await setLocally(inside, statementMs())
+            await stores.organizations.insert(founded).catch((error: unknown) => {
+              throw isUniqueViolation(error) ? conflict(`slug: the organization ${founded.slug} exists already`, 'slug') : error
+            })
+          }
+          let lockedAt: Date | undefined
+          // Alone and first: later statements read only after the lock is held.
+          const locking = lockOrganization(inside, organizationId, statementMs()).then((isThere) => {
+            if (!isThere) throw new Error('the organization of a change does not exist')
+            lockedAt = clock.now()
+            return lockedAt
           })
-        }
-        let lockedAt: Date | undefined
-        // Alone and first: later statements read only after the lock is held.
-        const locking = lockOrganization(inside, organizationId, statementMs()).then((isThere) => {
-          if (!isThere) throw new Error('the organization of a change does not exist')
-          lockedAt = clock.now()
-          return lockedAt
-        })
-        const events: NewEvent[] = []
-        const writes: Sql[] = []
-        const inLock = () =>
-          body({
-            ...stores,
-            get now() {
-              if (!lockedAt) throw new Error('the time of a change is not known before its lock is held')
-              return lockedAt
-            },
-            record: (event) => void events.push(event),
-            write: (...statements) => void writes.push(...statements),
-          })
-        const answering = isAhead ? inLock() : locking.then(inLock)
-        answering.catch(() => undefined)
-        const now = await locking
-        const answer = await answering
-        if (writes.length > 0 && events.length === 0) throw new Error('a change writes without an event')
-        const last = events.length > 0 ? stores.events.append(organizationId, now, events, writes) : null
-        // Before the last statement is sent, since COMMIT follows it at once.
-        work?.commit()
-        committing = true
-        denies = events.some(({ kind }) => denialKinds.includes(kind))
-        const moved = last === null ? null : inside.run<{ version: bigint }>(last)
-        moved?.catch(() => undefined)
-        return { answer, moved }
-      })
+          const events: NewEvent[] = []
+          const writes: Sql[] = []
+          const inLock = () =>
+            body({
+              ...stores,
+              get now() {
+                if (!lockedAt) throw new Error('the time of a change is not known before its lock is held')
+                return lockedAt
+              },
+              record: (event) => void events.push(event),
+              write: (...statements) => void writes.push(...statements),
+            })
+          const answering = isAhead ? inLock() : locking.then(inLock)
+          answering.catch(() => undefined)
+          const now = await locking
+          const answer = await answering
+          if (writes.length > 0 && events.length === 0) throw new Error('a change writes without an event')
+          const last = events.length > 0 ? stores.events.append(organizationId, now, events, writes) : null
+          // Before the last statement is sent, since COMMIT follows it at once.
+          work?.commit()
+          denies = events.some(({ kind }) => denialKinds.includes(kind))
+          const moved = last === null ? null : inside.run<{ version: bigint }>(last)
+          moved?.catch(() => undefined)
+          return { answer, moved }
+        },
+        () => {
+          committing = true
+        },
+      )
     }
     const { answer, moved } = await inOrder(organizationId, transaction)
       .catch((thrown: unknown) => {

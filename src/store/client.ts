@@ -41,9 +41,10 @@ export interface Database extends Connection {
   readonly client: Client
   /**
    * Runs the body in a transaction, which ends with it, once what it has sent is done; rejects with `RolledBack` if that failed after the body. What
-   * it sends before anything was answered only reads: should the database refuse to begin, that runs by itself.
+   * it sends before anything was answered only reads: should the database refuse to begin, that runs by itself. `committing` is called before COMMIT is
+   * sent: until then nothing can be in force.
    */
-  transact<Answer>(body: (inside: Connection) => Promise<Answer>): Promise<Answer>
+  transact<Answer>(body: (inside: Connection) => Promise<Answer>, committing?: () => void): Promise<Answer>
   /** How long a statement of the current work may take; 0: no limit. */
   statementMs(): number
   /**
@@ -88,7 +89,7 @@ const nobody = new Proxy({} as Statements, {
 const inside = (run: Connection['run']): Connection => ({ client: nobody, run })
 
 /** Runs the body in a transaction of Prisma's, one statement after the other. */
-function transactByPrisma<Answer>(client: Client, body: (inside: Connection) => Promise<Answer>): Promise<Answer> {
+function transactByPrisma<Answer>(client: Client, body: (inside: Connection) => Promise<Answer>, committing?: () => void): Promise<Answer> {
   return client.$transaction(async (statements) => {
     let last: Promise<unknown> = Promise.resolve()
     const run = <Row extends object>(statement: Prisma.Sql): Promise<Row[]> => {
@@ -104,6 +105,7 @@ function transactByPrisma<Answer>(client: Client, body: (inside: Connection) => 
     await last.catch((error: unknown) => {
       throw new RolledBack(error)
     })
+    committing?.()
     return answer
   })
 }
@@ -161,7 +163,7 @@ export async function openPGlite(folder: string, { onStatement, onFailure = () =
   return {
     kind: 'pglite',
     ...byPrisma(client),
-    transact: (body) => transactByPrisma(client, body),
+    transact: (body, committing) => transactByPrisma(client, body, committing),
     statementMs: () => 0,
     // It is never silent, only busy: those who look for callers wait as long as operations do.
     read: (text, values, lane) => (lane === 'callers' ? client.$queryRawUnsafe(text, ...values) : embeddedRead(text, values)),
@@ -220,10 +222,11 @@ export function openPostgres(
     kind: 'postgresql',
     client,
     run: <Row extends object>(statement: Prisma.Sql) => pools.run<Row>(ofStatement(statement)).catch(failed),
-    transact: async (body) => {
+    transact: async (body, committing) => {
       onStatement?.('BEGIN')
-      const answer = await pools.transact((send) =>
-        body(inside(<Row extends object>(statement: Prisma.Sql) => send<Row>(() => ofStatement(statement)).catch(failed))),
+      const answer = await pools.transact(
+        (send) => body(inside(<Row extends object>(statement: Prisma.Sql) => send<Row>(() => ofStatement(statement)).catch(failed))),
+        committing,
       )
       // Once it is answered, as Prisma tells of all that it sends.
       onStatement?.('COMMIT')

@@ -110,11 +110,11 @@ export class Pools extends (Pool as unknown as new (config: PoolConfig) => Event
    * Runs `body` in a transaction of its own connection, which holds none of Prisma's. Its statements are sent as they come, without a wait for those
    * before, and run in their order; once one fails, those behind it fail too. COMMIT is sent once the body has its answer, behind what is under way.
    */
-  async transact<Answer>(body: (run: Send) => Promise<Answer>): Promise<Answer> {
+  async transact<Answer>(body: (run: Send) => Promise<Answer>, committing?: () => void): Promise<Answer> {
     const work = currentWork()
     const take = async (): Promise<Answer> => {
       const lease = await this.#lease(work)
-      return transact(lease, work, this.#onFailure, body)
+      return transact(lease, work, this.#onFailure, body, committing)
     }
     return work ? work.place(take) : take()
   }

@@ -69,6 +69,7 @@ export async function transact<Answer>(
   work: Work | null,
   onFailure: OnFailure,
   body: (send: Send) => Promise<Answer>,
+  committing: () => void = () => undefined,
 ): Promise<Answer> {
   let isOver = false
   let failure: unknown
@@ -125,6 +126,7 @@ export async function transact<Answer>(
     throw error
   }
   isOver = true
+  committing()
   together()
   const { command } = await commit(client, () => heard(client.query('COMMIT'), maxSilentMs.commit)).catch((error: unknown) => {
     release(isBroken(error))

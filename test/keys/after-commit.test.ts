@@ -23,7 +23,7 @@ function losing(when: 'before' | 'after'): Ports {
   const lost = (): never => {
     throw Object.assign(new Error('lost'), { code: 'ECONNRESET' })
   }
-  const losing: typeof transact = (body) => (when === 'after' ? transact(body).then(lost) : transact(async () => lost()))
+  const losing: typeof transact = (body, committing) => (when === 'after' ? transact(body, committing).then(lost) : transact(async () => lost()))
   const { ports } = server.app
   const change = createChange({ transact: losing, statementMs: () => 0 }, ports.clock, { changed: () => undefined, denied: () => undefined })
   return { ...ports, change, changeBy: createChangeBy(ports, change) }

@@ -1,4 +1,4 @@
-import { setImmediate as turn } from 'node:timers/promises'
+import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
 import { afterEach, expect, test, vi } from 'vitest'
 import { createChange } from '../../src/change/change.ts'
 import { Prisma } from '../../src/store/client.ts'
@@ -30,8 +30,13 @@ test('a statement that comes after the end of its transaction is refused, and wr
   expect(await server.sql("SELECT 1 FROM setting WHERE name = 'late'")).toEqual([])
 })
 
-test('a change whose transaction ended before it did is UNAVAILABLE, and nothing was changed', async () => {
-  const change = createChange(database, ports.clock, { changed: () => undefined, denied: () => undefined })
+test.each([0, 100])('a change whose transaction ended before it did is UNAVAILABLE, and nothing was changed, if it is told %i ms later', async (ms) => {
+  const transact: typeof database.transact = (body, committing) =>
+    database.transact(body, committing).catch(async (error: unknown) => {
+      await pause(ms)
+      throw error
+    })
+  const change = createChange({ ...database, transact }, ports.clock, { changed: () => undefined, denied: () => undefined })
   const { organizationId, memberId } = company.members.ownA
   const before = await server.sql('SELECT version FROM organization ORDER BY id')
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
